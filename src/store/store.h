@@ -1,0 +1,112 @@
+// A flat map from key to bytes with a compare-and-swap: what every space lives on.
+//
+// Implementations: memory, folder (later S3, web); decorators: count, fault. One conformance
+// suite (`store_conformance.h`) holds for each of them and for each stack of decorators.
+// Keys are `/`-separated; see `spec/02-keys.md` for what a key may be.
+//
+// Thread rule: every call may come from any thread.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dreamdb/buffer.h"
+#include "dreamdb/result.h"
+
+namespace dreamdb {
+
+// A range of one object. `size` may reach beyond the end: the reply is then cut at the end.
+struct ReadRequest {
+  std::string key;
+  uint64_t offset = 0;
+  uint64_t size = std::numeric_limits<uint64_t>::max();
+};
+
+struct PutRequest {
+  std::string key;
+  Buffer body;
+};
+
+// Names one state of a mutable key. Opaque; compare only for equality.
+struct Version {
+  std::string token;
+  bool operator==(const Version&) const = default;
+};
+
+struct Loaded {
+  Buffer body;
+  Version version;
+};
+
+struct ListedObject {
+  std::string key;
+  uint64_t size_bytes = 0;
+  uint64_t time_ns = 0;  // when the store says it was written, Unix nanoseconds
+};
+
+struct ListPage {
+  std::vector<ListedObject> objects;  // ascending by key (bytes)
+  bool more = false;                  // call again with start_after = last key
+};
+
+// Held while one writer prepares a swap; see Store::wait_turn.
+class Turn {
+ public:
+  virtual ~Turn() = default;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // One line for messages, such as "file:///data/pets". No secrets.
+  virtual std::string describe() const = 0;
+
+  // Reads all ranges in one wave; results stand in the order of the requests.
+  // Errors per request: NotFound; Unavailable, Denied. A request with offset beyond the end gives
+  // an empty Buffer.
+  virtual std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) = 0;
+
+  // Writes whole immutable objects in one wave. When a status is ok the object survives a power
+  // cut, its name included. Writing a key that exists with the same bytes is ok. Either the whole
+  // body becomes visible or nothing. Errors per request: InvalidArgument (key), Exhausted (no
+  // space), Denied, Unavailable, OutcomeUnknown (safe to repeat).
+  virtual std::vector<Status> put_many(std::span<const PutRequest> requests) = 0;
+
+  // Reads a mutable key with the version that `swap` expects. NotFound when absent.
+  virtual Result<Loaded> load(std::string_view key) = 0;
+
+  // Sets a mutable key to `body` if its version is still `expected` (nullopt: must be absent),
+  // atomically among all writers of the store, durably. Conflict: another writer was first,
+  // nothing was changed. OutcomeUnknown: load and look for your own write.
+  virtual Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
+                               const Buffer& body) = 0;
+
+  // Removes a mutable key if its version is still `expected`. Errors as `swap`.
+  virtual Status swap_delete(std::string_view key, const Version& expected) = 0;
+
+  // Keys below `prefix` (a string prefix), strictly after `start_after`, at most `limit`,
+  // mutable keys included. Never reports temporary or internal names.
+  virtual Result<ListPage> list(std::string_view prefix, std::string_view start_after,
+                                size_t limit) = 0;
+
+  // Deletes immutable objects in one wave; a key that is absent is ok.
+  virtual std::vector<Status> delete_many(std::span<const std::string> keys) = 0;
+
+  // A hint that saves wasted work, never needed for correctness: waits up to `timeout_ms` until
+  // other writers that share this machine have finished preparing a swap of `key`. nullptr when
+  // the store has no such hint or the time is over: go on regardless.
+  virtual std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) {
+    (void)key;
+    (void)timeout_ms;
+    return nullptr;
+  }
+};
+
+}  // namespace dreamdb
