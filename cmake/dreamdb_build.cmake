@@ -2,15 +2,30 @@
 
 find_package(Threads REQUIRED)
 
+# Sanitizers and coverage for fuzzing: all code carries them, that of others which we compile too.
+add_library(dreamdb_instrument INTERFACE)
+set(DREAMDB_INSTRUMENT "${DREAMDB_SANITIZE}")
+if(DREAMDB_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "DREAMDB_FUZZ needs clang, for libFuzzer; the compiler here is "
+      "${CMAKE_CXX_COMPILER}. Use: cmake --preset fuzz (apt-get install clang-19 libclang-rt-19-dev).")
+  endif()
+  set(DREAMDB_INSTRUMENT "fuzzer-no-link,address,undefined")
+endif()
+if(DREAMDB_INSTRUMENT)
+  target_compile_options(dreamdb_instrument INTERFACE -fno-omit-frame-pointer -fno-sanitize-recover=all
+                         $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fsanitize=${DREAMDB_INSTRUMENT}>)
+  target_link_options(dreamdb_instrument INTERFACE -fsanitize=${DREAMDB_INSTRUMENT})
+endif()
+
 add_library(dreamdb_flags INTERFACE)
 target_compile_options(dreamdb_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                        -Wno-sign-conversion -fno-omit-frame-pointer)
-target_include_directories(dreamdb_flags INTERFACE ${CMAKE_SOURCE_DIR}/include
-                           ${CMAKE_SOURCE_DIR}/src)
-if(DREAMDB_SANITIZE)
-  target_compile_options(dreamdb_flags INTERFACE -fsanitize=${DREAMDB_SANITIZE}
-                         -fno-sanitize-recover=all)
-  target_link_options(dreamdb_flags INTERFACE -fsanitize=${DREAMDB_SANITIZE})
+target_include_directories(dreamdb_flags INTERFACE ${PROJECT_SOURCE_DIR}/include
+                           ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(dreamdb_flags INTERFACE dreamdb_instrument Threads::Threads)
+if(DREAMDB_WERROR)
+  target_compile_options(dreamdb_flags INTERFACE -Werror)
 endif()
 
 find_program(DREAMDB_MOLD mold)
@@ -18,15 +33,35 @@ if(DREAMDB_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
+find_program(DREAMDB_CCACHE ccache)
+if(DREAMDB_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${DREAMDB_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DREAMDB_CCACHE})
+endif()
+
+include(third_party)
 if(DREAMDB_TESTS)
   enable_testing()
-  find_package(GTest REQUIRED)
   include(GoogleTest)
 endif()
 
+# dreamdb_tests(NAME [LABEL label] SOURCES files... [LIBS libraries...])
+#   One program of GoogleTest cases, each known to ctest as "NAME.Suite.case" and under its label.
+function(dreamdb_tests NAME)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  add_executable(${NAME}_test ${ARG_SOURCES})
+  target_link_libraries(${NAME}_test PRIVATE ${ARG_LIBS} GTest::gtest GTest::gtest_main rapidcheck)
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL ${NAME})
+  endif()
+  # PRE_TEST: cases are asked for when ctest starts, so a build never runs a test program.
+  gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NAME}."
+                       DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${ARG_LABEL})
+endfunction()
+
 # dreamdb_floor(NAME SOURCES ... [DEPS floors...] [LIBS libraries...] [TESTS files...] [FUZZ files...])
 #   Library dreamdb_NAME; TESTS become one program NAME_test, each of its cases known to ctest;
-#   each FUZZ file becomes a libFuzzer program named after the file.
+#   each FUZZ file becomes a libFuzzer program named after the file, its corpus tests/corpus/<name>/.
 function(dreamdb_floor NAME)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS;TESTS;FUZZ" ${ARGN})
   add_library(dreamdb_${NAME} STATIC ${ARG_SOURCES})
@@ -35,10 +70,7 @@ function(dreamdb_floor NAME)
     target_link_libraries(dreamdb_${NAME} PUBLIC dreamdb_${dep})
   endforeach()
   if(DREAMDB_TESTS AND ARG_TESTS)
-    add_executable(${NAME}_test ${ARG_TESTS})
-    target_link_libraries(${NAME}_test PRIVATE dreamdb_${NAME} GTest::gtest GTest::gtest_main
-                          rapidcheck Threads::Threads)
-    gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NAME}." PROPERTIES TIMEOUT 600)
+    dreamdb_tests(${NAME} SOURCES ${ARG_TESTS} LIBS dreamdb_${NAME})
   endif()
   if(DREAMDB_FUZZ)
     foreach(file ${ARG_FUZZ})
@@ -46,6 +78,9 @@ function(dreamdb_floor NAME)
       add_executable(${target} ${file})
       target_link_libraries(${target} PRIVATE dreamdb_${NAME})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+                            ${PROJECT_BINARY_DIR}/targets)
+      set_property(GLOBAL APPEND PROPERTY DREAMDB_FUZZ_TARGETS ${target})
     endforeach()
   endif()
 endfunction()
