@@ -1,0 +1,65 @@
+// One version of a dataset (spec chapter 5).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/address.h"
+#include "dreamdb/schema.h"
+#include "format/nonce.h"
+
+namespace dreamdb {
+
+// The root of a track's tree with the sums over it (spec 5.2).
+struct Root {
+  FieldId field{0};
+  Address page;
+  uint64_t page_size = 0;
+  uint32_t height = 0;
+  uint64_t first = 0, last = 0;
+  uint64_t rows = 0, records = 0, segments = 0, bytes = 0;
+
+  bool operator==(const Root&) const = default;
+};
+
+struct Ancestor {
+  uint64_t depth = 0;
+  Address manifest;
+  bool operator==(const Ancestor&) const = default;
+};
+
+struct Manifest {
+  Nonce nonce{};
+  Address timeline;
+  uint64_t generation = 0;
+  uint64_t depth = 0;
+  std::vector<Address> parents;
+  std::vector<Ancestor> ancestors;
+  Schema schema;
+  std::vector<Root> tracks;  // ascending by field; empty tracks left out
+  std::optional<Root> ledger;
+  std::string operation;
+  std::string writer;
+  WriteId write{};
+  uint64_t time_ns = 0;
+  std::map<std::string, std::string> meta;
+
+  const Root* find_track(FieldId field) const;
+  uint64_t record_count() const;  // records of track 0
+};
+
+Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_view name);
+// InvalidArgument when a limit of spec 1.3 is exceeded (user map, writer).
+Result<Buffer> write_manifest(const Manifest& manifest);
+
+// The jump list of a child of `parent`, which stands at `address` (spec 5.3).
+std::vector<Ancestor> ancestors_of_child(const Manifest& parent, const Address& address);
+// The element to fetch next on the way from `from` to its ancestor at `depth` < from.depth.
+const Ancestor& ancestor_towards(const Manifest& from, uint64_t depth);
+
+}  // namespace dreamdb

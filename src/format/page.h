@@ -1,0 +1,51 @@
+// Nodes of a track's B-tree (spec chapter 6).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "codec/address.h"
+#include "format/manifest.h"
+#include "format/nonce.h"
+#include "format/stats.h"
+
+namespace dreamdb {
+
+inline constexpr size_t kPageTargetBytes = 64 * 1024;
+
+// A leaf entry (height 0: names a segment) or an inner entry (names a page).
+struct Entry {
+  uint64_t first = 0, last = 0;
+  uint64_t step = 0;     // leaf
+  uint64_t rows = 0, records = 0;
+  uint64_t seq = 0;
+  Address child;
+  uint64_t size = 0;
+  uint64_t footer = 0;   // leaf
+  uint64_t segments = 1; // leaf: 1
+  uint64_t bytes = 0;    // leaf: equal to size
+  Stats stats;
+
+  bool operator==(const Entry&) const = default;
+};
+
+// Order of entries in a page: (first, seq, child).
+bool entry_less(const Entry& a, const Entry& b);
+
+struct Page {
+  Nonce nonce{};
+  uint32_t height = 0;
+  std::vector<Entry> entries;
+};
+
+Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name);
+Buffer write_page(const Page& page);
+// Bytes that one entry takes in a page.
+size_t encoded_entry_bytes(const Entry& entry, uint32_t height);
+// The entry of the parent page that names this one.
+Entry summarize(const Page& page, const Address& address, uint64_t page_size);
+Root root_of(const Page& page, FieldId field, const Address& address, uint64_t page_size);
+
+}  // namespace dreamdb

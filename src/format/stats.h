@@ -1,0 +1,40 @@
+// Zone maps: statistics of scalar columns that prune filters (spec chapter 6.3).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "codec/cbor.h"
+#include "dreamdb/batch.h"
+#include "dreamdb/schema.h"
+
+namespace dreamdb {
+
+// bool: bool; int and timestamp: int64_t; float: double; strings: bytes (a bound, see 6.3).
+using Bound = std::variant<std::monostate, bool, int64_t, double, std::string>;
+
+struct ColumnStats {
+  uint64_t present = 0;
+  Bound min;
+  Bound max;
+  bool has_nan = false;                             // float
+  std::optional<std::vector<std::string>> distinct;  // strings: all values, sorted
+  bool is_float = false;                             // how `extra` is written
+
+  bool operator==(const ColumnStats&) const = default;
+};
+
+using Stats = std::map<FieldId, ColumnStats>;
+
+ColumnStats compute_stats(const Column& column);
+// Widens `into` by `other`; a column that one side lacks counts as present 0.
+void merge_stats(Stats& into, const Stats& other);
+
+void write_stats(const Stats& stats, CborWriter& out);
+Result<Stats> parse_stats(CborReader& in);
+
+}  // namespace dreamdb
