@@ -1,0 +1,40 @@
+// What keeps a process usable after fork(): a count of forks and a mutex that survives one.
+//
+// A child has only the thread that called fork(). A mutex that another thread held at that moment
+// would stay locked for ever in the child, and threads that a pool counted on are gone.
+//
+// Thread rule: every call may come from any thread.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+
+namespace dreamdb {
+
+// How many forks lie between this process and the one that started the program. Whoever keeps
+// threads or locks of this process remembers the value and starts afresh when it differs.
+uint64_t fork_generation();
+
+// A mutex that is never held across a fork: fork() waits until it is free and holds it meanwhile,
+// so the child finds it unlocked and what it guards whole.
+//
+// Rule: a leaf lock. While one is held, lock no other ForkSafeMutex, do not fork, and make none.
+class ForkSafeMutex {
+ public:
+  ForkSafeMutex();
+  ~ForkSafeMutex();
+  ForkSafeMutex(const ForkSafeMutex&) = delete;
+  ForkSafeMutex& operator=(const ForkSafeMutex&) = delete;
+
+  void lock() { mutex_.lock(); }
+  bool try_lock() { return mutex_.try_lock(); }
+  void unlock() { mutex_.unlock(); }
+
+ private:
+  friend struct ForkHooks;
+  std::mutex mutex_;
+  ForkSafeMutex* previous_ = nullptr;
+  ForkSafeMutex* next_ = nullptr;
+};
+
+}  // namespace dreamdb

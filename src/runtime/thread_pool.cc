@@ -1,0 +1,170 @@
+// Threads, their queue, and the loops and tasks they draw from it.
+#include "runtime/thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <string_view>
+
+#include "runtime/fork.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kThreadsMax = 1024;
+
+// One parallel_for: its helpers and its caller draw indexes from `next` until none is left. A
+// helper that comes late finds none and never touches `fn`, whose owner may be gone by then.
+struct Loop {
+  Loop(size_t index_count, const std::function<void(size_t)>& body)
+      : count(index_count), fn(&body) {}
+
+  void run() {
+    size_t finished = 0;
+    for (size_t index; (index = next.fetch_add(1, std::memory_order_relaxed)) < count; ++finished) {
+      (*fn)(index);
+    }
+    if (finished == 0) return;
+    if (done.fetch_add(finished, std::memory_order_acq_rel) + finished == count) done.notify_all();
+  }
+
+  void wait() const {
+    for (size_t seen; (seen = done.load(std::memory_order_acquire)) != count;) done.wait(seen);
+  }
+
+  const size_t count;
+  const std::function<void(size_t)>* const fn;
+  std::atomic<size_t> next{0};
+  std::atomic<size_t> done{0};
+};
+
+size_t default_thread_count() {
+  const size_t processors = std::max<size_t>(1, std::thread::hardware_concurrency());
+  const char* const text = std::getenv("DREAMDB_THREADS");
+  if (text == nullptr) return processors;
+  const std::string_view view(text);
+  size_t wanted = 0;
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), wanted);
+  const bool is_number = error == std::errc() && end == view.data() + view.size();
+  return is_number && wanted >= 1 && wanted <= kThreadsMax ? wanted : processors;
+}
+
+struct SharedPool {
+  uint64_t generation;
+  ThreadPool pool;
+};
+
+}  // namespace
+
+struct Task::State {
+  enum : uint32_t { kQueued, kRunning, kDone };
+  std::function<void()> work;
+  std::atomic<uint32_t> phase{kQueued};
+};
+
+void Task::run(State& state) {
+  uint32_t queued = State::kQueued;
+  if (!state.phase.compare_exchange_strong(queued, State::kRunning)) return;
+  state.work();
+  state.work = nullptr;  // what the work holds is let go now, not when the last Task goes
+  state.phase.store(State::kDone, std::memory_order_release);
+  state.phase.notify_all();
+}
+
+void Task::wait() {
+  if (!state_) return;
+  run(*state_);
+  for (uint32_t seen; (seen = state_->phase.load(std::memory_order_acquire)) != State::kDone;) {
+    state_->phase.wait(seen);
+  }
+}
+
+bool Task::done() const {
+  return !state_ || state_->phase.load(std::memory_order_acquire) == State::kDone;
+}
+
+ThreadPool::ThreadPool(size_t thread_count) {
+  threads_.reserve(thread_count);
+  for (size_t i = 0; i < thread_count; ++i) threads_.emplace_back([this] { work_loop(); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::parallel_for(size_t count, const std::function<void(size_t)>& fn) {
+  const size_t helpers = count == 0 ? 0 : std::min(count - 1, threads_.size());
+  if (helpers == 0) {
+    for (size_t index = 0; index < count; ++index) fn(index);
+    return;
+  }
+  const auto loop = std::make_shared<Loop>(count, fn);
+  enqueue([loop] { loop->run(); }, helpers);
+  loop->run();
+  loop->wait();
+}
+
+Task ThreadPool::submit(std::function<void()> work) {
+  Task task;
+  task.state_ = std::make_shared<Task::State>();
+  task.state_->work = std::move(work);
+  if (threads_.empty()) {
+    Task::run(*task.state_);
+  } else {
+    enqueue([state = task.state_] { Task::run(*state); }, 1);
+  }
+  return task;
+}
+
+void ThreadPool::enqueue(std::function<void()> job, size_t copies) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = 1; i < copies; ++i) queue_.push_back(job);
+    queue_.push_back(std::move(job));
+  }
+  if (copies == 1) {
+    wake_.notify_one();
+  } else {
+    wake_.notify_all();
+  }
+}
+
+void ThreadPool::work_loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;  // stopping, and everything is done
+    std::function<void()> job = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;
+    lock.lock();
+  }
+}
+
+ThreadPool& shared_pool() {
+  // Never destroyed: threads may still use it while the program exits. In a child the parent's
+  // pool is left behind as it is, for its threads do not exist there and its mutex may be locked.
+  static std::atomic<SharedPool*> current{nullptr};
+  static ForkSafeMutex* const making = new ForkSafeMutex;
+  const uint64_t generation = fork_generation();
+  SharedPool* shared = current.load(std::memory_order_acquire);
+  if (shared != nullptr && shared->generation == generation) return shared->pool;
+  const std::lock_guard lock(*making);
+  shared = current.load(std::memory_order_acquire);
+  if (shared == nullptr || shared->generation != generation) {
+    shared = new SharedPool{generation, ThreadPool(default_thread_count())};
+    current.store(shared, std::memory_order_release);
+  }
+  return shared->pool;
+}
+
+}  // namespace dreamdb
