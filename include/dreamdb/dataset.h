@@ -1,0 +1,319 @@
+// A dataset: records at anchors of a timeline, versioned, on a store.
+//
+// A Dataset is a handle *pinned* to one version of one ref: what it reads never changes under it.
+// `append` and the other writes move the ref and the handle; `refresh` follows others' writes.
+// Costs are in requests (see docs/architecture.md); N is the number of records.
+//
+// Thread rule: reads of one handle may run from any number of threads; writes of one handle are
+// serialised inside. A handle opened before a fork works in the child.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dreamdb/batch.h"
+#include "dreamdb/result.h"
+#include "dreamdb/schema.h"
+#include "dreamdb/where.h"
+
+namespace dreamdb {
+
+// The largest anchor; 2^64-1 is not one.
+inline constexpr uint64_t kAnchorMax = UINT64_MAX - 1;
+
+// ---------------------------------------------------------------------------------- options
+
+struct OpenOptions {
+  std::optional<std::string> manifest;  // open this version (53-character address), not the tip
+  std::optional<uint64_t> time_ns;      // open the newest version not younger than this
+  uint64_t cache_bytes = 160ull << 20;  // verified pages, footers, blocks kept in memory
+};
+
+struct CreateOptions {
+  int64_t origin_ns = 0;  // Unix time of anchor 0
+  uint64_t cache_bytes = 160ull << 20;
+};
+
+// What to do with a row whose anchor already has another value of the same field. An equal value
+// is never a conflict, and a row that fills a field its record lacks is not one either.
+enum class OnConflict : uint8_t {
+  kRefuse,   // fail with Conflict, naming the anchors; nothing is written
+  kSkip,     // keep the old value
+  kReplace,  // the new value wins
+};
+
+struct AppendOptions {
+  OnConflict on_conflict = OnConflict::kRefuse;
+  // Applied at most once per dataset history: a second append with this key does nothing.
+  std::string idempotency_key;
+  // Called now and then with the bytes and rows written so far; return false to stop.
+  std::function<bool(uint64_t rows, uint64_t bytes)> progress;
+};
+
+struct AppendReport {
+  uint64_t rows = 0;      // given
+  uint64_t records = 0;   // new records
+  uint64_t filled = 0;    // rows that added a field to an existing record
+  uint64_t unchanged = 0; // rows that were there already, equal
+  uint64_t skipped = 0;   // rows with a value kept back by kSkip
+  uint64_t replaced = 0;  // rows with a value that replaced another
+  bool already_applied = false;  // the idempotency key was there
+  std::string manifest;          // of the version that has the rows
+  std::vector<std::pair<uint64_t, uint64_t>> assigned;  // [first, last] of assigned anchors, if any
+};
+
+// Rows to append. Every column has `rows` rows. Without `anchors` they are assigned: ascending
+// from the wall clock, 1,000 ns apart, never one that exists.
+struct NewRows {
+  size_t rows = 0;
+  std::optional<Buffer> anchors;  // u64[rows], any order, no anchor twice
+  std::vector<Column> columns;    // by field name; fields left out are absent
+};
+
+struct WriterOptions {
+  AppendOptions append;              // the idempotency key gets "/<n>" for the n-th commit
+  uint64_t commit_bytes = 1ull << 30;   // commit when this much has been written since the last
+  uint64_t commit_rows = 1'000'000;
+  uint64_t buffer_bytes = 64ull << 20;  // rows kept in memory before they become segments
+};
+
+struct ReadOptions {
+  std::optional<std::vector<std::string>> fields;  // default: all, in schema order
+  std::optional<Where> where;
+  uint64_t start = 0;                       // anchors in [start, end)
+  uint64_t end = UINT64_MAX;
+  size_t batch_rows = 256;                  // every batch but the last has exactly so many
+  uint64_t memory_bytes = 96ull << 20;      // bound of what is fetched ahead
+  bool present_only = false;                // leave out records that lack all chosen fields
+};
+
+enum class Distance : uint8_t { kCosine, kInnerProduct, kL2 };
+
+struct SearchOptions {
+  size_t top_k = 10;
+  Distance distance = Distance::kCosine;
+  std::optional<Where> where;
+  std::optional<std::vector<std::string>> fields;  // default: all
+  uint64_t start = 0, end = UINT64_MAX;
+};
+
+// ---------------------------------------------------------------------------------- answers
+
+struct SearchHits {
+  Batch rows;                 // best first: min(top_k, matches) rows
+  std::vector<float> scores;  // cosine similarity, inner product, or squared L2 distance
+};
+
+struct CommitInfo {
+  std::string manifest;  // 53 characters
+  uint64_t time_ns = 0;
+  uint64_t generation = 0;
+  uint64_t records = 0;
+  std::string operation;
+  std::string writer;
+  std::vector<std::string> parents;
+  uint64_t tracks = 0;
+};
+
+struct RefInfo {
+  std::string name;
+  std::string manifest;
+  bool snapshot = false;
+  uint64_t time_ns = 0;
+};
+
+struct FieldDiff {
+  std::string name;
+  std::string change;            // "added", "removed", "same"
+  uint64_t rows_only_left = 0;   // rows in segments that only the left version has
+  uint64_t rows_only_right = 0;
+};
+
+struct DiffReport {
+  std::string left, right;           // manifests
+  std::string common_ancestor;       // empty: none
+  uint64_t commits_left = 0, commits_right = 0;  // since the common ancestor
+  uint64_t records_left = 0, records_right = 0;
+  uint64_t records_only_left = 0, records_only_right = 0;
+  std::vector<FieldDiff> fields;
+  std::vector<std::string> meta_changed;  // keys of the user map that differ
+};
+
+struct TrackStat {
+  std::string name;  // field name; "(records)" for the record track
+  std::string type;
+  uint64_t rows = 0, segments = 0, bytes = 0;
+  uint32_t height = 0;
+};
+
+struct DatasetStat {
+  uint64_t records = 0;
+  uint64_t first_anchor = 0, last_anchor = 0;
+  uint64_t bytes = 0;
+  uint64_t commits = 0;
+  uint64_t manifest_bytes = 0;
+  std::vector<TrackStat> tracks;
+};
+
+// Requests since the handle's space was opened.
+struct StoreStats {
+  uint64_t gets = 0, puts = 0, loads = 0, swaps = 0, lists = 0, deletes = 0;
+  uint64_t bytes_read = 0, bytes_written = 0;
+  uint64_t waves = 0;
+};
+
+// A scalar value: absent, bool, int or timestamp, float, string or categorical.
+using Scalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
+
+// ---------------------------------------------------------------------------------- streams
+
+// Batches in anchor order. Destroying it early stops the prefetching.
+class BatchStream {
+ public:
+  // The next batch; nullopt at the end. After an error the stream is at its end.
+  Result<std::optional<Batch>> next();
+
+  class Impl;
+  explicit BatchStream(std::unique_ptr<Impl> impl);
+  BatchStream(BatchStream&&) noexcept;
+  BatchStream& operator=(BatchStream&&) noexcept;
+  ~BatchStream();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Versions along first parents, newest first. One request for each.
+class HistoryStream {
+ public:
+  Result<std::optional<CommitInfo>> next();
+
+  class Impl;
+  explicit HistoryStream(std::unique_ptr<Impl> impl);
+  HistoryStream(HistoryStream&&) noexcept;
+  HistoryStream& operator=(HistoryStream&&) noexcept;
+  ~HistoryStream();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Buffers rows and commits them by bytes or rows. What is not committed when it is destroyed is
+// dropped: call `commit` at the end.
+class Writer {
+ public:
+  // Takes the rows over; may write segments and commit. Errors as Dataset::append; after an error
+  // of the store the rows since the last commit are dropped and the writer can go on.
+  Status append(NewRows rows);
+  // Commits what is buffered; the totals since the writer was made.
+  Result<AppendReport> commit();
+  // The totals so far, uncommitted rows included.
+  const AppendReport& report() const;
+
+  class Impl;
+  explicit Writer(std::unique_ptr<Impl> impl);
+  Writer(Writer&&) noexcept;
+  Writer& operator=(Writer&&) noexcept;
+  ~Writer();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// ---------------------------------------------------------------------------------- dataset
+
+class Dataset {
+ public:
+  // Makes the ref of `locator` ("URL@ref") with an empty version. AlreadyExists when it is there.
+  // 3 waves.
+  static Result<Dataset> create(std::string_view locator, const Schema& schema,
+                                const CreateOptions& options = {});
+  // Opens the tip of a branch or a snapshot. NotFound when there is none. 2 waves.
+  static Result<Dataset> open(std::string_view locator, const OpenOptions& options = {});
+
+  // What the handle is pinned to.
+  const Schema& schema() const;
+  std::string locator() const;    // URL@ref
+  std::string store_url() const;  // URL
+  std::string ref_name() const;   // "@<manifest>" for a handle opened by manifest or time
+  std::string manifest() const;   // 53 characters
+  std::string timeline() const;
+  bool is_snapshot() const;
+  uint64_t generation() const;
+
+  // Moves the handle to the tip of its ref; true if it moved. At most 2 waves.
+  Result<bool> refresh();
+
+  // ---- writing (refused on snapshots and on handles pinned by manifest or time)
+
+  // Appends and commits; 2 waves on a warm handle without contention. InvalidArgument: a value
+  // that does not fit its field, an unknown or missing field, a bad anchor. Conflict: see
+  // OnConflict. OutcomeUnknown: repeat with the same idempotency key or anchors.
+  Result<AppendReport> append(NewRows rows, const AppendOptions& options = {});
+  Result<Writer> writer(const WriterOptions& options = {});
+  // Adds a field; old records lack it until an append at their anchors fills it. It may be
+  // `required` only while the dataset is empty.
+  Status add_field(Field field);
+  Status set_meta(std::string_view key, std::string_view value);
+  Status remove_meta(std::string_view key);
+
+  // ---- reading
+
+  // Number of records; O(1) without a filter, else a scan of the columns it names.
+  Result<uint64_t> count(const std::optional<Where>& where = std::nullopt) const;
+  // Streams records in anchor order; `fields` = {} streams anchors alone.
+  Result<BatchStream> stream(const ReadOptions& options = {}) const;
+  // The records at `anchors`, in their order. NotFound names the anchors that do not exist; with
+  // `skip_missing` they are left out. At most 4 waves.
+  Result<Batch> take(std::span<const uint64_t> anchors,
+                     const std::optional<std::vector<std::string>>& fields = std::nullopt,
+                     bool skip_missing = false) const;
+  // queries: [count, dim] float32, row-major. Exact. One SearchHits a query.
+  Result<std::vector<SearchHits>> search(std::string_view field, std::span<const float> queries,
+                                         size_t count, const SearchOptions& options = {}) const;
+  // Distinct values of a scalar field with their counts, most frequent first, then by value.
+  Result<std::vector<std::pair<Scalar, uint64_t>>> distinct_values(std::string_view field) const;
+
+  // ---- versions
+
+  // Makes the ref "<ref>@<label>", which never moves. AlreadyExists. 2 waves.
+  Result<RefInfo> snapshot(std::string_view label);
+  // Makes a new branch at the pinned version and opens it. AlreadyExists. 2 waves.
+  Result<Dataset> branch(std::string_view name) const;
+  Result<HistoryStream> history() const;
+  // The version at `depth` steps from the first one. O(log) requests.
+  Result<CommitInfo> version_at(uint64_t depth) const;
+  // What differs between this version and that of `other` (same space or not).
+  Result<DiffReport> diff(const Dataset& other) const;
+  std::vector<std::pair<std::string, std::string>> meta() const;
+  Result<DatasetStat> stat() const;
+
+  // ---- the space
+
+  // Refs of the space, by name, at most `limit` after `start_after`.
+  Result<std::vector<RefInfo>> list_refs(std::string_view prefix = "",
+                                         std::string_view start_after = "",
+                                         size_t limit = 1000) const;
+  Status delete_ref(std::string_view name);
+  StoreStats store_stats() const;
+
+  class Impl;
+  explicit Dataset(std::shared_ptr<Impl> impl);
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+// Refs of a space without opening a dataset. NotFound when there is no such store.
+Result<std::vector<RefInfo>> list_refs(std::string_view store_url, std::string_view prefix = "",
+                                       std::string_view start_after = "", size_t limit = 1000);
+
+}  // namespace dreamdb
