@@ -45,18 +45,24 @@ if(DREAMDB_TESTS)
   include(GoogleTest)
 endif()
 
-# dreamdb_tests(NAME [LABEL label] SOURCES files... [LIBS libraries...])
-#   One program of GoogleTest cases, each known to ctest as "NAME.Suite.case" and under its label.
+# Floors whose code runs in several threads; their tests run under the thread sanitizer too.
+set(DREAMDB_THREADED_FLOORS runtime store object track version stream dataset)
+
+# dreamdb_tests(NAME [THREADS] SOURCES files... [LIBS libraries...])
+#   One program NAME_test of GoogleTest cases, each known to ctest as "NAME.Suite.case".
+#   THREADS: also run under the thread sanitizer (ctest label "threads").
 function(dreamdb_tests NAME)
-  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${NAME}_test ${ARG_SOURCES})
   target_link_libraries(${NAME}_test PRIVATE ${ARG_LIBS} GTest::gtest GTest::gtest_main rapidcheck)
-  if(NOT ARG_LABEL)
-    set(ARG_LABEL ${NAME})
+  set(properties TIMEOUT 600)
+  if(ARG_THREADS OR NAME IN_LIST DREAMDB_THREADED_FLOORS)
+    list(APPEND properties LABELS threads)
+    set_property(GLOBAL APPEND PROPERTY DREAMDB_THREAD_TESTS ${NAME}_test)
   endif()
   # PRE_TEST: cases are asked for when ctest starts, so a build never runs a test program.
   gtest_discover_tests(${NAME}_test DISCOVERY_MODE PRE_TEST TEST_PREFIX "${NAME}."
-                       DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${ARG_LABEL})
+                       DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()
 
 # dreamdb_floor(NAME SOURCES ... [DEPS floors...] [LIBS libraries...] [TESTS files...] [FUZZ files...])

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# python.sh: brings build/venv up to date: what tools/requirements.txt pins, and the package of this checkout.
+set -euo pipefail
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+venv="$root/build/venv"
+log="$root/build/python.log"
+
+# hash_of PATH...: one hash of names and contents; tests and benchmarks beside the code do not count.
+hash_of() {
+  (cd "$root" && find "$@" -type f ! -name '*_test.cc' ! -name '*_fuzz.cc' ! -name '*_bench.cc' \
+    ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+}
+
+# run_logged WHAT COMMAND...: quiet when it works; all it said when it does not.
+run_logged() {
+  local what="$1"
+  shift
+  say "$what"
+  "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    fail "failed: $what" "Read the message above (kept in build/python.log); after mending, run this again. To begin anew: rm -rf build/venv build/python"
+  }
+}
+
+install_requirements() {
+  local stamp="$venv/requirements.stamp" now
+  now="$(hash_of tools/requirements.txt)"
+  [[ -f "$stamp" && "$(<"$stamp")" == "$now" ]] && return
+  run_logged "making build/venv with what tools/requirements.txt pins" bash -c \
+    "/usr/bin/python3 -m venv --clear '$venv' &&
+     '$venv/bin/pip' install --disable-pip-version-check -r '$root/tools/requirements.txt'"
+  echo "$now" >"$stamp"
+}
+
+install_package() {
+  local stamp="$venv/package.stamp" now
+  now="$(hash_of src include bindings/python cmake CMakeLists.txt pyproject.toml)"
+  [[ -f "$stamp" && "$(<"$stamp")" == "$now" ]] && return
+  # The build folder stays, so a rebuild compiles only what changed.
+  run_logged "building and installing the Python package of this checkout" \
+    env CMAKE_BUILD_PARALLEL_LEVEL="$jobs" "$venv/bin/pip" install --disable-pip-version-check \
+    --no-build-isolation --no-deps --force-reinstall -C "build-dir=$root/build/python" "$root"
+  echo "$now" >"$stamp"
+}
+
+mkdir -p "$root/build"
+# Two at once would write the same folder; -o: a daemon started below must not keep the lock.
+exec 9>"$root/build/python.lock"
+flock 9
+install_requirements 9>&-
+install_package 9>&-
