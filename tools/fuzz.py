@@ -77,7 +77,7 @@ def fuzz(seconds):
     targets = build()
     if not targets:
         return [Case("fuzz", FAILED, "no dreamdb_floor names a FUZZ target")]
-    share = max(1, math.ceil(seconds * JOBS / len(targets)))
+    share = min(seconds, max(1, math.ceil(seconds * JOBS / len(targets))))
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         cases = list(pool.map(run_corpus, targets))
         whole = [target for target, case in zip(targets, cases) if case.outcome == PASSED]

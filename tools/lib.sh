@@ -1,5 +1,5 @@
 # What the shell tools share: where things are, and how to speak. Sourced, not run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 jobs="${DREAMDB_JOBS:-$(nproc)}"

@@ -8,7 +8,7 @@ cd "$root"
 # files PATTERN...: tracked files and new ones, without those that are ignored or deleted.
 files() {
   git ls-files -z --cached --others --exclude-standard -- "$@" | while IFS= read -r -d '' file; do
-    [[ -f "$file" ]] && printf '%s\0' "$file"
+    if [[ -f "$file" ]]; then printf '%s\0' "$file"; fi
   done
 }
 
@@ -34,7 +34,7 @@ check_tidy() {
   say "clang-tidy, $jobs at a time (some seconds a file)"
   cmake --preset debug >build/debug.log 2>&1 || { cat build/debug.log >&2; return 1; }
   files 'src/*.cc' 'cli/*.cc' ':!:*_fuzz.cc' | xargs -0 -r -n 1 -P "$jobs" \
-    clang-tidy-19 -p build/debug --quiet 2>/dev/null
+    clang-tidy-19 -p build/debug --quiet 2> >(grep -vE 'warnings? generated|Processing file' >&2)
 }
 
 check_all() {

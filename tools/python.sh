@@ -13,14 +13,14 @@ hash_of() {
     ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 }
 
-# run_logged WHAT COMMAND...: quiet when it works; all it said when it does not.
+# run_logged WHAT COMMAND...: quiet when it works; the first errors of the log when it does not.
 run_logged() {
   local what="$1"
   shift
   say "$what"
   "$@" >"$log" 2>&1 || {
-    cat "$log" >&2
-    fail "failed: $what" "Read the message above (kept in build/python.log); after mending, run this again. To begin anew: rm -rf build/venv build/python"
+    { grep -iE -m 20 'error|failed' "$log" || tail -n 20 "$log"; } >&2
+    fail "failed: $what" "All of its output is in build/python.log; after mending, run this again. To begin anew: rm -rf build/venv build/python"
   }
 }
 
@@ -38,10 +38,15 @@ install_package() {
   local stamp="$venv/package.stamp" now
   now="$(hash_of src include bindings/python cmake CMakeLists.txt pyproject.toml)"
   [[ -f "$stamp" && "$(<"$stamp")" == "$now" ]] && return
-  # The build folder stays, so a rebuild compiles only what changed.
+  # The build folder stays, so a rebuild compiles only what changed. Compiler and flags are those of
+  # the release preset, so that ccache hands over what build/release has compiled already.
   run_logged "building and installing the Python package of this checkout" \
-    env CMAKE_BUILD_PARALLEL_LEVEL="$jobs" "$venv/bin/pip" install --disable-pip-version-check \
-    --no-build-isolation --no-deps --force-reinstall -C "build-dir=$root/build/python" "$root"
+    env CC=cc CXX=c++ CMAKE_BUILD_PARALLEL_LEVEL="$jobs" \
+    "$venv/bin/pip" install --disable-pip-version-check --no-build-isolation --no-deps \
+    --force-reinstall "--config-settings=build-dir=$root/build/python" \
+    "--config-settings=cmake.define.CMAKE_C_FLAGS_RELEASE=-O2 -g1" \
+    "--config-settings=cmake.define.CMAKE_CXX_FLAGS_RELEASE=-O2 -g1" \
+    "--config-settings=cmake.define.DREAMDB_WERROR=ON" "$root"
   echo "$now" >"$stamp"
 }
 
