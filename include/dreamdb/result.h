@@ -60,7 +60,7 @@ inline std::unexpected<Error> fail(Code code, std::string message) {
 // Declares `declaration` with the value of `expr`, or returns its error.
 #define DREAMDB_ASSIGN(declaration, expr) \
   DREAMDB_ASSIGN_(DREAMDB_CONCAT(dreamdb_result_, __LINE__), declaration, expr)
-#define DREAMDB_ASSIGN_(tmp, declaration, expr)                             \
-  auto tmp = (expr);                                                        \
+#define DREAMDB_ASSIGN_(tmp, declaration, expr)                               \
+  auto tmp = (expr);                                                          \
   if (!tmp) return std::unexpected<::dreamdb::Error>(std::move(tmp).error()); \
   declaration = *std::move(tmp)

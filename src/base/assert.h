@@ -7,6 +7,6 @@ namespace dreamdb {
 
 }  // namespace dreamdb
 
-#define DREAMDB_ASSERT(expression)                                               \
-  (static_cast<bool>(expression) ? static_cast<void>(0)                          \
+#define DREAMDB_ASSERT(expression)                      \
+  (static_cast<bool>(expression) ? static_cast<void>(0) \
                                  : ::dreamdb::assertion_failed(#expression, __FILE__, __LINE__))
