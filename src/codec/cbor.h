@@ -2,6 +2,7 @@
 // pull parser that refuses every other.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,8 +14,11 @@
 
 namespace dreamdb {
 
-// Appends items to a growing byte string. The caller writes map keys in the deterministic order
-// (asserted in `finish`-free form by CborMap below).
+// Arrays and maps within each other, at most (S3.5).
+inline constexpr size_t kCborNestingMax = 16;
+
+// Appends items to a growing byte string. The caller writes map keys in the deterministic order;
+// CborMap below sorts them.
 class CborWriter {
  public:
   void uint(uint64_t value);
@@ -41,7 +45,7 @@ class CborWriter {
 // Collects the pairs of a text-keyed map in any order and writes them sorted.
 class CborMap {
  public:
-  // The writer to put the value of `key` into; valid until the next call.
+  // The writer to put the one value of `key` into; valid until the next call. Each key once.
   CborWriter& operator[](std::string_view key);
   void write(CborWriter& out) const;
   std::vector<std::byte> encode() const;
@@ -50,13 +54,29 @@ class CborMap {
   std::vector<std::pair<std::string, CborWriter>> pairs_;
 };
 
-enum class CborType : uint8_t { kUint, kNegative, kBytes, kText, kArray, kMap, kFalse, kTrue, kNull, kFloat };
+enum class CborType : uint8_t {
+  kUint,
+  kNegative,
+  kBytes,
+  kText,
+  kArray,
+  kMap,
+  kFalse,
+  kTrue,
+  kNull,
+  kFloat
+};
 
-// Pull parser over borrowed bytes. The first error sticks in what it returns; each call checks
-// type, shortest form, lengths against the bytes left, UTF-8, nesting and the order of map keys.
+// Pull parser over borrowed bytes, which must outlive it and what it returns. Every call checks
+// type, shortest form, lengths against the bytes left, UTF-8, nesting and the order of map keys;
+// what breaks a rule is Corruption, with the offset, what was expected and what was found. After an
+// error the reader is of no more use. In a map, `key` or `uint_key` and a value take turns
+// (asserted: which one is due depends on the caller alone). A copy reads ahead without moving the
+// original.
 class CborReader {
  public:
-  explicit CborReader(std::span<const std::byte> bytes) : rest_(bytes), total_(bytes.size()) {}
+  explicit CborReader(std::span<const std::byte> bytes)
+      : at_(bytes.data()), begin_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   Result<CborType> peek() const;
   Result<uint64_t> uint();
@@ -75,24 +95,42 @@ class CborReader {
   Result<std::string_view> key();
   Result<uint64_t> uint_key();
   Status end();     // of the innermost open array or map: all items must have been read
-  Status finish();  // nothing follows, nothing is open
+  Status finish();  // one item was read, nothing follows, nothing is open
   Status skip();    // one whole item, checked
-  size_t offset() const { return total_ - rest_.size(); }
+  size_t offset() const { return static_cast<size_t>(at_ - begin_); }
   // The encoded bytes of the next item, consumed.
   Result<std::span<const std::byte>> raw_item();
 
  private:
-  struct Head;
-  struct Open {
-    uint64_t left;                         // items, or keys and values together
-    bool is_map;
-    std::span<const std::byte> last_key;   // encoded
+  struct Head {
+    uint8_t major = 0;
+    uint8_t info = 0;  // low five bits of the first byte
+    uint64_t value = 0;
   };
-  Result<Head> head();
+  struct Open {
+    uint64_t left;  // items, or keys and values together
+    bool is_map;
+    std::span<const std::byte> last_key;  // encoded; empty before the first
+  };
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
+  std::unexpected<Error> bad(std::string_view expected) const;
+  std::unexpected<Error> bad(std::string_view expected, std::string_view found) const;
+  Status decode_head(Head& head);
+  Status expect(uint8_t major, std::string_view what, Head& head);
+  Status string(uint8_t major, std::string_view what, std::span<const std::byte>& out);
   Status take_item();
-  std::span<const std::byte> rest_;
-  size_t total_;
-  std::vector<Open> open_;
+  Status take_key(const std::byte* start);
+  Status open(uint8_t major, std::string_view what, uint64_t& count);
+  Status float_value(const Head& head, double& out);
+  Status skip_key();
+  Status skip_leaf_or_open();
+
+  const std::byte* at_;
+  const std::byte* begin_;
+  const std::byte* end_;
+  size_t depth_ = 0;
+  bool has_root_ = false;  // the one item at the top was begun
+  std::array<Open, kCborNestingMax> open_;
 };
 
 }  // namespace dreamdb
