@@ -1,0 +1,94 @@
+// What the parts of the segment code share: layout constants, limits, and the runs by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/segment.h"
+
+namespace dreamdb {
+
+inline constexpr size_t kSegmentHeaderBytes = 64;
+inline constexpr size_t kSegmentTrailerBytes = 16;
+inline constexpr uint64_t kRunAlignment = 64;
+inline constexpr uint32_t kSegmentVersion = 1;
+inline constexpr std::string_view kSegmentMagic = "DREAMSEG";
+inline constexpr std::string_view kTrailerMagic = "DREAMEND";
+
+// Limits of spec 1.3.
+inline constexpr uint64_t kFooterBytesMax = 16ull << 20;
+inline constexpr uint64_t kSegmentBytesMax = 4ull << 30;
+inline constexpr uint64_t kSegmentRowsMax = 1ull << 24;
+inline constexpr uint64_t kBlockBytesMax = 1ull << 30;
+inline constexpr uint64_t kScalarStringBytesMax = 1ull << 20;
+inline constexpr uint64_t kMatrixRowBytesMax = 1ull << 30;
+inline constexpr size_t kMatrixDimensionsMax = 32;
+inline constexpr uint64_t kFieldsMax = 1024;
+
+void write_segment_header(SegmentType type, std::span<std::byte, kSegmentHeaderBytes> out);
+
+constexpr uint64_t align_run(uint64_t offset) {
+  return (offset + kRunAlignment - 1) / kRunAlignment * kRunAlignment;
+}
+
+std::string_view segment_type_name(SegmentType type);
+bool is_string_type(FieldType type);
+
+// Bytes of one row of a matrix, or nothing if a limit of spec 1.3 is exceeded.
+std::optional<uint64_t> matrix_row_bytes(Dtype dtype, const std::vector<uint64_t>& shape);
+// Rows in one block of a matrix.
+uint64_t matrix_rows_per_block(uint64_t row_bytes);
+
+// "segments/<address text>".
+std::string segment_key(const Address& address);
+// Corruption in the words of spec: "segments/<a>: <what>; restore the object from a copy".
+std::unexpected<Error> segment_corrupt(const Address& address, std::string_view what);
+
+// A run and what a message calls it: "anchors", "column 3 data".
+struct NamedRun {
+  const Run* run;
+  std::string name;
+};
+// All runs of a segment in the order in which they stand in the object (spec 7.2).
+std::vector<NamedRun> list_runs(const Segment& segment);
+
+// The footer of a segment: the inverse of parse_segment_footer (segment_footer_write.cc).
+std::vector<std::byte> write_segment_footer(const Segment& segment);
+
+// Fills `starts` from `at` and `sizes`.
+void compute_starts(Run& run);
+
+// What a run is used for: fixes its items a block, its codecs and its raw sizes (spec 7.2 to 7.5).
+enum class RunUse : uint8_t {
+  kAnchors,
+  kIndex,
+  kPayloads,
+  kBitmap,       // `valid`, and the data of bool columns
+  kDict,
+  kIntegers,     // int, timestamp
+  kFloats,
+  kDictIndexes,  // data of string columns with a dictionary
+  kStrings,      // data of string columns without
+  kMatrix,
+};
+
+// How decode_block must read the items of a run.
+Item run_item(RunUse use);
+RunUse data_use(const ScalarColumn& column);
+
+// segment_run_parse.cc: parts of parse_segment_footer. Their errors do not name the segment yet.
+// Reads a run and checks all that does not depend on its use; fills `starts`.
+Result<Run> parse_run(CborReader& in, std::string_view name);
+// `items`: what the segment says the run must hold; `row_bytes`: of a matrix.
+Status check_run_use(const Run& run, std::string_view name, RunUse use, uint64_t items,
+                     uint64_t row_bytes = 0);
+// segment_check.cc: what the parts of a footer must say of each other; fills `row_bytes`.
+Status check_segment(Segment& segment, uint64_t footer_size);
+std::unexpected<Error> footer_bad(std::string what);
+
+}  // namespace dreamdb
