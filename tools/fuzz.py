@@ -17,6 +17,7 @@ JOBS = int(os.environ.get("DREAMDB_JOBS") or os.cpu_count() or 1)
 LIMITS = ["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=512", "-print_final_stats=0"]
 OPTIONS = {"UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
            "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1"}
+SYMBOLIZER = {"ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19"}
 
 
 def build():
@@ -41,17 +42,16 @@ def run_target(target, *arguments):
     crashes.mkdir(exist_ok=True)
     return subprocess.run([BUILD / "targets" / target, f"-artifact_prefix={crashes}/{target}-",
                            *LIMITS, *arguments], cwd=BUILD, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env={**os.environ, **OPTIONS},
+                          stderr=subprocess.STDOUT, env={**os.environ, **OPTIONS, **SYMBOLIZER},
                           text=True, errors="replace", check=False)
 
 
-def judge(name, target, done, what):
+def judge(name, done, what, way_out):
     if done.returncode == 0:
         print(f"  {name}: {what}", flush=True)
         return Case(name, PASSED)
     print(f"  {name}: FAILED\n{done.stdout[-8000:]}", flush=True)
-    return Case(name, FAILED, f"the input is at build/fuzz/crashes/{target}-*; again with: "
-                f"build/fuzz/targets/{target} <that file>")
+    return Case(name, FAILED, way_out)
 
 
 def run_corpus(target):
@@ -60,8 +60,9 @@ def run_corpus(target):
     name = f"fuzz.{target}.corpus"
     if not inputs:
         return Case(name, FAILED, f"tests/corpus/{target}/ has no input; add at least one valid one")
-    return judge(name, target, run_target(target, *map(str, sorted(inputs))),
-                 f"{len(inputs)} inputs")
+    return judge(name, run_target(target, *map(str, sorted(inputs))), f"{len(inputs)} inputs",
+                 "the last line with 'Running:' above names the input; again with: "
+                 f"build/fuzz/targets/{target} <that file>")
 
 
 def run_new(target, seconds):
@@ -69,7 +70,9 @@ def run_new(target, seconds):
     found.mkdir(parents=True, exist_ok=True)
     done = run_target(target, f"-max_total_time={seconds}", "-use_value_profile=1", str(found),
                       str(ROOT / "tests/corpus" / target))
-    return judge(f"fuzz.{target}.new", target, done, f"{seconds} s of new input")
+    return judge(f"fuzz.{target}.new", done, f"{seconds} s of new input",
+                 f"the input is at build/fuzz/crashes/{target}-*; again with: "
+                 f"build/fuzz/targets/{target} <that file>")
 
 
 def fuzz(seconds):

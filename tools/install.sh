@@ -18,17 +18,6 @@ is_installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
-as_root() {
-  if [[ "$(id -u)" == 0 ]]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    fail "these Debian packages are missing, and only root may install them: ${missing[*]}" \
-      "As root: apt-get install --no-install-recommends ${missing[*]}"
-  fi
-}
-
 list="$(packages_of "$@")"
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   fail "this system has no apt, so nothing can be installed from here" \
@@ -41,16 +30,24 @@ for package in $list; do
 done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
+as_root=()
+if [[ "$(id -u)" != 0 ]]; then
+  command -v sudo >/dev/null ||
+    fail "these Debian packages are missing, and only root may install them: ${missing[*]}" \
+      "As root: apt-get install --no-install-recommends ${missing[*]}"
+  as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
+fi
+
 say "installing from Debian: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 # The list of packages may be old or absent: one try, then refresh it and try again.
-install=(apt-get install -y -qq --no-install-recommends "${missing[@]}")
-if ! as_root "${install[@]}" >"$log" 2>&1; then
+install=(apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}")
+if ! "${as_root[@]}" "${install[@]}" >"$log" 2>&1; then
   say "refreshing the list of packages (apt-get update)"
-  as_root apt-get update -qq >>"$log" 2>&1 || true  # the install below says what is wrong
-  as_root "${install[@]}" >"$log" 2>&1 || {
+  "${as_root[@]}" apt-get update -qq >>"$log" 2>&1 || true  # the install below says what is wrong
+  "${as_root[@]}" "${install[@]}" >"$log" 2>&1 || {
     cat "$log" >&2
     fail "apt could not install: ${missing[*]}" \
       "Read its message above. The list is for Debian 12 with main and updates; check /etc/apt/sources.list and the network, then run this again."
