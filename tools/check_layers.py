@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-SUFFIXES = {".h", ".cc", ".inc"}
+SUFFIXES = {".h", ".cc", ".inl"}
 # Programs beside the code that may wait, draw random numbers and touch files.
 BESIDE = re.compile(r"_(test|bench|fuzz)\.(cc|h)$")
 WINGS = ("face", "pure", "world", "top")
