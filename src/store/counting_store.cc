@@ -1,0 +1,128 @@
+// Counts after each call, under one lock, so that a snapshot is consistent.
+#include "store/counting_store.h"
+
+#include <mutex>
+#include <numeric>
+
+#include "store/key.h"
+
+namespace dreamdb {
+
+std::string_view store_op_name(StoreOp op) {
+  static constexpr std::array<std::string_view, kStoreOpCount> kNames = {"get",  "put",  "load",
+                                                                         "swap", "list", "delete"};
+  return kNames[static_cast<size_t>(op)];
+}
+
+uint64_t StoreCounts::requests() const {
+  return std::accumulate(requests_by_op.begin(), requests_by_op.end(), uint64_t{0});
+}
+
+StoreCounts StoreCounts::since(const StoreCounts& earlier) const {
+  StoreCounts delta = *this;
+  for (size_t op = 0; op < kStoreOpCount; ++op) {
+    delta.requests_by_op[op] -= earlier.requests_by_op[op];
+  }
+  delta.waves -= earlier.waves;
+  delta.failed -= earlier.failed;
+  delta.read_bytes -= earlier.read_bytes;
+  delta.written_bytes -= earlier.written_bytes;
+  for (const auto& [prefix, count] : earlier.requests_by_prefix) {
+    if ((delta.requests_by_prefix[prefix] -= count) == 0) delta.requests_by_prefix.erase(prefix);
+  }
+  return delta;
+}
+
+CountingStore::CountingStore(std::shared_ptr<Store> inner) : inner_(std::move(inner)) {}
+
+StoreCounts CountingStore::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void CountingStore::reset() {
+  const std::lock_guard lock(mutex_);
+  counts_ = {};
+}
+
+void CountingStore::count_request(StoreOp op, std::string_view key, bool ok) {
+  ++counts_.requests_by_op[static_cast<size_t>(op)];
+  ++counts_.requests_by_prefix[std::string(first_segment(key))];
+  if (!ok) ++counts_.failed;
+}
+
+void CountingStore::count_single(StoreOp op, std::string_view key, bool ok, uint64_t read_bytes,
+                                 uint64_t written_bytes) {
+  const std::lock_guard lock(mutex_);
+  ++counts_.waves;
+  counts_.read_bytes += read_bytes;
+  counts_.written_bytes += written_bytes;
+  count_request(op, key, ok);
+}
+
+std::vector<Result<Buffer>> CountingStore::read_many(std::span<const ReadRequest> requests) {
+  auto results = inner_->read_many(requests);
+  if (requests.empty()) return results;
+  const std::lock_guard lock(mutex_);
+  ++counts_.waves;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    count_request(StoreOp::kGet, requests[i].key, results[i].has_value());
+    if (results[i]) counts_.read_bytes += results[i]->size();
+  }
+  return results;
+}
+
+std::vector<Status> CountingStore::put_many(std::span<const PutRequest> requests) {
+  auto results = inner_->put_many(requests);
+  if (requests.empty()) return results;
+  const std::lock_guard lock(mutex_);
+  ++counts_.waves;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    count_request(StoreOp::kPut, requests[i].key, results[i].has_value());
+    counts_.written_bytes += requests[i].body.size();
+  }
+  return results;
+}
+
+Result<Loaded> CountingStore::load(std::string_view key) {
+  auto result = inner_->load(key);
+  count_single(StoreOp::kLoad, key, result.has_value(), result ? result->body.size() : 0, 0);
+  return result;
+}
+
+Result<Version> CountingStore::swap(std::string_view key, const std::optional<Version>& expected,
+                                    const Buffer& body) {
+  auto result = inner_->swap(key, expected, body);
+  count_single(StoreOp::kSwap, key, result.has_value(), 0, body.size());
+  return result;
+}
+
+Status CountingStore::swap_delete(std::string_view key, const Version& expected) {
+  auto result = inner_->swap_delete(key, expected);
+  count_single(StoreOp::kSwap, key, result.has_value(), 0, 0);
+  return result;
+}
+
+Result<ListPage> CountingStore::list(std::string_view prefix, std::string_view start_after,
+                                     size_t limit) {
+  auto result = inner_->list(prefix, start_after, limit);
+  count_single(StoreOp::kList, prefix, result.has_value(), 0, 0);
+  return result;
+}
+
+std::vector<Status> CountingStore::delete_many(std::span<const std::string> keys) {
+  auto results = inner_->delete_many(keys);
+  if (keys.empty()) return results;
+  const std::lock_guard lock(mutex_);
+  ++counts_.waves;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    count_request(StoreOp::kDelete, keys[i], results[i].has_value());
+  }
+  return results;
+}
+
+std::unique_ptr<Turn> CountingStore::wait_turn(std::string_view key, uint32_t timeout_ms) {
+  return inner_->wait_turn(key, timeout_ms);  // asks nothing of the store, so it counts nothing
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,135 @@
+// The walk: each directory once, in the order of the keys below it.
+#include "store/folder_list.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "store/key.h"
+
+namespace dreamdb {
+
+namespace {
+
+// One thing in a directory. A key `a-b` sorts before `a/b`, so directories sort with their slash.
+struct Node {
+  std::string name;  // of the key: "main", or "a/" for all keys below "a/"
+  bool is_mutable = false;
+  bool operator<(const Node& other) const { return name < other.name; }
+  bool operator==(const Node& other) const { return name == other.name; }
+};
+
+class Walk {
+ public:
+  Walk(FolderFiles& files, FolderSwap& swap, std::string_view prefix, std::string_view start_after,
+       size_t limit)
+      : files_(files), swap_(swap), prefix_(prefix), start_after_(start_after), limit_(limit) {}
+
+  // Adds the keys below `parent` ("" or "a/b/"). The depth is bounded by the length of a key.
+  Status visit(const std::string& parent) {
+    std::vector<Node> nodes;
+    DREAMDB_TRY(add_nodes(files_.path_of(parent), parent, false, nodes));
+    DREAMDB_TRY(
+        add_nodes(files_.path_of(std::string(kSwapDirectory) + "/" + parent), parent, true, nodes));
+    // A folder of both kinds, or a key that is object and mutable, is visited once.
+    std::stable_sort(nodes.begin(), nodes.end());
+    nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+    for (const Node& node : nodes) {
+      if (page_.more) return {};
+      const std::string key = parent + node.name;
+      if (node.name.back() == '/') {
+        DREAMDB_TRY(visit(key));
+      } else {
+        DREAMDB_TRY(add_key(key, node.is_mutable));
+      }
+    }
+    return {};
+  }
+
+  ListPage take() && { return std::move(page_); }
+
+ private:
+  // True if a key that is `name`, or begins with it when it ends in '/', can be on this page.
+  bool is_wanted(std::string_view name) const {
+    if (name.ends_with('/')) {
+      const size_t common = std::min(name.size(), prefix_.size());
+      return name.substr(0, common) == prefix_.substr(0, common) &&
+             (name > start_after_ || start_after_.starts_with(name));
+    }
+    return name.starts_with(prefix_) && name > start_after_;
+  }
+
+  void add_if_wanted(const std::string& parent, std::string name, bool is_mutable,
+                     std::vector<Node>& nodes) const {
+    if (is_wanted(parent + name)) nodes.push_back({std::move(name), is_mutable});
+  }
+
+  Status add_nodes(const std::string& directory, const std::string& parent, bool is_mutable,
+                   std::vector<Node>& nodes) const {
+    // Skips internal names and files that are no keys, whoever put them there.
+    auto entries = directory_entries(directory, [&](std::string_view name) {
+      if (!check_key(name) || parent.size() + name.size() > kKeySizeMax) return false;
+      const std::string key = parent + std::string(name);
+      return is_wanted(key) || is_wanted(key + "/");
+    });
+    if (!entries) {
+      const Code code = entries.error().code;
+      // Nothing of this kind here, or removed since its parent was read.
+      if (code == Code::kNotFound || code == Code::kInvalidArgument) return {};
+      return std::unexpected(std::move(entries).error());
+    }
+    for (DirectoryEntry& entry : *entries) {
+      if (entry.is_directory) {
+        add_if_wanted(parent, entry.name + "/", is_mutable, nodes);
+        if (is_mutable) add_if_wanted(parent, std::move(entry.name), true, nodes);
+      } else if (entry.is_file && !is_mutable) {
+        add_if_wanted(parent, std::move(entry.name), false, nodes);
+      }
+    }
+    return {};
+  }
+
+  Status add_key(const std::string& key, bool is_mutable) {
+    ListedObject object;
+    if (is_mutable) {
+      DREAMDB_ASSIGN(std::optional<ListedObject> found, swap_.find(key));
+      if (!found) return {};  // deleted, or only a folder on the way to other keys
+      object = *std::move(found);
+    } else {
+      struct stat info {};
+      if (lstat(files_.path_of(key).c_str(), &info) != 0) return {};  // deleted meanwhile
+      object = {key, static_cast<uint64_t>(info.st_size),
+                static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+                    static_cast<uint64_t>(info.st_mtim.tv_nsec)};
+    }
+    if (page_.objects.size() == limit_) {
+      page_.more = true;
+    } else {
+      page_.objects.push_back(std::move(object));
+    }
+    return {};
+  }
+
+  FolderFiles& files_;
+  FolderSwap& swap_;
+  const std::string_view prefix_;
+  const std::string_view start_after_;
+  const size_t limit_;
+  ListPage page_;
+};
+
+}  // namespace
+
+Result<ListPage> list_folder(FolderFiles& files, FolderSwap& swap, std::string_view prefix,
+                             std::string_view start_after, size_t limit) {
+  if (limit == 0) return fail(Code::kInvalidArgument, "list: the limit is 0, at least 1 is needed");
+  DREAMDB_TRY(files.check_root());
+  Walk walk(files, swap, prefix, start_after, limit);
+  DREAMDB_TRY(walk.visit(""));
+  return std::move(walk).take();
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,164 @@
+// The lock files in use by this process, and the waiting.
+#include "store/folder_turn.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "runtime/fork.h"
+#include "runtime/futex.h"
+#include "store/posix_file.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr uint64_t kPollNs = 20 * kNsPerMs;  // how long a lost wake can go unnoticed
+// After a hand-over the one who gave the lock stands back so long, or a writer in a loop would
+// always be faster than the one it just woke.
+constexpr uint64_t kStandBackNs = kNsPerMs;
+constexpr size_t kLocksMax = 256;  // open lock files of this process
+constexpr size_t kWordSize = sizeof(uint32_t);
+
+// One lock file. A process opens each at most once: closing any descriptor of a file gives up all
+// record locks of the process on it.
+class LockFile {
+ public:
+  LockFile(UniqueFd fd, uint32_t* word, Runtime& runtime)
+      : fd_(std::move(fd)), word_(word), runtime_(runtime) {}
+  ~LockFile() { munmap(word_, kWordSize); }
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+
+  bool wait(uint64_t timeout_ns) {
+    const uint64_t start_ns = runtime_.monotonic_ns();
+    if (handed_over_.exchange(false)) {
+      futex_wait(word_, read_word(), std::min(kStandBackNs, timeout_ns));
+    }
+    while (true) {
+      const uint32_t seen = read_word();
+      if (try_lock()) return true;
+      const uint64_t waited_ns = runtime_.monotonic_ns() - start_ns;
+      if (waited_ns >= timeout_ns) break;
+      futex_wait(word_, seen, std::min(kPollNs, timeout_ns - waited_ns));
+    }
+    futex_wake(word_, 1);  // the wake that came too late for us is another's
+    return false;
+  }
+
+  void give_back() {
+    set_record_lock(F_UNLCK);
+    held_.store(false, std::memory_order_release);
+    // Written through the descriptor: a full disk is then an error, not a signal. Any new value
+    // will do; a waiter that read the old one does not fall asleep.
+    const auto word = static_cast<uint32_t>(runtime_.monotonic_ns());
+    [[maybe_unused]] const ssize_t size = pwrite(fd_.get(), &word, kWordSize, 0);
+    if (futex_wake(word_, 1) > 0) handed_over_.store(true);
+  }
+
+ private:
+  uint32_t read_word() const {
+    return std::atomic_ref(*word_).load(std::memory_order_acquire);
+  }
+
+  bool try_lock() {
+    if (held_.exchange(true, std::memory_order_acquire)) return false;  // by another thread
+    if (set_record_lock(F_WRLCK)) return true;
+    held_.store(false, std::memory_order_release);
+    return false;
+  }
+
+  bool set_record_lock(short type) {
+    struct flock lock {};
+    lock.l_type = type;
+    lock.l_whence = SEEK_SET;
+    return fcntl(fd_.get(), F_SETLK, &lock) == 0;
+  }
+
+  const UniqueFd fd_;
+  uint32_t* const word_;
+  Runtime& runtime_;
+  std::atomic<bool> held_{false};
+  std::atomic<bool> handed_over_{false};
+};
+
+using FileId = std::pair<dev_t, ino_t>;
+
+struct LockFiles {
+  ForkSafeMutex mutex;
+  uint64_t generation = 0;
+  std::map<FileId, std::shared_ptr<LockFile>> by_id;
+};
+
+LockFiles& lock_files() {
+  static auto* const files = new LockFiles;
+  return *files;
+}
+
+std::shared_ptr<LockFile> open_lock_file(const std::string& path, Runtime& runtime) {
+  auto opened = open_file(path, O_RDWR | O_CREAT);
+  if (!opened) return nullptr;
+  struct stat info {};
+  if (fstat(opened->get(), &info) != 0) return nullptr;
+  if (static_cast<size_t>(info.st_size) < kWordSize) {
+    const uint32_t zero = 0;
+    if (pwrite(opened->get(), &zero, kWordSize, 0) != kWordSize) return nullptr;
+  }
+  void* const word = mmap(nullptr, kWordSize, PROT_READ, MAP_SHARED, opened->get(), 0);
+  if (word == MAP_FAILED) return nullptr;
+  return std::make_shared<LockFile>(*std::move(opened), static_cast<uint32_t*>(word), runtime);
+}
+
+std::shared_ptr<LockFile> find_lock_file(const std::string& path, Runtime& runtime) {
+  LockFiles& files = lock_files();
+  const std::lock_guard lock(files.mutex);
+  if (files.generation != fork_generation()) {
+    // A child: what its parent held is not held by it. Closing here cannot free the parent's.
+    files.by_id.clear();
+    files.generation = fork_generation();
+  }
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0) {
+    const auto found = files.by_id.find({info.st_dev, info.st_ino});
+    if (found != files.by_id.end()) return found->second;
+  }
+  if (files.by_id.size() >= kLocksMax) {
+    std::erase_if(files.by_id, [](const auto& entry) { return entry.second.use_count() == 1; });
+    if (files.by_id.size() >= kLocksMax) return nullptr;
+  }
+  auto file = open_lock_file(path, runtime);
+  if (!file || stat(path.c_str(), &info) != 0) return nullptr;
+  return files.by_id.try_emplace({info.st_dev, info.st_ino}, std::move(file)).first->second;
+}
+
+class FolderTurn final : public Turn {
+ public:
+  explicit FolderTurn(std::shared_ptr<LockFile> file)
+      : file_(std::move(file)), generation_(fork_generation()) {}
+  ~FolderTurn() override {
+    if (generation_ == fork_generation()) file_->give_back();  // a child's copy holds nothing
+  }
+
+ private:
+  const std::shared_ptr<LockFile> file_;
+  const uint64_t generation_;
+};
+
+}  // namespace
+
+std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
+                                       Runtime& runtime) {
+  auto file = find_lock_file(directory + "/~lock", runtime);
+  if (!file || !file->wait(timeout_ms * kNsPerMs)) return nullptr;
+  return std::make_unique<FolderTurn>(std::move(file));
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,26 @@
+// Taking turns on one machine: a lock that saves writers of one key from preparing swaps in vain.
+//
+// Only a hint. The lock is a POSIX record lock on `.swap/<key>/~lock`: the kernel frees it when
+// the process dies, and a forked child does not inherit it (flock and open-file-description locks
+// would live on in the child). Such locks cannot be waited for with a limit, so waiters sleep on a
+// futex in the same file, mapped read-only; who gives the lock back changes the word and wakes the
+// longest sleeper. A wake that is lost (the owner was killed) costs one poll interval.
+//
+// Thread rule: every call may come from any thread; a Turn may be given back by any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/runtime.h"
+#include "store/store.h"
+
+namespace dreamdb {
+
+// Waits for the lock file in `directory`, which must exist. nullptr: the time is over, the
+// directory is not there or cannot be written to, or too many locks are in use.
+std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
+                                       Runtime& runtime);
+
+}  // namespace dreamdb

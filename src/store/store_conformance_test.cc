@@ -1,0 +1,54 @@
+// The suite over each store and over stacks of decorators.
+#include "store/store_conformance.h"
+
+#include "store/counting_store.h"
+#include "store/fault_store.h"
+#include "store/folder_store.h"
+#include "store/memory_store.h"
+#include "store/scratch_folder.h"
+
+namespace dreamdb {
+namespace {
+
+std::shared_ptr<Store> make_memory() { return std::make_shared<MemoryStore>("test"); }
+
+std::shared_ptr<Store> make_folder() {
+  struct Kept {
+    ScratchFolder folder;
+    std::shared_ptr<Store> store;
+  };
+  auto kept = std::make_shared<Kept>();
+  auto opened = open_folder_store(kept->folder.path() + "/store", true);
+  DREAMDB_ASSERT(opened.has_value());
+  kept->store = *std::move(opened);
+  return {kept, kept->store.get()};
+}
+
+std::shared_ptr<Store> counted(std::shared_ptr<Store> inner) {
+  return std::make_shared<CountingStore>(std::move(inner));
+}
+
+std::shared_ptr<Store> without_faults(std::shared_ptr<Store> inner) {
+  return std::make_shared<FaultStore>(std::move(inner), FaultPlan{.seed = 1, .rules = {}});
+}
+
+std::shared_ptr<Store> shuffled(std::shared_ptr<Store> inner) {
+  return std::make_shared<FaultStore>(std::move(inner),
+                                      FaultPlan{.seed = 1, .rules = {}, .shuffle_waves = true});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Stores, StoreConformance,
+    testing::Values(
+        StoreCase{"memory", make_memory}, StoreCase{"folder", make_folder},
+        StoreCase{"counting_memory", [] { return counted(make_memory()); }},
+        StoreCase{"counting_folder", [] { return counted(make_folder()); }},
+        StoreCase{"fault_memory", [] { return without_faults(make_memory()); }},
+        StoreCase{"fault_folder", [] { return without_faults(make_folder()); }},
+        StoreCase{"counting_fault_memory", [] { return counted(shuffled(make_memory())); }},
+        StoreCase{"counting_fault_folder", [] { return counted(shuffled(make_folder())); }},
+        StoreCase{"fault_counting_folder", [] { return without_faults(counted(make_folder())); }}),
+    store_case_name);
+
+}  // namespace
+}  // namespace dreamdb
