@@ -7,12 +7,14 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from vector_cases import basics, trees, versions  # noqa: E402
+from vector_cases import basics, broken_segments, segments, trees, versions  # noqa: E402
 
 FILES = {
     "addresses": basics.addresses, "names": basics.names, "cbor": basics.cbor_items,
     "genesis": versions.genesis, "ref": versions.ref, "manifest": versions.manifest,
     "ancestors": versions.ancestors, "page": trees.page, "stats": trees.statistics, "ledger": trees.ledger,
+    "segment_matrix": segments.matrix, "segment_blob": segments.blob, "segment_scalar": segments.scalar, "segment_two_blocks": segments.two_blocks,
+    "segment_anchors": segments.anchors, "segment_broken": broken_segments.broken,
 }
 
 
