@@ -81,8 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CborReader in(bytes);
   CborWriter out;
   const bool is_copied = copy_item(in, out) && in.finish();
-  // `skip` also takes negative integers below i64, which no typed call can read.
-  if (is_copied && !is_accepted) std::abort();
+  if (is_copied != is_accepted) std::abort();
   if (is_copied && !std::ranges::equal(out.span(), bytes)) std::abort();
   return 0;
 }

@@ -176,7 +176,7 @@ Result<int64_t> CborReader::integer() {
   DREAMDB_TRY(expect(is_negative ? kNegative : kUint, "an integer", head));
   if (head.value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
     at_ = start;
-    return bad("an integer of 64 bits with sign", "a larger one");
+    return bad("an integer from -2^63 to 2^63-1", "another one");
   }
   const auto value = static_cast<int64_t>(head.value);
   return is_negative ? -1 - value : value;
@@ -363,12 +363,8 @@ Status CborReader::skip_key() {
 Status CborReader::skip_leaf_or_open() {
   DREAMDB_ASSIGN(const CborType type, peek());
   switch (type) {
-    case CborType::kUint:
-    case CborType::kNegative: {
-      // One that does not fit i64 is an item too.
-      Head head;
-      return expect(type == CborType::kUint ? kUint : kNegative, "an integer", head);
-    }
+    case CborType::kUint: DREAMDB_TRY(uint()); return {};
+    case CborType::kNegative: DREAMDB_TRY(integer()); return {};
     case CborType::kBytes: DREAMDB_TRY(bytes()); return {};
     case CborType::kText: DREAMDB_TRY(text()); return {};
     case CborType::kArray: DREAMDB_TRY(array()); return {};

@@ -1,5 +1,6 @@
 #include "codec/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -46,13 +47,8 @@ bool is_utf8(std::string_view text) {
 }
 
 bool has_control_character(std::string_view utf8) {
-  for (size_t i = 0; i < utf8.size(); ++i) {
-    const auto c = static_cast<uint8_t>(utf8[i]);
-    if (c < 0x20 || c == 0x7f) return true;
-    // U+0080 to U+009F are c2 80 to c2 9f.
-    if (c == 0xc2 && i + 1 < utf8.size() && static_cast<uint8_t>(utf8[i + 1]) < 0xa0) return true;
-  }
-  return false;
+  return std::ranges::any_of(utf8,
+                             [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
 }
 
 }  // namespace dreamdb

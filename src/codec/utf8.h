@@ -8,7 +8,7 @@ namespace dreamdb {
 // No overlong form, no surrogate, nothing above U+10FFFF. Runs of ASCII go 8 bytes at a time.
 bool is_utf8(std::string_view text);
 
-// Whether valid UTF-8 holds a control character: U+0000 to U+001F or U+007F to U+009F.
+// Whether the text holds a control character: U+0000 to U+001F or U+007F.
 bool has_control_character(std::string_view utf8);
 
 }  // namespace dreamdb

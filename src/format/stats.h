@@ -15,13 +15,14 @@
 namespace dreamdb {
 
 // bool: bool; int and timestamp: int64_t; float: double; strings: bytes (a bound, see 6.3).
+// Nothing: there is no value, or no bound is known.
 using Bound = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
 struct ColumnStats {
   uint64_t present = 0;
   Bound min;
   Bound max;
-  bool has_nan = false;                             // float
+  bool has_nan = false;                              // float
   std::optional<std::vector<std::string>> distinct;  // strings: all values, sorted
   bool is_float = false;                             // how `extra` is written
 
@@ -30,9 +31,18 @@ struct ColumnStats {
 
 using Stats = std::map<FieldId, ColumnStats>;
 
+// Statistics may be wider than the truth: those of one entry are widened until they take no more
+// bytes than this, so that every page has room for several entries. 1,024 columns of which only
+// `present` is told take at most 15 KiB.
+inline constexpr size_t kStatsBytesMax = 16 * 1024;
+
+// Of a scalar column.
 ColumnStats compute_stats(const Column& column);
 // Widens `into` by `other`; a column that one side lacks counts as present 0.
 void merge_stats(Stats& into, const Stats& other);
+// Forgets distinct values, then bounds, of the last fields first, until `stats` takes at most
+// `bytes_max` bytes or has nothing left to forget.
+void widen_stats_to_fit(Stats& stats, size_t bytes_max = kStatsBytesMax);
 
 void write_stats(const Stats& stats, CborWriter& out);
 Result<Stats> parse_stats(CborReader& in);

@@ -1,0 +1,287 @@
+#include "format/manifest.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/assert.h"
+#include "codec/utf8.h"
+#include "format/envelope.h"
+#include "format/limits.h"
+#include "format/schema_cbor.h"
+
+namespace dreamdb {
+
+namespace {
+
+// The depths that a version of `depth` lists, newest first: the weights are the digits of `depth`
+// in the skew-binary system, 2^k - 1, the largest the oldest (S5.4).
+std::vector<uint64_t> ancestor_depths(uint64_t depth) {
+  std::vector<uint64_t> depths;
+  for (uint64_t covered = 0; covered < depth;) {
+    // The largest 2^k - 1 in what is left; halved before one is added, so that nothing overflows.
+    const uint64_t rest = depth - covered;
+    const uint64_t weight = rest == UINT64_MAX ? rest : std::bit_floor(rest + 1) - 1;
+    covered += weight;
+    depths.push_back(covered - 1);
+  }
+  std::ranges::reverse(depths);
+  return depths;
+}
+
+Result<Address> parse_address(CborReader& in) {
+  DREAMDB_ASSIGN(const auto bytes, in.bytes());
+  return Address::from_bytes(bytes);
+}
+
+Status parse_parents(CborReader& in, std::vector<Address>& out) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  for (uint64_t i = 0; i < count; ++i) {
+    DREAMDB_ASSIGN(const Address parent, parse_address(in));
+    out.push_back(parent);
+  }
+  std::vector<Address> sorted = out;
+  std::ranges::sort(sorted);
+  if (std::ranges::adjacent_find(sorted) != sorted.end())
+    return corrupt("different parents", "one twice (S5.5)");
+  return in.end();
+}
+
+Status parse_ancestors(CborReader& in, std::vector<Ancestor>& out) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  for (uint64_t i = 0; i < count; ++i) {
+    Ancestor ancestor;
+    DREAMDB_TRY(in.array(2));
+    DREAMDB_ASSIGN(ancestor.depth, in.uint());
+    DREAMDB_ASSIGN(ancestor.manifest, parse_address(in));
+    DREAMDB_TRY(in.end());
+    out.push_back(ancestor);
+  }
+  return in.end();
+}
+
+Status check_root(const Root& root) {
+  if (root.page_size == 0 || root.page_size > kPageBytesMax)
+    return corrupt("a page of 1 byte to 256 KiB", std::to_string(root.page_size));
+  if (root.last > kLastAnchor) return corrupt("an anchor below 2^64-1", "2^64-1");
+  if (root.first > root.last) return corrupt("`first` not above `last`", "one that is (S6.6)");
+  if (root.segments == 0 || root.rows < root.segments)
+    return corrupt("a segment at least, and a row in each",
+                   std::to_string(root.segments) + " segments and " + std::to_string(root.rows) +
+                       " rows (S6.6)");
+  if (root.records > root.rows) return corrupt("at most as many records as rows", "more (S6.6)");
+  return {};
+}
+
+Result<Root> parse_root(CborReader& in) {
+  Root root;
+  DREAMDB_TRY(in.array(10));
+  DREAMDB_ASSIGN(const uint64_t field, in.uint());
+  DREAMDB_ASSIGN(root.page, parse_address(in));
+  DREAMDB_ASSIGN(root.page_size, in.uint());
+  DREAMDB_ASSIGN(const uint64_t height, in.uint());
+  DREAMDB_ASSIGN(root.first, in.uint());
+  DREAMDB_ASSIGN(root.last, in.uint());
+  DREAMDB_ASSIGN(root.rows, in.uint());
+  DREAMDB_ASSIGN(root.records, in.uint());
+  DREAMDB_ASSIGN(root.segments, in.uint());
+  DREAMDB_ASSIGN(root.bytes, in.uint());
+  DREAMDB_TRY(in.end());
+  if (field > UINT32_MAX) return corrupt("a field id below 2^32", std::to_string(field));
+  if (height > kTreeHeightMax) return corrupt("a height of at most 12", std::to_string(height));
+  root.field = FieldId{static_cast<uint32_t>(field)};
+  root.height = static_cast<uint32_t>(height);
+  DREAMDB_TRY(check_root(root));
+  return root;
+}
+
+Status parse_tracks(CborReader& in, std::vector<Root>& out) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  for (uint64_t i = 0; i < count; ++i) {
+    DREAMDB_ASSIGN(const Root root, parse_root(in));
+    if (!out.empty() && out.back().field >= root.field)
+      return corrupt("tracks ascending by field id",
+                     std::to_string(static_cast<uint32_t>(root.field)) + " behind " +
+                         std::to_string(static_cast<uint32_t>(out.back().field)) + " (S5.5)");
+    out.push_back(root);
+  }
+  return in.end();
+}
+
+Status parse_ledger(CborReader& in, std::optional<Root>& out) {
+  DREAMDB_ASSIGN(const CborType type, in.peek());
+  if (type == CborType::kNull) return in.null();
+  DREAMDB_ASSIGN(out, parse_root(in));
+  if (out->field != kRecordTrack) return corrupt("field id 0", "another (S5.5)");
+  return {};
+}
+
+void write_root(const Root& root, CborWriter& out) {
+  out.array(10);
+  out.uint(static_cast<uint32_t>(root.field));
+  out.bytes(root.page.bytes());
+  out.uint(root.page_size);
+  out.uint(root.height);
+  for (const uint64_t value :
+       {root.first, root.last, root.rows, root.records, root.segments, root.bytes})
+    out.uint(value);
+}
+
+// How parents, depth, generation and jump list hang together (S5.4, S5.5).
+Status check_ancestry(const Manifest& manifest) {
+  const bool is_first = manifest.parents.empty();
+  if (is_first != (manifest.depth == 0) || is_first != (manifest.generation == 0) ||
+      manifest.depth > manifest.generation)
+    return corrupt("depth and generation 0 without parents, and else a depth from 1 to generation",
+                   std::to_string(manifest.parents.size()) + " parents, depth " +
+                       std::to_string(manifest.depth) + ", generation " +
+                       std::to_string(manifest.generation) + " (S5.5)");
+  const std::vector<uint64_t> depths = ancestor_depths(manifest.depth);
+  const auto depth_of = [](const Ancestor& a) { return a.depth; };
+  if (!std::ranges::equal(manifest.ancestors, depths, {}, depth_of))
+    return corrupt("the " + std::to_string(depths.size()) + " ancestors of depth " +
+                       std::to_string(manifest.depth),
+                   std::to_string(manifest.ancestors.size()) + " of others (S5.4)");
+  if (!is_first && manifest.ancestors.front().manifest != manifest.parents.front())
+    return corrupt("the first parent as newest ancestor", "another (S5.4)");
+  return {};
+}
+
+// Tracks are of fields that have one (S5.5).
+Status check_tracks(const Manifest& manifest) {
+  for (const Root& root : manifest.tracks) {
+    if (root.field == kRecordTrack) continue;
+    const Field* field = manifest.schema.find(root.field);
+    if (field == nullptr || is_scalar(field->type))
+      return corrupt(
+          "tracks of fields that have one",
+          "one of field " + std::to_string(static_cast<uint32_t>(root.field)) + " (S5.5)");
+  }
+  return {};
+}
+
+Status over_limit(std::string_view what, size_t found, size_t max) {
+  return fail(Code::kInvalidArgument, std::string(what) + ": expected at most " +
+                                          std::to_string(max) + ", found " + std::to_string(found));
+}
+
+// What users can make too long, or break otherwise.
+Status check_user_parts(const Manifest& manifest) {
+  size_t bytes = 0;
+  for (const auto& [key, value] : manifest.meta) {
+    bytes += key.size() + value.size();
+    if (!is_utf8(key) || !is_utf8(value))
+      return fail(Code::kInvalidArgument, "meta: expected keys and values of UTF-8");
+  }
+  if (manifest.meta.size() > kMetaKeysMax)
+    return over_limit("keys of meta", manifest.meta.size(), kMetaKeysMax);
+  if (bytes > kMetaBytesMax) return over_limit("bytes of meta", bytes, kMetaBytesMax);
+  if (manifest.operation.size() > kOperationBytesMax)
+    return over_limit("bytes of operation", manifest.operation.size(), kOperationBytesMax);
+  if (manifest.writer.size() > kWriterBytesMax)
+    return over_limit("bytes of writer", manifest.writer.size(), kWriterBytesMax);
+  if (!is_utf8(manifest.operation) || !is_utf8(manifest.writer))
+    return fail(Code::kInvalidArgument, "operation and writer: expected UTF-8");
+  return {};
+}
+
+}  // namespace
+
+const Root* Manifest::find_track(FieldId field) const {
+  for (const Root& root : tracks)
+    if (root.field == field) return &root;
+  return nullptr;
+}
+
+uint64_t Manifest::record_count() const {
+  const Root* root = find_track(kRecordTrack);
+  return root == nullptr ? 0 : root->records;
+}
+
+Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_view name) {
+  Manifest m;
+  Envelope in(bytes, name, "manifest", kStructureBytesMax, m.nonce);
+  in.value("meta", [&](CborReader& r) -> Status {
+    DREAMDB_ASSIGN(m.meta, parse_text_map(r, kMetaKeysMax, kMetaBytesMax));
+    return {};
+  });
+  in.uint("depth", m.depth);
+  in.fixed("write", m.write);
+  in.value("ledger", [&](CborReader& r) { return parse_ledger(r, m.ledger); });
+  in.value("schema", [&](CborReader& r) -> Status {
+    DREAMDB_ASSIGN(m.schema, parse_schema(r));
+    return {};
+  });
+  in.value("tracks", [&](CborReader& r) { return parse_tracks(r, m.tracks); });
+  in.text("writer", m.writer, kWriterBytesMax);
+  in.value("parents", [&](CborReader& r) { return parse_parents(r, m.parents); });
+  in.uint("time_ns", m.time_ns);
+  in.address("timeline", m.timeline);
+  in.value("ancestors", [&](CborReader& r) { return parse_ancestors(r, m.ancestors); });
+  in.text("operation", m.operation, kOperationBytesMax);
+  in.uint("generation", m.generation);
+  in.null("tombstones");
+  in.check([&] { return check_ancestry(m); });
+  in.check([&] { return check_tracks(m); });
+  DREAMDB_TRY(in.finish());
+  return m;
+}
+
+Result<Buffer> write_manifest(const Manifest& m) {
+  DREAMDB_TRY(check_user_parts(m));
+  CborMap map = new_envelope("manifest", m.nonce);
+  map["timeline"].bytes(m.timeline.bytes());
+  map["generation"].uint(m.generation);
+  map["depth"].uint(m.depth);
+  CborWriter& parents = map["parents"];
+  parents.array(m.parents.size());
+  for (const Address& parent : m.parents) parents.bytes(parent.bytes());
+  CborWriter& ancestors = map["ancestors"];
+  ancestors.array(m.ancestors.size());
+  for (const Ancestor& ancestor : m.ancestors) {
+    ancestors.array(2);
+    ancestors.uint(ancestor.depth);
+    ancestors.bytes(ancestor.manifest.bytes());
+  }
+  write_schema(m.schema, map["schema"]);
+  CborWriter& tracks = map["tracks"];
+  tracks.array(m.tracks.size());
+  for (const Root& root : m.tracks) write_root(root, tracks);
+  if (m.ledger)
+    write_root(*m.ledger, map["ledger"]);
+  else
+    map["ledger"].null();
+  map["tombstones"].null();
+  map["operation"].text(m.operation);
+  map["writer"].text(m.writer);
+  map["write"].bytes(m.write);
+  map["time_ns"].uint(m.time_ns);
+  write_text_map(m.meta, map["meta"]);
+  Buffer bytes = Buffer::adopt(map.encode());
+  if (bytes.size() > kStructureBytesMax)
+    return std::unexpected(
+        over_limit("bytes of a manifest", bytes.size(), kStructureBytesMax).error());
+  return bytes;
+}
+
+std::vector<Ancestor> ancestors_of_child(const Manifest& parent, const Address& address) {
+  // W(parent): parent.ancestors is W(grandparent), whose weights follow from its depths.
+  const std::vector<Ancestor>& above = parent.ancestors;
+  const auto weight = [&](size_t i) {
+    return i + 1 < above.size() ? above[i].depth - above[i + 1].depth : above[i].depth + 1;
+  };
+  std::vector<Ancestor> list{{parent.depth, address}};
+  // Two elements of equal weight become one with the new version.
+  const size_t skipped = above.size() >= 2 && weight(0) == weight(1) ? 2 : 0;
+  list.insert(list.end(), above.begin() + static_cast<ptrdiff_t>(skipped), above.end());
+  return list;
+}
+
+const Ancestor& ancestor_towards(const Manifest& from, uint64_t depth) {
+  DREAMDB_ASSERT(!from.ancestors.empty() && depth < from.depth);
+  // Depths descend: the last one that is not below `depth`.
+  size_t i = 0;
+  while (i + 1 < from.ancestors.size() && from.ancestors[i + 1].depth >= depth) ++i;
+  return from.ancestors[i];
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,230 @@
+#include "format/page.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.h"
+#include "format/envelope.h"
+#include "format/limits.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kLeafRowsMax = 1 << 24;
+constexpr uint64_t kObjectBytesMax = 4ull << 30;
+constexpr uint64_t kLeafFooterBytesMax = 16 << 20;
+constexpr uint64_t kHeaderAndTrailerBytes = 64 + 16;
+
+// The first 8 bytes of an address's hash as a big-endian anchor (spec 6.4).
+uint64_t ledger_anchor(const Address& address) {
+  uint64_t anchor = 0;
+  for (size_t i = 0; i < 8; ++i) anchor = anchor << 8 | std::to_integer<uint64_t>(address.hash[i]);
+  return std::min(anchor, kLastAnchor);
+}
+
+// Ledger entries name no object: their size is 0, which no segment has.
+bool is_ledger_entry(const Entry& entry) { return entry.size == 0; }
+
+Status check_range(const Entry& entry) {
+  if (entry.last > kLastAnchor || entry.first > kLastAnchor)
+    return corrupt("anchors below 2^64-1", "2^64-1 (S1.1)");
+  if (entry.first > entry.last)
+    return corrupt("`first` not above `last`",
+                   std::to_string(entry.first) + " and " + std::to_string(entry.last) + " (S6.6)");
+  return {};
+}
+
+Status check_ledger_entry(const Entry& entry) {
+  const uint64_t anchor = ledger_anchor(entry.child);
+  if (entry.rows >= 1 && entry.first == anchor && entry.last == anchor && entry.step == 1 &&
+      entry.records == 0 && entry.footer == 0 && entry.stats.empty())
+    return {};
+  return corrupt("an entry of size 0 to be one of a ledger", "another one (S6.7)");
+}
+
+Status check_leaf(const Entry& entry) {
+  DREAMDB_TRY(check_range(entry));
+  if (is_ledger_entry(entry)) return check_ledger_entry(entry);
+  if (entry.rows == 0 || entry.rows > kLeafRowsMax)
+    return corrupt("1 to 2^24 rows", std::to_string(entry.rows));
+  if (entry.size > kObjectBytesMax || entry.footer > kLeafFooterBytesMax ||
+      entry.size < entry.footer + kHeaderAndTrailerBytes)
+    return corrupt(
+        "a segment of at most 4 GiB that holds a footer of at most 16 MiB",
+        std::to_string(entry.size) + " bytes and a footer of " + std::to_string(entry.footer));
+  if (entry.records != 0 && entry.records != entry.rows)
+    return corrupt("records 0 or " + std::to_string(entry.rows), std::to_string(entry.records));
+  const uint64_t span = entry.last - entry.first;
+  const uint64_t steps = entry.rows - 1;
+  uint64_t stepped = 0;
+  const bool fits = entry.step == 0 ? span >= steps
+                    : steps == 0
+                        ? span == 0 && entry.step == 1
+                        : !__builtin_mul_overflow(steps, entry.step, &stepped) && stepped == span;
+  if (fits) return {};
+  return corrupt(std::to_string(entry.rows) + " anchors of step " + std::to_string(entry.step) +
+                     " from `first` to `last`",
+                 "a span of " + std::to_string(span) + " (S6.6)");
+}
+
+Status check_inner(const Entry& entry) {
+  DREAMDB_TRY(check_range(entry));
+  if (entry.size == 0 || entry.size > kPageBytesMax)
+    return corrupt("a page of 1 byte to 256 KiB", std::to_string(entry.size));
+  if (entry.segments == 0 || entry.rows < entry.segments)
+    return corrupt("a segment at least, and a row in each",
+                   std::to_string(entry.segments) + " segments and " + std::to_string(entry.rows) +
+                       " rows (S6.6)");
+  if (entry.records > entry.rows) return corrupt("at most as many records as rows", "more (S6.6)");
+  return {};
+}
+
+Result<Address> parse_child(CborReader& in) {
+  DREAMDB_ASSIGN(const auto bytes, in.bytes());
+  return Address::from_bytes(bytes);
+}
+
+Status parse_leaf(CborReader& in, Entry& entry) {
+  DREAMDB_TRY(in.array(10));
+  DREAMDB_ASSIGN(entry.first, in.uint());
+  DREAMDB_ASSIGN(entry.last, in.uint());
+  DREAMDB_ASSIGN(entry.step, in.uint());
+  DREAMDB_ASSIGN(entry.rows, in.uint());
+  DREAMDB_ASSIGN(entry.records, in.uint());
+  DREAMDB_ASSIGN(entry.seq, in.uint());
+  DREAMDB_ASSIGN(entry.child, parse_child(in));
+  DREAMDB_ASSIGN(entry.size, in.uint());
+  DREAMDB_ASSIGN(entry.footer, in.uint());
+  DREAMDB_ASSIGN(entry.stats, parse_stats(in));
+  DREAMDB_TRY(in.end());
+  entry.segments = 1;
+  entry.bytes = entry.size;
+  return check_leaf(entry);
+}
+
+Status parse_inner(CborReader& in, Entry& entry) {
+  DREAMDB_TRY(in.array(10));
+  DREAMDB_ASSIGN(entry.first, in.uint());
+  DREAMDB_ASSIGN(entry.last, in.uint());
+  DREAMDB_ASSIGN(entry.rows, in.uint());
+  DREAMDB_ASSIGN(entry.records, in.uint());
+  DREAMDB_ASSIGN(entry.seq, in.uint());
+  DREAMDB_ASSIGN(entry.child, parse_child(in));
+  DREAMDB_ASSIGN(entry.size, in.uint());
+  DREAMDB_ASSIGN(entry.segments, in.uint());
+  DREAMDB_ASSIGN(entry.bytes, in.uint());
+  DREAMDB_ASSIGN(entry.stats, parse_stats(in));
+  DREAMDB_TRY(in.end());
+  return check_inner(entry);
+}
+
+// Whether `b` may stand behind `a`. Pages may tie in first and seq: the leaves below decide (S6.1).
+bool in_order(const Entry& a, const Entry& b, uint32_t height) {
+  if (height == 0) return entry_less(a, b);
+  return std::tie(a.first, a.seq) <= std::tie(b.first, b.seq);
+}
+
+Status parse_entries(CborReader& in, Page& page) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  if (count == 0) return corrupt("an entry", "none (S6.2)");
+  // No reserve by `count`: each entry is more bytes in memory than it may be in the page.
+  for (uint64_t i = 0; i < count; ++i) {
+    Entry& entry = page.entries.emplace_back();
+    auto status = page.height == 0 ? parse_leaf(in, entry) : parse_inner(in, entry);
+    if (status && i > 0 && !in_order(page.entries[i - 1], entry, page.height))
+      status = corrupt("entries in order", "one that is not (S6.1)");
+    if (status && page.height == 0 && is_ledger_entry(entry) != is_ledger_entry(page.entries[0]))
+      status = corrupt("entries of a ledger or of segments", "both (S6.7)");
+    if (!status)
+      return fail(status.error().code,
+                  "entry " + std::to_string(i) + ": " + std::move(status.error().message));
+  }
+  return in.end();
+}
+
+void write_entry(const Entry& entry, uint32_t height, CborWriter& out) {
+  out.array(10);
+  out.uint(entry.first);
+  out.uint(entry.last);
+  if (height == 0) out.uint(entry.step);
+  out.uint(entry.rows);
+  out.uint(entry.records);
+  out.uint(entry.seq);
+  out.bytes(entry.child.bytes());
+  out.uint(entry.size);
+  if (height == 0) {
+    out.uint(entry.footer);
+  } else {
+    out.uint(entry.segments);
+    out.uint(entry.bytes);
+  }
+  write_stats(entry.stats, out);
+}
+
+}  // namespace
+
+bool entry_less(const Entry& a, const Entry& b) {
+  return std::tie(a.first, a.seq, a.child) < std::tie(b.first, b.seq, b.child);
+}
+
+Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name) {
+  Page page;
+  Envelope in(bytes, name, "page", kPageBytesMax, page.nonce);
+  in.uint("height", page.height, kTreeHeightMax);
+  in.value("entries", [&](CborReader& r) { return parse_entries(r, page); });
+  DREAMDB_TRY(in.finish());
+  return page;
+}
+
+Buffer write_page(const Page& page) {
+  CborMap map = new_envelope("page", page.nonce);
+  map["height"].uint(page.height);
+  CborWriter& entries = map["entries"];
+  entries.array(page.entries.size());
+  for (const Entry& entry : page.entries) write_entry(entry, page.height, entries);
+  return Buffer::adopt(map.encode());
+}
+
+size_t encoded_entry_bytes(const Entry& entry, uint32_t height) {
+  CborWriter out;
+  write_entry(entry, height, out);
+  return out.size();
+}
+
+Entry summarize(const Page& page, const Address& address, uint64_t page_size) {
+  DREAMDB_ASSERT(!page.entries.empty());
+  Entry sum;
+  sum.first = UINT64_MAX;
+  sum.segments = 0;
+  sum.child = address;
+  sum.size = page_size;
+  for (const Entry& entry : page.entries) {
+    sum.first = std::min(sum.first, entry.first);
+    sum.last = std::max(sum.last, entry.last);
+    sum.rows += entry.rows;
+    sum.records += entry.records;
+    sum.seq = std::max(sum.seq, entry.seq);
+    sum.segments += page.height == 0 ? 1 : entry.segments;
+    sum.bytes += page.height == 0 ? entry.size : entry.bytes;
+    merge_stats(sum.stats, entry.stats);
+  }
+  widen_stats_to_fit(sum.stats);
+  return sum;
+}
+
+Root root_of(const Page& page, FieldId field, const Address& address, uint64_t page_size) {
+  const Entry sum = summarize(page, address, page_size);
+  return {.field = field,
+          .page = address,
+          .page_size = page_size,
+          .height = page.height,
+          .first = sum.first,
+          .last = sum.last,
+          .rows = sum.rows,
+          .records = sum.records,
+          .segments = sum.segments,
+          .bytes = sum.bytes};
+}
+
+}  // namespace dreamdb
