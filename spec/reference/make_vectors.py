@@ -7,7 +7,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from vector_cases import basics, broken_segments, segments, trees, versions  # noqa: E402
+from vector_cases import basics, broken_segments, folders, segments, trees, versions  # noqa: E402
 
 FILES = {
     "addresses": basics.addresses, "names": basics.names, "cbor": basics.cbor_items,
@@ -15,6 +15,7 @@ FILES = {
     "ancestors": versions.ancestors, "page": trees.page, "stats": trees.statistics, "ledger": trees.ledger,
     "segment_matrix": segments.matrix, "segment_blob": segments.blob, "segment_scalar": segments.scalar, "segment_two_blocks": segments.two_blocks,
     "segment_anchors": segments.anchors, "segment_broken": broken_segments.broken,
+    "version_file": folders.version_files,
 }
 
 

@@ -1,1 +1,7 @@
 """A second reader of the DreamDB format, written from `spec/` alone; it shares no code with the product."""
+
+from .errors import Violation
+from .segment import Array
+from .space import Dataset, read_space
+
+__all__ = ["Array", "Dataset", "Violation", "read_space"]

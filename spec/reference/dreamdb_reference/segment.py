@@ -71,7 +71,8 @@ class Segment:
         self._payloads, self._index = self._read_blobs()
         self._matrix = b"".join(self._blocks(self.footer.data)) if self.footer.data else b""
         require(self.footer.dtype != "bool" or set(self._matrix) <= {0, 1}, "S7.3", "a bool is neither 0 nor 1")
-        stats.check_cover(self.footer.stats, self.true_stats(), "the footer")
+        self.true_stats = {column.field: self._stats_of(column) for column in self.footer.columns}
+        stats.check_cover(self.footer.stats, self.true_stats, "the footer")
 
     def _check_frame(self) -> None:
         """Header, padding and the zero bytes between runs (S7.1, S7.2)."""
@@ -146,7 +147,8 @@ class Segment:
         for value, there in zip(values, valid):
             # A float of -0.0 equals 0.0, but its bits are not zero.
             zero = value == empty and not (isinstance(value, float) and str(value) == "-0.0")
-            require(there or zero, "S7.7", f"a row without a value of field {column.field} holds {value!r:.60}")
+            if not there and not zero:
+                raise Violation("S7.7", f"a row without a value of field {column.field} holds {value!r:.60}")
         if column.dict:
             words = self._words(column.dict)
             require(max(values) < len(words), "S7.3", f"index {max(values)} of {len(words)} words")
@@ -170,10 +172,10 @@ class Segment:
         require(max(index) < len(payloads), "S7.3", f"index {max(index)} of {len(payloads)} payloads")
         return payloads, index
 
-    def true_stats(self) -> dict:
-        """The statistics as the values give them (6.3)."""
-        return {column.field: stats.of_values(column.type, [value for value in self._columns[column.field]
-                                                            if value is not None]) for column in self.footer.columns}
+    def _stats_of(self, column: Column) -> stats.Stats:
+        """The statistics of a column as its values give them (6.3)."""
+        there = [value for value in self._columns[column.field] if value is not None]
+        return stats.of_values(column.type, there)
 
     def column(self, field: int) -> list:
         """The values of a field by row; strings as bytes, None where there is none."""

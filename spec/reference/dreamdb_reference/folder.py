@@ -1,0 +1,81 @@
+"""Keys of a space in a folder (chapter 9): objects are plain files, mutable keys have version files."""
+
+import pathlib
+import re
+
+from . import version_file
+from .errors import Violation, require
+from .limits import U64_MAX
+
+_VERSIONS = ".swap"
+_VERSION_NAME = re.compile(r"~(\d{20})", re.ASCII)
+_KEY_SEGMENT = re.compile(r"[A-Za-z0-9_@=-][A-Za-z0-9._@=-]{0,254}", re.ASCII)
+_KEY_BYTES = 1024
+_LOOKS = 3
+
+
+def check_key(key: str) -> str:
+    """`key` itself, if it is one (S9.1)."""
+    good = len(key) <= _KEY_BYTES and all(_KEY_SEGMENT.fullmatch(segment) for segment in key.split("/"))
+    if not good:
+        raise Violation("S9.1", f"{key!r:.80} is no key", code="InvalidArgument")
+    return key
+
+
+class Folder:
+    """Reads the keys below one folder; counts what it read."""
+
+    def __init__(self, root):
+        self.root = pathlib.Path(root)
+        self.objects = 0
+        self.bytes = 0
+        if not self.root.is_dir():
+            raise Violation("9", "there is no such folder", code="NotFound", where=str(self.root))
+
+    def _read(self, path: pathlib.Path, size_max: int) -> bytes:
+        size = path.stat().st_size
+        require(size <= size_max, "S1.3", f"{size} bytes, at most {size_max}")
+        return path.read_bytes()
+
+    def _count(self, data: bytes) -> bytes:
+        self.objects += 1
+        self.bytes += len(data)
+        return data
+
+    def get(self, key: str, size_max: int) -> bytes:
+        """The bytes of an immutable object (9.2)."""
+        try:
+            return self._count(self._read(self.root / check_key(key), size_max))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise Violation("9.2", "the object is missing", code="NotFound", where=key) from None
+        except Violation as error:
+            raise error.at(key)
+
+    def _highest(self, folder: pathlib.Path) -> int:
+        """The number of the current version, 0 if there is none (S9.6, S9.11)."""
+        for _ in range(_LOOKS):
+            names = [_VERSION_NAME.fullmatch(path.name) for path in folder.iterdir()] if folder.is_dir() else []
+            numbers = {int(name[1]) for name in names if name and 1 <= int(name[1]) <= U64_MAX}
+            highest = max(numbers, default=0)
+            if highest <= 1 or highest - 1 in numbers:
+                break
+        return highest
+
+    def get_mutable(self, key: str, size_max: int) -> bytes:
+        """The body of the current version of a mutable key (9.3)."""
+        folder = self.root / _VERSIONS / check_key(key)
+        for _ in range(_LOOKS):
+            number = self._highest(folder)
+            if number == 0:
+                break
+            try:
+                data = self._read(folder / f"~{number:020d}", size_max + version_file.HEAD_BYTES)
+                version = version_file.parse(data, number)
+            except FileNotFoundError:
+                continue  # pruned between the two looks
+            except Violation as error:
+                raise error.at(f"{key} ({_VERSIONS}/{key}/~{number:020d})")
+            if version.deleted:
+                break
+            return self._count(version.body)
+        raise Violation("S9.6", "there is no such ref", code="NotFound", where=key)

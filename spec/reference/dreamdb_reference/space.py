@@ -1,0 +1,149 @@
+"""A space in a folder: a ref, its versions, their tracks and records, all checked (chapters 2 to 9)."""
+
+from typing import Iterator
+
+from . import address, limits, structures
+from .errors import Violation, require
+from .folder import Folder
+from .stats import STRING_TYPES
+from .structures import RECORD_TRACK
+from .track import Objects, check_segment, leaves
+
+
+class Dataset:
+    """One version whose every byte has been checked when it was made."""
+
+    def __init__(self, objects: Objects, name: bytes):
+        self.objects = objects
+        self.address = name
+        self.key = address.object_key("manifests", name)
+        self.manifest = objects.get("manifests", name, limits.STRUCTURED_OBJECT_BYTES, structures.parse_manifest)[1]
+        self.fields = {field["id"]: field for field in self.manifest["schema"]["fields"]}
+        self._newest = {field: {} for field in self.fields}  # field -> anchor -> (seq, segment, row)
+        self._records = set()
+        self.ledger = []
+        objects.get("genesis", self.manifest["timeline"], limits.STRUCTURED_OBJECT_BYTES, structures.parse_genesis)
+        try:
+            self._read_tracks()
+        except Violation as error:
+            raise error.at(self.key)
+
+    @property
+    def anchors(self) -> list:
+        """The anchors of all records, ascending."""
+        return sorted(self._records)
+
+    def _read_tracks(self) -> None:
+        tracks = [(root, leaves(self.objects, root)) for root in self.manifest["tracks"]]
+        ledger = self.manifest["ledger"]
+        self.ledger = leaves(self.objects, ledger, ledger=True) if ledger else []
+        for entry in [entry for _, entries in tracks for entry in entries] + self.ledger:
+            require(entry.seq <= self.manifest["generation"], "S6.6",
+                    f"seq {entry.seq} is above generation {self.manifest['generation']}")
+        for root, entries in tracks:  # the records first: track 0 is the first track
+            for entry in entries:
+                self._add_segment(root.field, entry)
+            if root.field == RECORD_TRACK:
+                require(root.records == len(self._records), "S5.3",
+                        f"{root.records} records are stated, {len(self._records)} are there")
+        for root, entries in tracks:
+            for entry in entries:
+                strange = set(self.objects.segment(entry.child).anchors) - self._records
+                require(not strange, "S6.3", f"anchor {min(strange, default=0)} of track {root.field} is no record's")
+
+    def _add_segment(self, track: int, entry) -> None:
+        segment = self.objects.segment(entry.child)
+        try:
+            check_segment(segment, entry, track, self.fields)
+        except Violation as error:
+            raise error.at(address.object_key("segments", entry.child))
+        if track == RECORD_TRACK and entry.records:
+            again = self._records.intersection(segment.anchors)
+            require(not again, "S6.3", f"anchor {min(again, default=0)} stands in two primary segments")
+            self._records.update(segment.anchors)
+        held = [column.field for column in segment.footer.columns] if track == RECORD_TRACK else [track]
+        for field in held:
+            self._add_values(field, entry, segment)
+
+    def _add_values(self, field: int, entry, segment) -> None:
+        """Of two values of a field at one anchor the one with the greater seq wins (6.1)."""
+        newest = self._newest[field]
+        column = segment.column(field) if segment.footer.type == "scalar" else None
+        for row, anchor in enumerate(segment.anchors):
+            if column is not None and column[row] is None:
+                continue
+            before = newest.get(anchor)
+            if before is not None and before[0] == entry.seq:
+                raise Violation("S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}")
+            if before is None or before[0] < entry.seq:
+                newest[anchor] = (entry.seq, segment, row)
+
+    def value(self, field: int, anchor: int):
+        """The value of a field at an anchor, None if there is none."""
+        found = self._newest[field].get(anchor)
+        if found is None:
+            return None
+        value = found[1].value(field, found[2])
+        return value.decode() if self.fields[field]["type"] in STRING_TYPES + ("text",) else value
+
+    def rows(self) -> Iterator[dict]:
+        """`{"anchor": ..., "values": {name: value or None}}` in anchor order."""
+        for anchor in self.anchors:
+            values = {field["name"]: self.value(number, anchor) for number, field in self.fields.items()}
+            yield {"anchor": anchor, "values": values}
+
+    def parents(self) -> list:
+        """The parents, checked, and this version checked against them (5, 5.3)."""
+        found = [Dataset(self.objects, parent) for parent in self.manifest["parents"]]
+        try:
+            _check_descent(self.manifest, [parent.manifest for parent in found])
+        except Violation as error:
+            raise error.at(self.key)
+        return found
+
+
+def _check_descent(child: dict, parents: list) -> None:
+    if not parents:
+        return
+    first = parents[0]
+    generation = 1 + max(parent["generation"] for parent in parents)
+    require(child["generation"] == generation, "S5.5", f"generation {child['generation']}, not {generation}")
+    require(child["depth"] == first["depth"] + 1, "S5.5", f"depth {child['depth']} over {first['depth']}")
+    require(child["time_ns"] >= first["time_ns"], "S5.1", "made before its first parent")
+    ancestors = structures.child_ancestors(first["depth"], child["parents"][0], first["ancestors"])
+    require(child["ancestors"] == ancestors, "S5.4", "the ancestors do not follow from the first parent's")
+    require(child["timeline"] == first["timeline"], "S5.5", "the first parent has another timeline")
+    # An id is never used again: it keeps its type, and `next` never falls.
+    before = {field["id"]: field["type"] for field in first["schema"]["fields"]}
+    for field in child["schema"]["fields"]:
+        number, kind = field["id"], field["type"]
+        require(before.get(number, kind) == kind, "S5.2", f"id {number} was of a {before.get(number)}, now {kind}")
+        require(number in before or number >= first["schema"]["next"], "S5.2", f"id {number} is used again")
+    require(child["schema"]["next"] >= first["schema"]["next"], "S5.2", "next has fallen")
+
+
+def read_ref(folder: Folder, ref: str) -> dict:
+    """The body of a ref (4.2)."""
+    key = f"refs/{address.check_ref_name(ref)}"
+    data = folder.get_mutable(key, limits.STRUCTURED_OBJECT_BYTES)
+    try:
+        return structures.parse_ref(data)
+    except Violation as error:
+        raise error.at(key)
+
+
+def read_space(folder, ref: str = "main") -> Dataset:
+    """The version that a ref of the space in `folder` names; raises `Violation` if anything is wrong."""
+    files = Folder(folder)
+    return Dataset(Objects(files), read_ref(files, ref)["manifest"])
+
+
+def all_ancestors(dataset: Dataset) -> int:
+    """Checks every ancestor of a version; how many versions there are, with itself."""
+    seen, waiting = {dataset.address}, [dataset]
+    while waiting:
+        for parent in waiting.pop().parents():
+            if parent.address not in seen:
+                seen.add(parent.address)
+                waiting.append(parent)
+    return len(seen)

@@ -1,0 +1,275 @@
+"""Spaces in a folder: written, read back, broken in every byte and in every invariant of a version."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import space_builder
+from space_builder import Builder, build, layer, records, trees
+
+from dreamdb_reference import Violation, address, pages, read_space, version_file
+from dreamdb_reference.__main__ import main
+from dreamdb_reference.folder import Folder
+from dreamdb_reference.segment_writer import write_blob, write_matrix, write_scalar
+from dreamdb_reference.space import all_ancestors
+
+
+def test_rows_are_those_written_and_the_newer_wins(tmp_path):
+    build(tmp_path)
+    dataset = read_space(tmp_path)
+    rows = {row["anchor"]: row["values"] for row in dataset.rows()}
+    assert list(rows) == [0, 5, 7, 10, 11, 20, 30, 100]
+    assert {anchor: values["count"] for anchor, values in rows.items()} == {
+        0: None, 5: 10, 7: 70, 10: 20, 11: 22, 20: 40, 30: None, 100: 1000}
+    assert [rows[anchor]["label"] for anchor in (0, 5, 7)] == ["cat", "dog", "dog"]
+    assert rows[7]["caption"] == "text 1"
+    assert rows[7]["vector"].flat() == [7.0, 0.5, -1.0]
+    assert len(dataset.ledger) == 3
+
+
+def test_refs_name_their_versions(tmp_path):
+    build(tmp_path)
+    snapshot = read_space(tmp_path, "main@v1")
+    assert {row["anchor"]: row["values"]["count"] for row in snapshot.rows()}[7] == 14
+    assert all_ancestors(read_space(tmp_path)) == 4
+    for ref, code in (("other", "NotFound"), ("../main", "Corruption")):
+        with pytest.raises(Violation) as caught:
+            read_space(tmp_path, ref)
+        assert caught.value.code == code
+
+
+def test_the_highest_version_counts_and_a_deleted_ref_is_absent(tmp_path):
+    builder = build(tmp_path)
+    (tmp_path / ".swap/refs/main/~lock").write_bytes(b"\0\0\0\0")
+    builder.swap("main/deeper", builder.versions[0][0])
+    assert len(list(read_space(tmp_path).rows())) == 8
+    builder.swap("main", builder.versions[0][0])
+    assert not list(read_space(tmp_path).rows())
+    gone = version_file.Version(4, bytes(16), bytes(16), True, b"")
+    builder.write(".swap/refs/main/~00000000000000000004", version_file.encode(gone))
+    with pytest.raises(Violation) as caught:
+        read_space(tmp_path)
+    assert (caught.value.code, caught.value.where) == ("NotFound", "refs/main")
+
+
+@pytest.mark.parametrize("key", ["", "/", "a//b", ".", "..", "a/../b", ".swap/x", "a\0", "a b", "a" * 256, "\u00e4", "a\n"])
+def test_keys_cannot_leave_the_folder(tmp_path, key):
+    with pytest.raises(Violation, match="S9.1"):
+        Folder(tmp_path).get(key, 10)
+
+
+def test_command_line(tmp_path, capsys):
+    build(tmp_path)
+    assert main([str(tmp_path), "--all", "--json", "--full"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["anchor"] for line in lines[:-1]] == [0, 5, 7, 10, 11, 20, 30, 100]
+    vector = {"dtype": "f32", "shape": [3], "hex": space_builder.floats(5, 0.5, -1).hex()}
+    assert lines[1]["values"] == {"caption": "text 1", "vector": vector, "count": 10, "label": "dog"}
+    assert lines[-1]["summary"]["rows"] == 8 and lines[-1]["summary"]["versions"] == 4
+    script = subprocess.run([sys.executable, "-m", "dreamdb_reference", str(tmp_path)], capture_output=True, text=True,
+                            cwd=pathlib.Path(space_builder.__file__).parent.parent, check=False)
+    assert script.returncode == 0 and "rows 8" in script.stdout.splitlines()[-1]
+
+
+def _files(root: pathlib.Path) -> list:
+    return sorted(path for path in root.rglob("*") if path.is_file())
+
+
+def _small(root: pathlib.Path) -> None:
+    builder = Builder(root)
+    builder.commit(trees(builder, [records(builder, [0, 1, 3], 0)]))
+    builder.swap("main", builder.versions[-1][0])
+
+
+def test_every_flipped_byte_is_found_and_named(tmp_path):
+    _small(tmp_path)
+    checked = 0
+    for path in _files(tmp_path):
+        data = path.read_bytes()
+        kind = path.relative_to(tmp_path).parts[0]
+        for at in range(len(data)):
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1:])
+            with pytest.raises(Violation) as caught:
+                read_space(tmp_path)
+            named = "refs/main" if kind == ".swap" else f"{kind}/{path.name}"
+            assert named in caught.value.where, (path, at)
+            checked += 1
+        path.write_bytes(data)
+    assert checked > 3000
+    read_space(tmp_path)
+
+
+def test_every_missing_cut_or_swapped_object_is_found_and_named(tmp_path, capsys):
+    build(tmp_path)
+    read_space(tmp_path)
+    assert main([str(tmp_path), "--all"]) == 0
+    objects = [path for path in _files(tmp_path) if path.relative_to(tmp_path).parts[0] != ".swap"]
+    for path in objects:
+        data = path.read_bytes()
+        other = next(one for one in objects if one != path and path.parent in (one.parent, tmp_path / "genesis")).read_bytes()
+        for broken in (None, data[:-1], data + b"\0", b"", other):
+            path.unlink()
+            if broken is not None:
+                path.write_bytes(broken)
+            capsys.readouterr()
+            assert main([str(tmp_path), "--all"]) == 1, path
+            assert f"{path.parent.name}/{path.name}" in capsys.readouterr().err
+            path.write_bytes(data)
+
+
+def _broken(root: pathlib.Path, change) -> Violation:
+    """The violation of a version over two records' segments that `change` has broken."""
+    builder = Builder(root)
+    builder.commit([], operation="create")
+    change(builder)
+    builder.swap("main", builder.versions[-1][0])
+    with pytest.raises(Violation) as caught:
+        all_ancestors(read_space(root))
+    assert caught.value.where
+    return caught.value
+
+
+def _two(builder: Builder) -> list:
+    return [records(builder, [0, 10], 1), records(builder, [5, 20], 1)]
+
+
+def _primary_twice(builder):
+    builder.commit(trees(builder, [records(builder, [0, 10], 1), records(builder, [10, 20], 1)]))
+
+
+def _layer_of_no_record(builder):
+    builder.commit(trees(builder, _two(builder), [layer(builder, [6], [1], 1)]))
+
+
+def _blob_of_no_record(builder):
+    parts, more = _two(builder), records(builder, [7], 1)
+    parts[1][1] = more[1]
+    builder.commit(trees(builder, parts))
+
+
+def _track_without_records(builder):
+    builder.commit(trees(builder, _two(builder))[1:])
+
+
+def _same_seq(builder):
+    builder.commit(trees(builder, _two(builder), [layer(builder, [5], [1], 1)]))
+
+
+def _seq_above(builder):
+    builder.commit(trees(builder, _two(builder), [layer(builder, [5], [1], 2)]))
+
+
+def _root_sum(builder):
+    roots = trees(builder, _two(builder))
+    builder.commit([roots[0]._replace(bytes=roots[0].bytes + 1)] + roots[1:])
+
+
+def _root_height(builder):
+    roots = trees(builder, _two(builder))
+    builder.commit([roots[0]._replace(height=1)] + roots[1:])
+
+
+def _entry(**changes):
+    def change(builder):
+        parts = _two(builder)
+        parts[0][0] = parts[0][0]._replace(**changes)
+        builder.commit(trees(builder, parts))
+    return change
+
+
+def _inner(**changes):
+    def change(builder):
+        entries = [part[0] for part in _two(builder)]
+        leaves = [pages.encode_page(builder.nonce(), 0, [entry]) for entry in entries]
+        inner = [pages.inner_entry(leaf) for leaf in leaves]
+        inner[0] = inner[0]._replace(**changes)
+        top = pages.encode_page(builder.nonce(), 1, inner)
+        for page in leaves + [top]:
+            builder.put("pages", page)
+        builder.commit([pages.root_of(0, top)])
+    return change
+
+
+def _pages_out_of_order(builder):
+    entries = sorted((part[0] for part in [records(builder, [0, 10], 1), records(builder, [1, 20], 1),
+                                           records(builder, [2, 30], 1)]), key=pages.leaf_key)
+    leaves = [pages.encode_page(builder.nonce(), 0, [entries[0], entries[2]]),
+              pages.encode_page(builder.nonce(), 0, [entries[1]])]
+    top = pages.encode_page(builder.nonce(), 1, [pages.inner_entry(leaf) for leaf in leaves])
+    for page in leaves + [top]:
+        builder.put("pages", page)
+    builder.commit([pages.root_of(0, top)])
+
+
+def _ledger_as_track(builder):
+    root = builder.tree(0, [pages.ledger_entry("key", 1, 1)])
+    builder.commit([root])
+
+
+def _segment_in_ledger(builder):
+    roots = trees(builder, _two(builder))
+    builder.commit(roots, roots[0])
+
+
+def _wrong_dimension(builder):
+    parts = _two(builder)
+    data = write_matrix(builder.nonce(), [0, 10], 2, "f32", [4], bytes(32))
+    parts[0][2] = builder.segment(data, 1)
+    builder.commit(trees(builder, parts))
+
+
+def _wrong_column_type(builder):
+    data = write_scalar(builder.nonce(), [0, 10], [(3, "timestamp", [1, 2], 0, False)])
+    builder.commit([builder.tree(0, [builder.segment(data, 1)])])
+
+
+def _column_of_a_blob(builder):
+    data = write_scalar(builder.nonce(), [0, 10], [(1, "int", [1, 2], 0, False)])
+    builder.commit([builder.tree(0, [builder.segment(data, 1)])])
+
+
+def _text_not_utf8(builder):
+    parts = _two(builder)
+    parts[0][1] = builder.segment(write_blob(builder.nonce(), [0, 10], 1, [b"\xff", b"a"]), 1)
+    builder.commit(trees(builder, parts))
+
+
+def _commit(**changes):
+    return lambda builder: builder.commit([], **changes)
+
+
+def _other_ancestor(builder):
+    for _ in range(4):
+        builder.commit([])
+    chain = builder.versions[-1][1]["ancestors"]
+    strange = address.address_of(b"strange")
+    builder.commit([], ancestors=[[4, builder.versions[-1][0]], [chain[0][0], strange]] + chain[1:])
+
+
+def _id_again(builder):
+    fields = space_builder.FIELDS
+    builder.commit([], schema={"fields": fields[:3], "next": 5})
+    builder.commit([])
+
+
+WRONG_STATS = {3: [1, 20, 20, None], 4: [2, b"bat", b"bat", [b"bat"]]}
+BROKEN = [
+    (_primary_twice, "S6.3"), (_layer_of_no_record, "S6.3"), (_blob_of_no_record, "S6.3"), (_track_without_records, "S6.3"),
+    (_same_seq, "S6.4"), (_seq_above, "S6.6"), (_root_sum, "S6.6"), (_root_height, "S6.6"), (_pages_out_of_order, "S6.1"),
+    (_entry(last=20, step=20), "S6.6"), (_entry(footer=100), "S6.6"), (_entry(size=9999), "S6.6"), (_entry(step=0), "S6.6"),
+    (_entry(stats=WRONG_STATS), "S6.5"), (_entry(stats={}), "S6.5"), (_entry(records=0), "S6.3"),
+    (_inner(rows=3), "S6.6"), (_inner(seq=0), "S6.6"), (_inner(last=11), "S6.6"), (_inner(bytes=1), "S6.6"),
+    (_inner(segments=2), "S6.6"), (_inner(size=77), "S6.6"), (_inner(stats={}), "S6.5"), (_inner(stats=WRONG_STATS), "S6.5"),
+    (_ledger_as_track, "S6.7"), (_segment_in_ledger, "S6.7"), (_wrong_dimension, "S7.8"), (_wrong_column_type, "S7.8"),
+    (_column_of_a_blob, "S7.8"), (_text_not_utf8, "S7.7"), (_commit(time_ns=0), "S5.1"), (_commit(generation=5), "S5.5"),
+    (_commit(timeline=address.address_of(b"no genesis")), "9.2"), (_other_ancestor, "S5.4"), (_id_again, "S5.2"),
+    (_commit(schema={"fields": [space_builder.FIELDS[0] | {"type": "blob"}], "next": 5}), "S5.2"),
+    (_commit(schema={"fields": space_builder.FIELDS[:1], "next": 4}), "S5.2"),
+]
+
+
+@pytest.mark.parametrize("change, invariant", BROKEN)
+def test_broken_versions_are_refused(tmp_path, change, invariant):
+    assert _broken(tmp_path, change).invariant == invariant
