@@ -97,17 +97,16 @@ Result<std::string> FolderFiles::write_temporary(std::vector<std::span<const std
 
 void FolderFiles::remove_stale_temporaries() {
   const std::string directory = path_of(kTemporaryDirectory);
-  const auto entries = directory_entries(directory);
-  if (!entries) return;  // none were ever made, or they are not ours to remove
   const uint64_t now_ns = runtime_.now_ns();
-  for (const DirectoryEntry& entry : *entries) {
-    const std::string path = directory + "/" + entry.name;
+  // Fails when none were ever made, or when they are not ours to remove: nothing to do then.
+  (void)visit_directory(directory, [&](std::string_view name, EntryKind kind) {
+    const std::string path = directory + "/" + std::string(name);
     struct stat info {};
-    if (!entry.is_file || lstat(path.c_str(), &info) != 0) continue;
+    if (kind != EntryKind::kFile || lstat(path.c_str(), &info) != 0) return;
     const uint64_t time_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
                              static_cast<uint64_t>(info.st_mtim.tv_nsec);
     if (time_ns + kStaleAgeNs < now_ns) unlink(path.c_str());
-  }
+  });
 }
 
 Status FolderFiles::check_root() const {
@@ -117,27 +116,28 @@ Status FolderFiles::check_root() const {
                                    " is not there: no such folder; check the path, or create it");
 }
 
-Result<std::vector<DirectoryEntry>> directory_entries(
-    const std::string& path, const std::function<bool(std::string_view)>& wanted) {
+Status visit_directory(const std::string& path,
+                       const std::function<void(std::string_view name, EntryKind kind)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), closedir);
   if (!directory) return posix_error(errno, "list the folder", path);
-  std::vector<DirectoryEntry> entries;
   while (true) {
     errno = 0;
     const dirent* const entry = readdir(directory.get());
     if (entry == nullptr) {
       if (errno != 0) return posix_error(errno, "list the folder", path);
-      return entries;
+      return {};
     }
     const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." || (wanted && !wanted(name))) continue;
+    if (name == "." || name == "..") continue;
     mode_t mode = DTTOIF(entry->d_type);
     if (entry->d_type == DT_UNKNOWN) {  // some file systems do not say
       struct stat info {};
       if (fstatat(dirfd(directory.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
       mode = info.st_mode;
     }
-    entries.push_back({std::string(name), S_ISREG(mode), S_ISDIR(mode)});
+    visit(name, S_ISREG(mode)   ? EntryKind::kFile
+                : S_ISDIR(mode) ? EntryKind::kDirectory
+                                : EntryKind::kOther);
   }
 }
 

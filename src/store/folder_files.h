@@ -5,6 +5,7 @@
 // after fork().
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <set>
 #include <string>
@@ -59,17 +60,12 @@ class FolderFiles {
   std::set<std::string, std::less<>> durable_;  // relative paths; one for each directory in use
 };
 
-struct DirectoryEntry {
-  std::string name;
-  bool is_file = false;       // a regular file
-  bool is_directory = false;  // not a link to one: links are not followed
-};
+enum class EntryKind : uint8_t { kFile, kDirectory, kOther };  // links are not followed: other
 
-// What stands in the directory at `path` except "." and "..", in no order, one system call for
-// hundreds of names. Keeps only the entries that `wanted` (when given) says yes to.
-// NotFound when there is no such directory.
-Result<std::vector<DirectoryEntry>> directory_entries(
-    const std::string& path, const std::function<bool(std::string_view)>& wanted = nullptr);
+// Calls `visit` for what stands in the directory at `path` except "." and "..", in no order, with
+// one system call for hundreds of names. NotFound when there is no such directory.
+Status visit_directory(const std::string& path,
+                       const std::function<void(std::string_view name, EntryKind kind)>& visit);
 
 // The part of a key or path before its last `/`; empty when there is none.
 std::string_view parent_of(std::string_view path);

@@ -14,12 +14,40 @@ namespace dreamdb {
 
 namespace {
 
+constexpr size_t kKeptMax = size_t{1} << 20;
+constexpr size_t kSpareNodes = 256;
+
 // One thing in a directory. A key `a-b` sorts before `a/b`, so directories sort with their slash.
 struct Node {
   std::string name;  // of the key: "main", or "a/" for all keys below "a/"
   bool is_mutable = false;
   bool operator<(const Node& other) const { return name < other.name; }
   bool operator==(const Node& other) const { return name == other.name; }
+};
+
+// The first nodes of a directory. Holds at most twice `kept` however many files there are.
+struct Nodes {
+  void add(Node node, size_t kept) {
+    list.push_back(std::move(node));
+    if (list.size() >= 2 * kept) cut(kept);
+  }
+
+  void finish(size_t kept) {
+    // A folder of both kinds, or a key that is object and mutable, is visited once.
+    std::stable_sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    if (is_cut && list.size() > kept) list.resize(kept);
+  }
+
+  std::vector<Node> list;
+  bool is_cut = false;  // there are more, all greater than these
+
+ private:
+  void cut(size_t kept) {
+    std::nth_element(list.begin(), list.begin() + static_cast<ptrdiff_t>(kept), list.end());
+    list.resize(kept);
+    is_cut = true;
+  }
 };
 
 class Walk {
@@ -30,23 +58,25 @@ class Walk {
 
   // Adds the keys below `parent` ("" or "a/b/"). The depth is bounded by the length of a key.
   Status visit(const std::string& parent) {
-    std::vector<Node> nodes;
-    DREAMDB_TRY(add_nodes(files_.path_of(parent), parent, false, nodes));
-    DREAMDB_TRY(
-        add_nodes(files_.path_of(std::string(kSwapDirectory) + "/" + parent), parent, true, nodes));
-    // A folder of both kinds, or a key that is object and mutable, is visited once.
-    std::stable_sort(nodes.begin(), nodes.end());
-    nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-    for (const Node& node : nodes) {
-      if (page_.more) return {};
-      const std::string key = parent + node.name;
-      if (node.name.back() == '/') {
-        DREAMDB_TRY(visit(key));
-      } else {
-        DREAMDB_TRY(add_key(key, node.is_mutable));
+    std::string after;  // nodes up to here were visited
+    while (true) {
+      Nodes nodes;
+      DREAMDB_TRY(add_nodes(files_.path_of(parent), parent, after, false, nodes));
+      DREAMDB_TRY(add_nodes(files_.path_of(std::string(kSwapDirectory) + "/" + parent), parent,
+                            after, true, nodes));
+      nodes.finish(kept_);
+      for (const Node& node : nodes.list) {
+        if (page_.more) return {};
+        const std::string key = parent + node.name;
+        if (node.name.back() == '/') {
+          DREAMDB_TRY(visit(key));
+        } else {
+          DREAMDB_TRY(add_key(key, node.is_mutable));
+        }
       }
+      if (!nodes.is_cut || page_.more) return {};
+      after = nodes.list.back().name;  // most of these were deleted keys: read on
     }
-    return {};
   }
 
   ListPage take() && { return std::move(page_); }
@@ -62,34 +92,28 @@ class Walk {
     return name.starts_with(prefix_) && name > start_after_;
   }
 
-  void add_if_wanted(const std::string& parent, std::string name, bool is_mutable,
-                     std::vector<Node>& nodes) const {
-    if (is_wanted(parent + name)) nodes.push_back({std::move(name), is_mutable});
-  }
-
-  Status add_nodes(const std::string& directory, const std::string& parent, bool is_mutable,
-                   std::vector<Node>& nodes) const {
-    // Skips internal names and files that are no keys, whoever put them there.
-    auto entries = directory_entries(directory, [&](std::string_view name) {
-      if (!check_key(name) || parent.size() + name.size() > kKeySizeMax) return false;
-      const std::string key = parent + std::string(name);
-      return is_wanted(key) || is_wanted(key + "/");
-    });
-    if (!entries) {
-      const Code code = entries.error().code;
-      // Nothing of this kind here, or removed since its parent was read.
-      if (code == Code::kNotFound || code == Code::kInvalidArgument) return {};
-      return std::unexpected(std::move(entries).error());
-    }
-    for (DirectoryEntry& entry : *entries) {
-      if (entry.is_directory) {
-        add_if_wanted(parent, entry.name + "/", is_mutable, nodes);
-        if (is_mutable) add_if_wanted(parent, std::move(entry.name), true, nodes);
-      } else if (entry.is_file && !is_mutable) {
-        add_if_wanted(parent, std::move(entry.name), false, nodes);
+  Status add_nodes(const std::string& directory, const std::string& parent,
+                   const std::string& after, bool is_mutable, Nodes& nodes) const {
+    const auto add = [&](std::string name) {
+      if (name > after && is_wanted(parent + name)) {
+        nodes.add({std::move(name), is_mutable}, kept_);
       }
-    }
-    return {};
+    };
+    const Status status = visit_directory(directory, [&](std::string_view name, EntryKind kind) {
+      // Skips internal names and files that are no keys, whoever put them there.
+      if (!check_key(name) || parent.size() + name.size() > kKeySizeMax) return;
+      if (kind == EntryKind::kDirectory) {
+        add(std::string(name) + "/");
+        if (is_mutable) add(std::string(name));
+      } else if (kind == EntryKind::kFile && !is_mutable) {
+        add(std::string(name));
+      }
+    });
+    if (status) return {};
+    const Code code = status.error().code;
+    // Nothing of this kind here, or removed since its parent was read.
+    if (code == Code::kNotFound || code == Code::kInvalidArgument) return {};
+    return status;
   }
 
   Status add_key(const std::string& key, bool is_mutable) {
@@ -118,6 +142,8 @@ class Walk {
   const std::string_view prefix_;
   const std::string_view start_after_;
   const size_t limit_;
+  // More than a page, so that a few keys that vanish do not make the directory be read again.
+  const size_t kept_ = std::min(limit_, kKeptMax) + kSpareNodes;
   ListPage page_;
 };
 

@@ -1,4 +1,4 @@
-// Listing a folder store in key order: files of objects and version folders of mutable keys, merged.
+// Listing in key order: files of objects and version folders of mutable keys, merged.
 //
 // Thread rule: every call may come from any thread.
 #pragma once
@@ -12,7 +12,8 @@
 
 namespace dreamdb {
 
-// As Store::list. Keeps the page and the names of the directories on the way down in memory.
+// As Store::list. Memory: a few times the page, however many files a directory has. Time: each
+// directory that the page touches is read whole, so large folders want large pages.
 Result<ListPage> list_folder(FolderFiles& files, FolderSwap& swap, std::string_view prefix,
                              std::string_view start_after, size_t limit);
 

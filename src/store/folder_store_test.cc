@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -255,6 +256,32 @@ TEST(FolderStore, ForeignFilesAreNotListed) {
   ASSERT_TRUE(page.has_value());
   ASSERT_EQ(page->objects.size(), 1u);
   EXPECT_EQ(page->objects[0].key, "a/b");
+}
+
+TEST(FolderStore, ListsLargeDirectoriesInSmallPages) {
+  const ScratchFolder folder;
+  const auto store = open_new(folder);
+  fs::create_directories(folder.path() + "/s/many");
+  constexpr size_t kFiles = 3000;
+  for (size_t i = 0; i < kFiles; ++i) {
+    std::ofstream(folder.path() + "/s/many/" + std::to_string(i * 2654435761u)) << "x";
+  }
+  // Deleted mutable keys come before all files and fill the first reads of the directory.
+  for (int i = 0; i < 600; ++i) {
+    const std::string directory = folder.path() + "/s/.swap/many/-" + std::to_string(i);
+    fs::create_directories(directory);
+  }
+  std::vector<std::string> keys;
+  while (true) {
+    const auto page = store->list("many/", keys.empty() ? "" : keys.back(), 100);
+    ASSERT_TRUE(page.has_value()) << page.error().message;
+    for (const ListedObject& object : page->objects) keys.push_back(object.key);
+    if (!page->more) break;
+    ASSERT_EQ(page->objects.size(), 100u);
+  }
+  EXPECT_EQ(keys.size(), kFiles);
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
 }
 
 TEST(FolderStore, WorksInAChildAfterFork) {

@@ -24,12 +24,10 @@ using Sequences = std::vector<uint64_t>;  // ascending
 
 // NotFound when the directory is absent.
 Result<Sequences> look(const std::string& directory) {
-  DREAMDB_ASSIGN(const std::vector<DirectoryEntry> entries, directory_entries(directory));
   Sequences sequences;
-  sequences.reserve(entries.size());
-  for (const DirectoryEntry& entry : entries) {
-    if (const auto sequence = parse_version_file_name(entry.name)) sequences.push_back(*sequence);
-  }
+  DREAMDB_TRY(visit_directory(directory, [&](std::string_view name, EntryKind) {
+    if (const auto sequence = parse_version_file_name(name)) sequences.push_back(*sequence);
+  }));
   std::sort(sequences.begin(), sequences.end());
   return sequences;
 }

@@ -49,7 +49,9 @@ class FolderSwapTest : public testing::Test {
                       .has_value());
     }
   }
-  std::string file(uint64_t sequence) const { return directory() + "/" + version_file_name(sequence); }
+  std::string file(uint64_t sequence) const {
+    return directory() + "/" + version_file_name(sequence);
+  }
   std::string directory() const { return folder_.path() + "/.swap/refs/m"; }
   std::vector<uint64_t> sequences() const {
     std::vector<uint64_t> all;

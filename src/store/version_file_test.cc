@@ -90,7 +90,8 @@ TEST(VersionFile, NamesSortLikeNumbers) {
   EXPECT_EQ(parse_version_file_name("~00000000000000000042"), 42u);
   EXPECT_EQ(parse_version_file_name(version_file_name(~uint64_t{0})), ~uint64_t{0});
   for (const char* bad : {"", "~", "~0", "~lock", "00000000000000000001", "~00000000000000000000",
-                          "~0000000000000000001x", "~99999999999999999999", "~-0000000000000000001"}) {
+                          "~0000000000000000001x", "~99999999999999999999",
+                          "~-0000000000000000001"}) {
     EXPECT_FALSE(parse_version_file_name(bad).has_value()) << bad;
   }
 }
