@@ -43,10 +43,10 @@
 namespace dreamdb {
 
 // Limits that keep an expression from outside cheap to hold and to walk.
-inline constexpr size_t kWhereTextMax = 64 * 1024;    // bytes of text to parse
-inline constexpr size_t kWhereDepthMax = 64;          // nested parentheses, levels of the tree
-inline constexpr size_t kWhereTermsMax = 16 * 1024;   // tests in one expression
-inline constexpr size_t kWhereLiteralsMax = 10'000;   // of one `in`
+inline constexpr size_t kWhereTextMax = 64 * 1024;   // bytes of text to parse
+inline constexpr size_t kWhereDepthMax = 64;         // nested parentheses, levels of the tree
+inline constexpr size_t kWhereTermsMax = 16 * 1024;  // tests in one expression
+inline constexpr size_t kWhereLiteralsMax = 10'000;  // of one `in`
 
 struct WhereNode;  // search/where_node.h
 

@@ -12,7 +12,7 @@
 
 namespace dreamdb {
 
-struct BoundNode;  // search/where_bind.h
+struct BoundWhere;  // search/where_bind.h
 
 class Filter {
  public:
@@ -30,7 +30,8 @@ class Filter {
   const std::vector<FieldId>& fields() const { return fields_; }
 
  private:
-  std::shared_ptr<const BoundNode> root_;
+  Filter() = default;
+  std::shared_ptr<const BoundWhere> bound_;
   std::vector<FieldId> fields_;
 };
 

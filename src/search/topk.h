@@ -32,7 +32,7 @@ class TopK {
   void offer(uint64_t anchor, float key) {
     if (full_ ? key >= threshold_ : key == key) push(Hit{anchor, key});
   }
-  // Takes in the hits of another collector, whatever its k.
+  // Takes in the hits of another collector (not this one), whatever its k.
   void merge(const TopK& other);
 
   // No key below this can enter any more; -infinity while there is room.

@@ -36,8 +36,8 @@ const Kernels& choose() {
   if (wanted == nullptr || *wanted == '\0') return best;
   for (const Kernels* table : tables)
     if (std::string_view(table->name) == wanted) return *table;
-  std::fprintf(stderr, "dreamdb: DREAMDB_SIMD=%.32s is not available on this processor; there is:",
-               wanted);
+  std::fprintf(stderr,
+               "dreamdb: DREAMDB_SIMD=%.32s is not available on this processor; there is:", wanted);
   for (const Kernels* table : tables) std::fprintf(stderr, " %s", table->name);
   std::fprintf(stderr, "; using %s\n", best.name);
   return best;

@@ -21,8 +21,8 @@ constexpr size_t kDimMax = 130;
 double value_of(uint16_t half) {
   const int exponent = (half >> 10) & 31;
   const int mantissa = half & 1023;
-  const double size = exponent == 0 ? std::ldexp(mantissa, -24)
-                                    : std::ldexp(1024 + mantissa, exponent - 25);
+  const double size =
+      exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25);
   return (half & 0x8000) != 0 ? -size : size;
 }
 double value_of(float value) { return value; }
@@ -41,8 +41,10 @@ Data<T> make_data(size_t q, size_t n, size_t dim, size_t offset) {
   Data<T> data{std::vector<float>(offset + q * dim), std::vector<T>(offset + n * dim)};
   for (float& x : data.queries) x = normal(random);
   for (T& x : data.rows) {
-    if constexpr (std::is_same_v<T, float>) x = normal(random);
-    else x = static_cast<uint16_t>((random() & 0x83ffu) | ((10 + random() % 7) << 10));
+    if constexpr (std::is_same_v<T, float>)
+      x = normal(random);
+    else
+      x = static_cast<uint16_t>((random() & 0x83ffu) | ((10 + random() % 7) << 10));
   }
   return data;
 }
@@ -69,8 +71,10 @@ double bound(double size, size_t dim) { return size * 6e-8 * (4 + static_cast<do
 
 template <typename T>
 auto pick(auto f32, auto f16) {
-  if constexpr (std::is_same_v<T, float>) return f32;
-  else return f16;
+  if constexpr (std::is_same_v<T, float>)
+    return f32;
+  else
+    return f16;
 }
 
 template <typename T>
@@ -84,7 +88,7 @@ void check_matrix(const Kernels& k, size_t q, size_t n, size_t dim, size_t offse
   pick<T>(k.dot_matrix_f32, k.dot_matrix_f16)(queries, q, rows, n, dim, dots.data());
   pick<T>(k.l2_matrix_f32, k.l2_matrix_f16)(queries, q, rows, n, dim, l2.data());
   pick<T>(k.dot_norm_matrix_f32, k.dot_norm_matrix_f16)(queries, q, rows, n, dim, dots2.data(),
-                                                         squares.data());
+                                                        squares.data());
   ASSERT_EQ(dots.back(), kGuard);
   ASSERT_EQ(dots2.back(), kGuard);
   ASSERT_EQ(l2.back(), kGuard);
@@ -98,7 +102,7 @@ void check_matrix(const Kernels& k, size_t q, size_t n, size_t dim, size_t offse
     pick<T>(k.dot_rows_f32, k.dot_rows_f16)(query, rows, n, dim, row_dots.data());
     pick<T>(k.l2_rows_f32, k.l2_rows_f16)(query, rows, n, dim, row_l2.data());
     pick<T>(k.dot_norm_rows_f32, k.dot_norm_rows_f16)(query, rows, n, dim, row_dots2.data(),
-                                                       row_squares.data());
+                                                      row_squares.data());
     for (size_t r = 0; r < n; ++r) {
       const Truth t = truth_of(query, rows + r * dim, dim);
       ASSERT_NEAR(dots[j * n + r], t.dot, bound(t.dot_size, dim)) << dim << " row " << r;
@@ -169,8 +173,8 @@ TEST_P(EachSet, FindsOneBadValueAnywhere) {
     EXPECT_TRUE(GetParam()->all_finite_f32(values.data(), count));
     EXPECT_TRUE(GetParam()->all_finite_f16(halves.data(), count));
     for (size_t at = 0; at < count; at += 1 + at / 40) {
-      for (float bad : {std::numeric_limits<float>::quiet_NaN(),
-                        -std::numeric_limits<float>::infinity()}) {
+      for (float bad :
+           {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
         values[at] = bad;
         EXPECT_FALSE(GetParam()->all_finite_f32(values.data(), count)) << at;
         values[at] = -1e-45f;
@@ -201,8 +205,7 @@ TEST_P(EachSet, FindsOneNonzeroValueAnywhere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Simd, EachSet,
-                         testing::ValuesIn(available().begin(), available().end()),
+INSTANTIATE_TEST_SUITE_P(Simd, EachSet, testing::ValuesIn(available().begin(), available().end()),
                          [](const auto& table) { return std::string(table.param->name); });
 
 TEST(Dispatch, StartsWithScalarAndTakesTheBest) {
