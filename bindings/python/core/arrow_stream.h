@@ -1,0 +1,22 @@
+// A stream of batches as an Arrow C stream in a PyCapsule (`__arrow_c_stream__`).
+//
+// Thread rule: the GIL is held here; the stream itself may be read on any thread, one at a time.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <vector>
+
+#include "dreamdb/dataset.h"
+
+namespace dreamdb::python {
+
+namespace nb = nanobind;
+
+// A capsule named "arrow_array_stream" with the batches of `stream`, whose columns are `fields`.
+nb::object arrow_stream_capsule(BatchStream stream, std::vector<Field> fields);
+
+// A capsule named "arrow_schema".
+nb::object arrow_schema_capsule(const std::vector<Field>& fields);
+
+}  // namespace dreamdb::python

@@ -1,0 +1,92 @@
+#include "buffers.h"
+
+#include <atomic>
+
+#include "errors.h"
+
+namespace dreamdb::python {
+
+namespace {
+
+// After Python has begun to end, its objects may no longer be touched: what is kept is left.
+std::atomic<bool> python_has_ended{false};
+
+struct ExportedBuffer {
+  Buffer buffer;
+};
+
+int get_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
+  const Buffer& buffer = nb::inst_ptr<ExportedBuffer>(self)->buffer;
+  static std::byte nothing;  // exporters must not show a null pointer
+  auto* data = const_cast<std::byte*>(buffer.empty() ? &nothing : buffer.data());
+  return PyBuffer_FillInfo(view, self, data, static_cast<Py_ssize_t>(buffer.size()), 1, flags);
+}
+
+PyType_Slot buffer_slots[] = {
+    {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+    {0, nullptr},
+};
+
+const char* numpy_name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kBool: return "?";
+    case Dtype::kI8: return "<i1";
+    case Dtype::kI16: return "<i2";
+    case Dtype::kI32: return "<i4";
+    case Dtype::kI64: return "<i8";
+    case Dtype::kU8: return "<u1";
+    case Dtype::kU16: return "<u2";
+    case Dtype::kU32: return "<u4";
+    case Dtype::kU64: return "<u8";
+    case Dtype::kF16: return "<f2";
+    case Dtype::kBf16: return "<u2";
+    case Dtype::kF32: return "<f4";
+    case Dtype::kF64: return "<f8";
+  }
+  return "<u1";
+}
+
+}  // namespace
+
+Keeper::~Keeper() {
+  if (empty() || python_has_ended) return;
+  nb::gil_scoped_acquire gil;
+  for (PyObject* object : objects_) Py_DECREF(object);
+  for (auto& view : views_) PyBuffer_Release(view.get());
+}
+
+Buffer Keeper::bytes_of(const std::shared_ptr<Keeper>& keeper, nb::handle bytes) {
+  char* data = nullptr;
+  Py_ssize_t size = 0;
+  check(PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) == 0);
+  keeper->objects_.push_back(nb::object(nb::borrow(bytes)).release().ptr());
+  return {keeper, reinterpret_cast<const std::byte*>(data), static_cast<size_t>(size)};
+}
+
+Buffer Keeper::view_of(const std::shared_ptr<Keeper>& keeper, nb::handle object) {
+  auto view = std::make_unique<Py_buffer>();
+  check(PyObject_GetBuffer(object.ptr(), view.get(), PyBUF_C_CONTIGUOUS) == 0);
+  Buffer buffer(keeper, static_cast<const std::byte*>(view->buf), static_cast<size_t>(view->len));
+  keeper->views_.push_back(std::move(view));
+  return buffer;
+}
+
+nb::object numpy_view(const Buffer& buffer, Dtype dtype, std::span<const uint64_t> shape) {
+  nb::object sizes = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(shape.size())));
+  check(sizes.is_valid());
+  for (size_t i = 0; i < shape.size(); ++i) {
+    PyTuple_SetItem(sizes.ptr(), static_cast<Py_ssize_t>(i), PyLong_FromUnsignedLongLong(shape[i]));
+  }
+  nb::object owner = nb::cast(ExportedBuffer{buffer});
+  return nb::module_::import_("numpy").attr("ndarray")(sizes, numpy_name(dtype), owner);
+}
+
+void bind_buffer(nb::module_& module) {
+  nb::class_<ExportedBuffer>(module, "Buffer", nb::type_slots(buffer_slots),
+                             "Immutable bytes that DreamDB owns, as a read-only buffer.")
+      .def("__len__", [](const ExportedBuffer& self) { return self.buffer.size(); });
+  nb::module_::import_("atexit").attr("register")(
+      nb::cpp_function([] { python_has_ended = true; }));
+}
+
+}  // namespace dreamdb::python

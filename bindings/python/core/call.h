@@ -1,0 +1,26 @@
+// Calls into DreamDB: the GIL is released meanwhile, and Ctrl-C ends them.
+#pragma once
+
+#include <utility>
+
+#include "errors.h"
+#include "dreamdb/interrupt.h"
+
+namespace dreamdb::python {
+
+// True when a signal handler of Python has raised (KeyboardInterrupt); the exception is then
+// pending on this thread. Looks at most every few milliseconds. Call without the GIL.
+bool signal_raised();
+
+// Runs `call` without the GIL and unwraps what it returns.
+template <typename Call>
+auto without_gil(Call&& call) {
+  auto result = [&] {
+    nb::gil_scoped_release release;
+    InterruptScope scope(signal_raised);
+    return std::forward<Call>(call)();
+  }();
+  return unwrap(std::move(result));
+}
+
+}  // namespace dreamdb::python

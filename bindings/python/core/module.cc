@@ -1,0 +1,18 @@
+// The module `dreamdb._core`: DreamDB's C++ classes, thin. What users see is in dreamdb/*.py.
+#include <nanobind/nanobind.h>
+
+#include "batch_out.h"
+#include "buffers.h"
+#include "classes.h"
+
+NB_MODULE(_core, module) {
+  // Handles end with the interpreter in any order; what Python leaks then is not ours to report.
+  nanobind::set_leak_warnings(false);
+  dreamdb::python::bind_buffer(module);
+  dreamdb::python::bind_batch(module);
+  dreamdb::python::bind_schema(module);
+  dreamdb::python::bind_where(module);
+  dreamdb::python::bind_streams(module);
+  dreamdb::python::bind_writer(module);
+  dreamdb::python::bind_dataset(module);
+}

@@ -1,0 +1,93 @@
+#include "reports.h"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace dreamdb::python {
+
+nb::dict to_dict(const CommitInfo& info) {
+  nb::dict out;
+  out["manifest"] = info.manifest;
+  out["ts_ns"] = info.time_ns;
+  out["writer"] = info.writer;
+  out["parents_count"] = info.parents.size();
+  out["tracks_count"] = info.tracks;
+  out["operation"] = info.operation;
+  out["generation"] = info.generation;
+  out["records"] = info.records;
+  out["parents"] = info.parents;
+  return out;
+}
+
+nb::dict to_dict(const RefInfo& ref) {
+  nb::dict out;
+  out["name"] = ref.name;
+  out["manifest"] = ref.manifest;
+  out["snapshot"] = ref.snapshot;
+  out["ts_ns"] = ref.time_ns;
+  return out;
+}
+
+nb::dict to_dict(const DiffReport& report) {
+  nb::dict fields;
+  for (const FieldDiff& field : report.fields) {
+    nb::dict one;
+    one["change"] = field.change;
+    one["rows_only_left"] = field.rows_only_left;
+    one["rows_only_right"] = field.rows_only_right;
+    fields[field.name.c_str()] = one;
+  }
+  nb::dict out;
+  out["left"] = report.left;
+  out["right"] = report.right;
+  out["common_ancestor"] =
+      report.common_ancestor.empty() ? nb::object(nb::none()) : nb::cast(report.common_ancestor);
+  out["commits_left"] = report.commits_left;
+  out["commits_right"] = report.commits_right;
+  out["records_left"] = report.records_left;
+  out["records_right"] = report.records_right;
+  out["records_only_left"] = report.records_only_left;
+  out["records_only_right"] = report.records_only_right;
+  out["fields"] = fields;
+  out["meta_changed"] = report.meta_changed;
+  return out;
+}
+
+nb::dict to_dict(const DatasetStat& stat) {
+  nb::list tracks;
+  for (const TrackStat& track : stat.tracks) {
+    nb::dict one;
+    one["name"] = track.name;
+    one["type"] = track.type;
+    one["rows"] = track.rows;
+    one["segments"] = track.segments;
+    one["bytes"] = track.bytes;
+    one["height"] = track.height;
+    tracks.append(one);
+  }
+  nb::dict out;
+  out["records"] = stat.records;
+  out["first_anchor"] = stat.first_anchor;
+  out["last_anchor"] = stat.last_anchor;
+  out["bytes"] = stat.bytes;
+  out["commits"] = stat.commits;
+  out["manifest_bytes"] = stat.manifest_bytes;
+  out["tracks"] = tracks;
+  return out;
+}
+
+nb::dict to_dict(const StoreStats& stats) {
+  nb::dict out;
+  out["gets"] = stats.gets;
+  out["puts"] = stats.puts;
+  out["loads"] = stats.loads;
+  out["swaps"] = stats.swaps;
+  out["lists"] = stats.lists;
+  out["deletes"] = stats.deletes;
+  out["bytes_read"] = stats.bytes_read;
+  out["bytes_written"] = stats.bytes_written;
+  out["waves"] = stats.waves;
+  return out;
+}
+
+}  // namespace dreamdb::python

@@ -1,0 +1,43 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "call.h"
+#include "classes.h"
+#include "in_use.h"
+#include "reports.h"
+#include "stream_handle.h"
+
+namespace dreamdb::python {
+
+std::optional<Batch> BatchStreamHandle::next() {
+  const InUse use(in_use_, "stream");
+  return without_gil([&]() -> Result<std::optional<Batch>> {
+    if (!stream_) return std::optional<Batch>();
+    auto batch = stream_->next();
+    if (!batch || !*batch) stream_.reset();
+    return batch;
+  });
+}
+
+void BatchStreamHandle::close() {
+  const InUse use(in_use_, "stream");
+  nb::gil_scoped_release release;
+  stream_.reset();
+}
+
+std::optional<nb::dict> HistoryStreamHandle::next() {
+  const InUse use(in_use_, "stream");
+  auto info = without_gil([&] { return stream_.next(); });
+  if (!info) return std::nullopt;
+  return to_dict(*info);
+}
+
+void bind_streams(nb::module_& module) {
+  nb::class_<BatchStreamHandle>(module, "BatchStream", "Batches in anchor order.")
+      .def("next", &BatchStreamHandle::next, "The next Batch; None at the end.")
+      .def("close", &BatchStreamHandle::close, "Stops reading ahead.");
+  nb::class_<HistoryStreamHandle>(module, "HistoryStream", "Versions, newest first.")
+      .def("next", &HistoryStreamHandle::next, "The next version; None at the end.");
+}
+
+}  // namespace dreamdb::python

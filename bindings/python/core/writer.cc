@@ -1,0 +1,110 @@
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "call.h"
+#include "classes.h"
+#include "columns_in.h"
+#include "in_use.h"
+#include "writer_handle.h"
+
+namespace dreamdb::python {
+
+namespace {
+
+// Small enough to stay in the processor's larger caches' neighbourhood and for malloc to use again,
+// large enough that a call costs nothing beside it.
+constexpr size_t kPieceBytes = 16u << 20;
+
+}  // namespace
+
+WriterHandle::WriterHandle(Writer writer, const Schema& schema)
+    : schema_(schema), writer_(std::move(writer)), rows_(schema) {}
+
+size_t WriterHandle::append_rows(nb::handle samples) {
+  const InUse use(in_use_, "writer");
+  nb::object iterator = nb::steal(PyObject_GetIter(samples.ptr()));
+  check(iterator.is_valid());
+  rows_.begin();
+  size_t count = 0;
+  try {
+    while (true) {
+      nb::object row = nb::steal(PyIter_Next(iterator.ptr()));
+      if (!row.is_valid()) {
+        check(PyErr_Occurred() == nullptr);
+        break;
+      }
+      rows_.add(row);
+      ++count;
+      if (rows_.size_bytes() >= kPieceBytes) flush();
+    }
+  } catch (...) {
+    rows_.clear();
+    throw;
+  }
+  return count;
+}
+
+size_t WriterHandle::append_columns(size_t rows, nb::handle anchors, const nb::dict& columns,
+                                    bool copy) {
+  const InUse use(in_use_, "writer");
+  flush();
+  const NewRows all = columns_in(schema_, rows, anchors, columns);
+  const size_t step = rows_per_piece(all, kPieceBytes);
+  for (size_t first = 0; first < rows; first += step) {
+    const NewRows piece = slice_rows(all, first, std::min(step, rows - first));
+    without_gil([&] { return writer_.append(copy ? copy_rows(piece) : piece); });
+  }
+  return rows;
+}
+
+AppendReport WriterHandle::commit() {
+  const InUse use(in_use_, "writer");
+  flush();
+  return without_gil([&] { return writer_.commit(); });
+}
+
+void WriterHandle::flush() {
+  if (rows_.rows() == 0) return;
+  NewRows batch = rows_.take();
+  without_gil([&] { return writer_.append(std::move(batch)); });
+}
+
+void bind_writer(nb::module_& module) {
+  module.def("anchor_bytes",
+             [](nb::list anchors) {
+               std::vector<uint64_t> out;
+               for (nb::handle anchor : anchors) out.push_back(to_anchor(anchor));
+               return nb::bytes(reinterpret_cast<const char*>(out.data()), out.size() * 8);
+             },
+             nb::arg("anchors"), "u64 little-endian of each anchor; refuses what is no anchor.");
+  nb::class_<AppendReport>(module, "AppendReport", "What an append did, in rows.")
+      .def_ro("rows", &AppendReport::rows, "Given.")
+      .def_ro("records", &AppendReport::records, "New records.")
+      .def_ro("filled", &AppendReport::filled, "Rows that added a field to a record.")
+      .def_ro("unchanged", &AppendReport::unchanged, "Rows that were there already, equal.")
+      .def_ro("skipped", &AppendReport::skipped, "Rows kept back by on_conflict='skip'.")
+      .def_ro("replaced", &AppendReport::replaced, "Rows whose value replaced another.")
+      .def_ro("already_applied", &AppendReport::already_applied,
+              "The idempotency key was there: nothing was done.")
+      .def_ro("manifest", &AppendReport::manifest, "The version that has the rows.")
+      .def_ro("assigned", &AppendReport::assigned, "[(first, last)] of anchors assigned.")
+      .def("__repr__", [](const AppendReport& r) {
+        return "AppendReport(rows=" + std::to_string(r.rows) +
+               ", records=" + std::to_string(r.records) + ", filled=" + std::to_string(r.filled) +
+               ", unchanged=" + std::to_string(r.unchanged) +
+               ", skipped=" + std::to_string(r.skipped) +
+               ", replaced=" + std::to_string(r.replaced) +
+               ", already_applied=" + (r.already_applied ? "True" : "False") + ", manifest='" +
+               r.manifest + "')";
+      });
+  nb::class_<WriterHandle>(module, "Writer", "Buffers rows and commits them.")
+      .def("append_rows", &WriterHandle::append_rows, nb::arg("samples"))
+      .def("append_columns", &WriterHandle::append_columns, nb::arg("rows"),
+           nb::arg("anchors").none(), nb::arg("columns"), nb::arg("copy"))
+      .def("commit", &WriterHandle::commit)
+      .def("report", &WriterHandle::report);
+}
+
+}  // namespace dreamdb::python

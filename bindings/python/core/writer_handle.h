@@ -1,0 +1,33 @@
+// A writer as Python holds it: rows are collected here until they are worth a call.
+//
+// Thread rule: the GIL is held at each call and released while DreamDB works; one thread at a time,
+// a second one is refused.
+#pragma once
+
+#include "dreamdb/dataset.h"
+#include "rows_in.h"
+
+namespace dreamdb::python {
+
+class WriterHandle {
+ public:
+  WriterHandle(Writer writer, const Schema& schema);
+
+  // Rows as dictionaries. When one is refused, the rows of this writer that were not yet handed on
+  // are dropped: make a new writer.
+  size_t append_rows(nb::handle samples);
+  // See columns_in. Without `copy` the arrays must not change until the next commit has returned.
+  size_t append_columns(size_t rows, nb::handle anchors, const nb::dict& columns, bool copy);
+  AppendReport commit();
+  AppendReport report() const { return writer_.report(); }
+
+ private:
+  void flush();
+
+  Schema schema_;
+  Writer writer_;
+  RowsIn rows_;
+  bool in_use_ = false;
+};
+
+}  // namespace dreamdb::python

@@ -1,0 +1,114 @@
+"""The part of Dataset that deals with versions, refs and the user's map."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from ._handle import Handle
+from .refs import PAGE, paged
+
+Self = TypeVar("Self", bound="Versions")
+
+DESCRIPTION = "description"
+
+
+class Versions(Handle):
+    """Versions."""
+
+    def snapshot(self, label: str) -> dict[str, str]:
+        """Makes the ref `<ref>@<label>`, which never moves; `{'label', 'manifest', 'timeline'}`, which
+        `open_at` takes. AlreadyExistsError. 2 waves."""
+        self._check_nothing_waits()
+        ref = self._core.snapshot(label)
+        return {"label": ref["name"], "manifest": ref["manifest"], "timeline": self._core.timeline()}
+
+    def branch(self: Self, new_name: str) -> Self:
+        """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves."""
+        self._check_nothing_waits()
+        return type(self)(self._core.branch(new_name))
+
+    def history(self, max_depth: int = 50) -> list[dict[str, Any]]:
+        """The last `max_depth` versions along first parents, newest first: `{'manifest', 'ts_ns',
+        'writer', 'parents_count', 'tracks_count', 'operation', 'generation', 'records', 'parents'}`."""
+        return list(itertools.islice(self.iter_history(), max_depth))
+
+    def iter_history(self) -> Iterator[dict[str, Any]]:
+        """All versions, newest first, read as they are asked for. One request each."""
+        stream = self._core.history()
+        while (version := stream.next()) is not None:
+            yield version
+
+    def version_at(self, depth: int) -> dict[str, Any]:
+        """The version `depth` steps from the first one. O(log commits) requests."""
+        return self._core.version_at(depth)
+
+    def diff(self, other: Any) -> dict[str, Any]:
+        """What differs between this version (left) and `other` (right): a Dataset, a ref of this store,
+        or a locator.
+
+        `{'left', 'right', 'common_ancestor', 'commits_left', 'commits_right', 'records_left',
+        'records_right', 'records_only_left', 'records_only_right', 'fields': {name: {'change',
+        'rows_only_left', 'rows_only_right'}}, 'meta_changed'}`.
+        """
+        if isinstance(other, Versions):
+            return self._core.diff(other._core)
+        return self._core.diff(self._open_other(str(other))._core)
+
+    def current_manifest(self) -> str:
+        """Address of the pinned version, 53 characters."""
+        return self._core.manifest()
+
+    def ref_name(self) -> str:
+        """Name of the ref; `@<manifest>` for a handle opened by manifest or time."""
+        return self._core.ref_name()
+
+    def timeline(self) -> str:
+        """Address of the timeline that anchors count on."""
+        return self._core.timeline()
+
+    def list_refs(self, prefix: str = "") -> list[str]:
+        """Names of all branches and snapshots of the store, ascending."""
+        return [ref["name"] for ref in self.iter_refs(prefix)]
+
+    def iter_refs(self, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """`{'name', 'manifest', 'snapshot', 'ts_ns'}` of each ref of the store, ascending by name."""
+        core = self._core
+        return paged(lambda after: core.list_refs(prefix, after, PAGE))
+
+    def delete_ref(self, name: str) -> None:
+        """Deletes a branch or snapshot; its data stays until it is collected. NotFoundError."""
+        self._core.delete_ref(name)
+
+    # ---- the user's map
+
+    def meta(self) -> dict[str, str]:
+        """The user's map of this version."""
+        return self._core.meta()
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Sets one entry of the user's map. One commit."""
+        self._check_nothing_waits()
+        self._core.set_meta(key, value)
+
+    def remove_meta(self, key: str) -> None:
+        """Removes one entry of the user's map. One commit."""
+        self._check_nothing_waits()
+        self._core.remove_meta(key)
+
+    def set_description(self, text: str) -> None:
+        """Sets the entry `description` of the user's map. One commit."""
+        self.set_meta(DESCRIPTION, text)
+
+    def description(self) -> str | None:
+        """The entry `description` of the user's map; None when there is none."""
+        return self._core.meta().get(DESCRIPTION)
+
+    def refresh(self) -> bool:
+        """Moves the handle to the tip of its ref; True if it moved. At most 2 waves."""
+        return self._core.refresh()
+
+    def _open_other(self, name: str) -> Versions:
+        raise NotImplementedError
+
