@@ -10,11 +10,22 @@ sys.path.insert(0, str(HERE))
 from vector_cases import basics, broken_segments, folders, segments, trees, versions  # noqa: E402
 
 FILES = {
-    "addresses": basics.addresses, "names": basics.names, "cbor": basics.cbor_items,
-    "genesis": versions.genesis, "ref": versions.ref, "manifest": versions.manifest,
-    "ancestors": versions.ancestors, "page": trees.page, "stats": trees.statistics, "ledger": trees.ledger,
-    "segment_matrix": segments.matrix, "segment_blob": segments.blob, "segment_scalar": segments.scalar, "segment_two_blocks": segments.two_blocks,
-    "segment_anchors": segments.anchors, "segment_broken": broken_segments.broken,
+    "addresses": basics.addresses,
+    "names": basics.names,
+    "cbor": basics.cbor_items,
+    "genesis": versions.genesis,
+    "ref": versions.ref,
+    "manifest": versions.manifest,
+    "ancestors": versions.ancestors,
+    "page": trees.page,
+    "stats": trees.statistics,
+    "ledger": trees.ledger,
+    "segment_matrix": segments.matrix,
+    "segment_blob": segments.blob,
+    "segment_scalar": segments.scalar,
+    "segment_two_blocks": segments.two_blocks,
+    "segment_anchors": segments.anchors,
+    "segment_broken": broken_segments.broken,
     "version_file": folders.version_files,
 }
 

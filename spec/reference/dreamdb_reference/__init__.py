@@ -1,4 +1,4 @@
-"""A second reader of the DreamDB format, written from `spec/` alone; it shares no code with the product."""
+"""A second reader of the DreamDB format: from `spec/` alone, no code shared with the product."""
 
 from .errors import Violation
 from .segment import Array

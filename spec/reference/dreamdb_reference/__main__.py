@@ -1,4 +1,4 @@
-"""`python -m dreamdb_reference SPACE_FOLDER`: checks a space in a folder and prints every value of a version."""
+"""Checks a space in a folder and prints every value of a version."""
 
 import argparse
 import json
@@ -11,7 +11,9 @@ from .space import Dataset, all_ancestors, read_space
 
 
 def _bytes(data: bytes, full: bool) -> dict:
-    return {"hex": data.hex()} if full else {"blake3": address.blake3(data).hex(), "length": len(data)}
+    return (
+        {"hex": data.hex()} if full else {"blake3": address.blake3(data).hex(), "length": len(data)}
+    )
 
 
 def printable(value, full: bool):
@@ -25,13 +27,21 @@ def _line(row: dict, full: bool, as_json: bool) -> str:
     values = {name: printable(value, full) for name, value in row["values"].items()}
     if as_json:
         return json.dumps({"anchor": row["anchor"], "values": values})
-    return f"{row['anchor']}  " + "  ".join(f"{name}={json.dumps(value)}" for name, value in values.items())
+    return f"{row['anchor']}  " + "  ".join(
+        f"{name}={json.dumps(value)}" for name, value in values.items()
+    )
 
 
 def _summary(dataset: Dataset, versions: int) -> dict:
     files = dataset.objects.folder
-    return {"version": address.to_text(dataset.address), "versions": versions, "objects": files.objects,
-            "bytes": files.bytes, "rows": len(dataset.anchors), "idempotency_keys": len(dataset.ledger)}
+    return {
+        "version": address.to_text(dataset.address),
+        "versions": versions,
+        "objects": files.objects,
+        "bytes": files.bytes,
+        "rows": len(dataset.anchors),
+        "idempotency_keys": len(dataset.ledger),
+    }
 
 
 def main(arguments: list) -> int:
@@ -39,8 +49,12 @@ def main(arguments: list) -> int:
     parser.add_argument("folder", help="the folder that the space is in")
     parser.add_argument("--ref", default="main", help="branch or snapshot (default: main)")
     parser.add_argument("--all", action="store_true", help="check all ancestors too")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line; the last one is the summary")
-    parser.add_argument("--full", action="store_true", help="bytes as hex instead of hash and length")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line; the last one is the summary"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="bytes as hex instead of hash and length"
+    )
     options = parser.parse_args(arguments)
     try:
         dataset = read_space(options.folder, options.ref)
@@ -54,8 +68,11 @@ def main(arguments: list) -> int:
     for row in dataset.rows():
         print(_line(row, options.full, options.json))
     summary = _summary(dataset, versions)
-    print(json.dumps({"summary": summary}) if options.json else
-          ", ".join(f"{key} {value}" for key, value in summary.items()))
+    print(
+        json.dumps({"summary": summary})
+        if options.json
+        else ", ".join(f"{key} {value}" for key, value in summary.items())
+    )
     return 0
 
 

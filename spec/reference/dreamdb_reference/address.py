@@ -38,12 +38,16 @@ def check_address(value: bytes) -> bytes:
 def to_text(address: bytes) -> str:
     """The 53 characters of an address: base32 of 264 bits and one zero bit."""
     number = int.from_bytes(check_address(address), "big") << 1
-    return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in range(TEXT_CHARACTERS - 1, -1, -1))
+    return "".join(
+        _ALPHABET[(number >> 5 * place) & 31] for place in range(TEXT_CHARACTERS - 1, -1, -1)
+    )
 
 
 def from_text(text: str) -> bytes:
     """The address that `text` stands for (S1.2)."""
-    require(len(text) == TEXT_CHARACTERS, "S1.2", f"an address has 53 characters, {text!r} {len(text)}")
+    require(
+        len(text) == TEXT_CHARACTERS, "S1.2", f"an address has 53 characters, {text!r} {len(text)}"
+    )
     number = 0
     for character in text:
         require(character in _ALPHABET, "S1.2", f"{character!r} in {text!r} is not of a-z2-7")
@@ -62,8 +66,11 @@ def check_ref_name(name: str) -> str:
     segments = name.split("/")
     require(len(segments) <= _REF_SEGMENTS_MAX, "S2.3", f"ref {name!r} has more than 16 segments")
     for segment in segments:
-        require(_REF_SEGMENT.fullmatch(segment) is not None, "S2.3",
-                f"segment {segment!r} of ref {name!r} is not 1 to 64 of [a-z0-9_@-]")
+        require(
+            _REF_SEGMENT.fullmatch(segment) is not None,
+            "S2.3",
+            f"segment {segment!r} of ref {name!r} is not 1 to 64 of [a-z0-9_@-]",
+        )
     return name
 
 
@@ -77,4 +84,4 @@ def split_locator(locator: str) -> tuple:
     at = rest.find("@", start)
     if at < 0:
         return locator, "main"
-    return f"{scheme}://{rest[:at]}", check_ref_name(rest[at + 1:])
+    return f"{scheme}://{rest[:at]}", check_ref_name(rest[at + 1 :])

@@ -1,4 +1,4 @@
-"""BLAKE3 in plain Python, for small inputs: after section 2 of the BLAKE3 paper (O'Connor et al., 2020)."""
+"""BLAKE3 in plain Python, for small inputs: after section 2 of its paper (2020)."""
 
 import struct
 
@@ -7,13 +7,29 @@ _CHUNK_START, _CHUNK_END, _PARENT, _ROOT = 1, 2, 4, 8
 _MASK = 0xFFFFFFFF
 
 # The first words of the square roots' fractions, shared with SHA-256 (table 1 of the paper).
-_IV = (0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A,
-       0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19)
+_IV = (
+    0x6A09E667,
+    0xBB67AE85,
+    0x3C6EF372,
+    0xA54FF53A,
+    0x510E527F,
+    0x9B05688C,
+    0x1F83D9AB,
+    0x5BE0CD19,
+)
 # How the message words are reordered after each round (table 2).
 _PERMUTATION = (2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8)
 # Columns, then diagonals, of the 4 x 4 state that one round mixes.
-_MIXES = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
-          (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
+_MIXES = (
+    (0, 4, 8, 12),
+    (1, 5, 9, 13),
+    (2, 6, 10, 14),
+    (3, 7, 11, 15),
+    (0, 5, 10, 15),
+    (1, 6, 11, 12),
+    (2, 7, 8, 13),
+    (3, 4, 9, 14),
+)
 
 
 def _rotate(word: int, bits: int) -> int:
@@ -27,7 +43,10 @@ def _compress(chaining: tuple, block: bytes, counter: int, length: int, flags: i
     state += [counter & _MASK, counter >> 32, length, flags]
     for turn in range(7):
         for index, (a, b, c, d) in enumerate(_MIXES):
-            for word, right_d, right_b in ((words[2 * index], 16, 12), (words[2 * index + 1], 8, 7)):
+            for word, right_d, right_b in (
+                (words[2 * index], 16, 12),
+                (words[2 * index + 1], 8, 7),
+            ):
                 state[a] = (state[a] + state[b] + word) & _MASK
                 state[d] = _rotate(state[d] ^ state[a], right_d)
                 state[c] = (state[c] + state[d]) & _MASK
@@ -43,7 +62,7 @@ def _chunk(data: bytes, counter: int, root: int) -> list:
     chaining = _IV
     last = max(0, (len(data) - 1) // _BLOCK)
     for index in range(last + 1):
-        block = data[index * _BLOCK:(index + 1) * _BLOCK]
+        block = data[index * _BLOCK : (index + 1) * _BLOCK]
         flags = (_CHUNK_START if index == 0 else 0) | ((_CHUNK_END | root) if index == last else 0)
         output = _compress(chaining, block, counter, len(block), flags)
         chaining = tuple(output[:8])
@@ -51,14 +70,14 @@ def _chunk(data: bytes, counter: int, root: int) -> list:
 
 
 def _tree(data: bytes, counter: int, root: int) -> list:
-    """The output of the subtree over `data` whose first chunk has number `counter` (section 2.1)."""
+    """The output of the subtree over `data`; its first chunk has number `counter` (section 2.1)."""
     if len(data) <= _CHUNK:
         return _chunk(data, counter, root)
-    # The left child holds the largest power of two of whole chunks that leaves the right one a byte.
+    # The left child: the largest power of two of whole chunks that leaves the right one a byte.
     chunks = (len(data) - 1) // _CHUNK
     left_chunks = 1 << (chunks.bit_length() - 1)
-    left = _tree(data[:left_chunks * _CHUNK], counter, 0)
-    right = _tree(data[left_chunks * _CHUNK:], counter + left_chunks, 0)
+    left = _tree(data[: left_chunks * _CHUNK], counter, 0)
+    right = _tree(data[left_chunks * _CHUNK :], counter + left_chunks, 0)
     block = struct.pack("<16I", *left[:8], *right[:8])
     return _compress(_IV, block, 0, _BLOCK, _PARENT | root)
 

@@ -38,7 +38,7 @@ def _encode_float(value: float) -> bytes:
 
 
 def encode(value) -> bytes:
-    """The one encoding of a value made of int, float, bool, None, bytes, str, list, tuple and dict."""
+    """The one encoding of a value of int, float, bool, None, bytes, str, list, tuple and dict."""
     if value is None or isinstance(value, bool):
         return {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
     if isinstance(value, int):
@@ -69,7 +69,7 @@ class _Parser:
         left = len(self.data) - self.at
         require(count <= left, "S3.5", f"{count} bytes are declared at {self.at}, {left} are left")
         self.at += count
-        return self.data[self.at - count:self.at]
+        return self.data[self.at - count : self.at]
 
     def head(self) -> tuple:
         """`(major, info, number)`; number is the shortest form's, or a float's bits (S3.1)."""
@@ -77,8 +77,11 @@ class _Parser:
         major, info = initial >> 5, initial & 31
         if info < 24:
             return major, info, info
-        require(info < 28 or info == 31 and _BYTES <= major <= _MAP, "S3.6",
-                f"{initial:02x} begins no item")
+        require(
+            info < 28 or info == 31 and _BYTES <= major <= _MAP,
+            "S3.6",
+            f"{initial:02x} begins no item",
+        )
         require(info != 31, "S3.1", f"indefinite length at {self.at - 1}")
         number = int.from_bytes(self.take(1 << info - 24), "big")
         if major != _SIMPLE:
@@ -104,7 +107,9 @@ class _Parser:
             return self.simple(info, number, start)
         require(nesting < CBOR_NESTING, "S3.5", f"more than {CBOR_NESTING} levels at {start}")
         left = len(self.data) - self.at
-        require(number <= left, "S3.5", f"{number} items are declared at {start}, {left} bytes left")
+        require(
+            number <= left, "S3.5", f"{number} items are declared at {start}, {left} bytes left"
+        )
         if major == _ARRAY:
             return [self.item(nesting + 1) for _ in range(number)]
         return self.map(number, nesting + 1)
@@ -118,9 +123,12 @@ class _Parser:
     def simple(self, info: int, number: int, start: int):
         if info in _FLOATS:
             form = _FLOATS[info]
-            value = struct.unpack(form, self.data[start + 1:self.at])[0]
-            require(_encode_float(value) == self.data[start:self.at], "S3.2",
-                    f"float {value} at {start} is not in its shortest form")
+            value = struct.unpack(form, self.data[start + 1 : self.at])[0]
+            require(
+                _encode_float(value) == self.data[start : self.at],
+                "S3.2",
+                f"float {value} at {start} is not in its shortest form",
+            )
             return value
         require(info in (20, 21, 22), "S3.4", f"simple value {number} at {start}")
         return {20: False, 21: True, 22: None}[info]
@@ -131,9 +139,12 @@ class _Parser:
             start = self.at
             key = self.item(nesting)
             is_key = isinstance(key, str) or isinstance(key, int) and not isinstance(key, bool)
-            require(is_key and (isinstance(key, str) or 0 <= key <= U64_MAX), "S3.3",
-                    f"map key {key!r} is neither text nor an unsigned integer")
-            encoded = self.data[start:self.at]
+            require(
+                is_key and (isinstance(key, str) or 0 <= key <= U64_MAX),
+                "S3.3",
+                f"map key {key!r} is neither text nor an unsigned integer",
+            )
+            encoded = self.data[start : self.at]
             require(before < encoded, "S3.3", f"map key {key!r} is out of order or twice there")
             before = encoded
             result[key] = self.item(nesting)

@@ -1,6 +1,7 @@
 """The codecs of blocks (section 7.1): raw, zstd, frame of reference, delta."""
 
 import struct
+from itertools import pairwise
 
 from .errors import Violation, require
 from .limits import U64_MAX
@@ -18,20 +19,24 @@ def pack_bits(values: list, width: int) -> bytes:
     packed = bytearray()
     for start in range(0, len(values), 8):  # eight values fill whole bytes
         word = 0
-        for place, value in enumerate(values[start:start + 8]):
+        for place, value in enumerate(values[start : start + 8]):
             word |= value << place * width
-        count = len(values[start:start + 8])
+        count = len(values[start : start + 8])
         packed += word.to_bytes((count * width + 7) // 8, "little")
     return bytes(packed)
 
 
 def unpack_bits(data: bytes, count: int, width: int) -> list:
     """The values that `pack_bits` packed; the unused bits are zero (S7.3)."""
-    require(len(data) == (count * width + 7) // 8, "S7.3", f"{len(data)} bytes for {count} x {width} bits")
+    require(
+        len(data) == (count * width + 7) // 8,
+        "S7.3",
+        f"{len(data)} bytes for {count} x {width} bits",
+    )
     values, mask = [], (1 << width) - 1
     for start in range(0, count, 8):
         here = min(8, count - start)
-        word = int.from_bytes(data[start // 8 * width:start // 8 * width + width], "little")
+        word = int.from_bytes(data[start // 8 * width : start // 8 * width + width], "little")
         require(word >> here * width == 0, "S7.3", "unused bits are not zero")
         values += [word >> place * width & mask for place in range(here)]
     return values
@@ -50,7 +55,9 @@ def _decode_zstd(stored: bytes, raw_size: int) -> bytes:
         raw = engine.decompress(stored)
     except zstandard.ZstdError as error:
         raise Violation("S7.3", f"zstd: {error}") from None
-    require(engine.eof and not engine.unused_data, "S7.3", "the block is not exactly one zstd frame")
+    require(
+        engine.eof and not engine.unused_data, "S7.3", "the block is not exactly one zstd frame"
+    )
     return raw
 
 
@@ -58,7 +65,7 @@ def _decode_frame(stored: bytes, items: int, item_bytes: int) -> bytes:
     require(len(stored) >= _FRAME_HEAD.size, "S7.3", "the head of a frame of reference is cut")
     least, width, zeros = _FRAME_HEAD.unpack_from(stored)
     require(width <= 64 and zeros == bytes(7), "S7.3", f"frame of reference of width {width}")
-    values = [least + part for part in unpack_bits(stored[_FRAME_HEAD.size:], items, width)]
+    values = [least + part for part in unpack_bits(stored[_FRAME_HEAD.size :], items, width)]
     try:
         return struct.pack(_INTEGER_HEAD[item_bytes] % items, *values)
     except struct.error:
@@ -66,11 +73,13 @@ def _decode_frame(stored: bytes, items: int, item_bytes: int) -> bytes:
 
 
 def _decode_delta(stored: bytes, items: int) -> bytes:
-    require(len(stored) >= _DELTA_HEAD.size and items >= 1, "S7.3", "the head of a delta block is cut")
+    require(
+        len(stored) >= _DELTA_HEAD.size and items >= 1, "S7.3", "the head of a delta block is cut"
+    )
     value, least, width, zeros = _DELTA_HEAD.unpack_from(stored)
     require(width <= 64 and zeros == bytes(7), "S7.3", f"delta of width {width}")
     values = [value]
-    for part in unpack_bits(stored[_DELTA_HEAD.size:], items - 1, width):
+    for part in unpack_bits(stored[_DELTA_HEAD.size :], items - 1, width):
         value += least + part
         values.append(value)
     require(value <= U64_MAX, "S7.3", "the differences overflow")
@@ -92,9 +101,11 @@ def decode(codec: int, stored: bytes, raw_size: int, items: int, item_bytes: int
 
 
 def zstd_frame(raw: bytes) -> bytes:
-    """A zstd frame by RFC 8878 that needs no library: blocks of one repeated byte, others as they are."""
-    frame = _ZSTD_MAGIC + b"\xa0" + struct.pack("<I", len(raw))  # single segment, content size in 4 bytes
-    blocks = [raw[at:at + _ZSTD_BLOCK_MAX] for at in range(0, len(raw), _ZSTD_BLOCK_MAX)] or [b""]
+    """A zstd frame by RFC 8878, made without a library: blocks of one repeated byte, or raw."""
+    frame = (
+        _ZSTD_MAGIC + b"\xa0" + struct.pack("<I", len(raw))
+    )  # single segment, content size in 4 bytes
+    blocks = [raw[at : at + _ZSTD_BLOCK_MAX] for at in range(0, len(raw), _ZSTD_BLOCK_MAX)] or [b""]
     for number, block in enumerate(blocks):
         repeated = len(block) > 1 and block == block[:1] * len(block)
         head = len(block) << 3 | (1 if repeated else 0) << 1 | (number == len(blocks) - 1)
@@ -112,9 +123,13 @@ def encode(codec: int, raw: bytes, item_bytes: int) -> bytes:
         values = struct.unpack(_INTEGER_HEAD[item_bytes] % (len(raw) // item_bytes), raw)
         least = min(values)
         width = (max(values) - least).bit_length()
-        return _FRAME_HEAD.pack(least, width, bytes(7)) + pack_bits([value - least for value in values], width)
+        return _FRAME_HEAD.pack(least, width, bytes(7)) + pack_bits(
+            [value - least for value in values], width
+        )
     values = struct.unpack(f"<{len(raw) // 8}Q", raw)
-    steps = [after - before for before, after in zip(values, values[1:])]
+    steps = [after - before for before, after in pairwise(values)]
     least = min(steps, default=0)
     width = max((step - least for step in steps), default=0).bit_length()
-    return _DELTA_HEAD.pack(values[0], least, width, bytes(7)) + pack_bits([step - least for step in steps], width)
+    return _DELTA_HEAD.pack(values[0], least, width, bytes(7)) + pack_bits(
+        [step - least for step in steps], width
+    )

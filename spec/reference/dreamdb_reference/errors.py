@@ -2,7 +2,7 @@
 
 
 class Violation(Exception):
-    """`invariant` is the number in the spec, `code` the product's error code, `where` names the object."""
+    """`invariant` is the number in the spec, `code` the kind of error, `where` names the object."""
 
     def __init__(self, invariant: str, message: str, code: str = "Corruption", where: str = ""):
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Keys of a space in a folder (chapter 9): objects are plain files, mutable keys have version files."""
+"""Keys of a space in a folder: objects are plain files, mutable keys have versions (chapter 9)."""
 
 import pathlib
 import re
@@ -16,7 +16,9 @@ _LOOKS = 3
 
 def check_key(key: str) -> str:
     """`key` itself, if it is one (S9.1)."""
-    good = len(key) <= _KEY_BYTES and all(_KEY_SEGMENT.fullmatch(segment) for segment in key.split("/"))
+    good = len(key) <= _KEY_BYTES and all(
+        _KEY_SEGMENT.fullmatch(segment) for segment in key.split("/")
+    )
     if not good:
         raise Violation("S9.1", f"{key!r:.80} is no key", code="InvalidArgument")
     return key
@@ -49,12 +51,16 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise Violation("9.2", "the object is missing", code="NotFound", where=key) from None
         except Violation as error:
-            raise error.at(key)
+            raise error.at(key) from None
 
     def _highest(self, folder: pathlib.Path) -> int:
         """The number of the current version, 0 if there is none (S9.6, S9.11)."""
         for _ in range(_LOOKS):
-            names = [_VERSION_NAME.fullmatch(path.name) for path in folder.iterdir()] if folder.is_dir() else []
+            names = (
+                [_VERSION_NAME.fullmatch(path.name) for path in folder.iterdir()]
+                if folder.is_dir()
+                else []
+            )
             numbers = {int(name[1]) for name in names if name and 1 <= int(name[1]) <= U64_MAX}
             highest = max(numbers, default=0)
             if highest <= 1 or highest - 1 in numbers:
@@ -74,7 +80,7 @@ class Folder:
             except FileNotFoundError:
                 continue  # pruned between the two looks
             except Violation as error:
-                raise error.at(f"{key} ({_VERSIONS}/{key}/~{number:020d})")
+                raise error.at(f"{key} ({_VERSIONS}/{key}/~{number:020d})") from None
             if version.deleted:
                 break
             return self._count(version.body)

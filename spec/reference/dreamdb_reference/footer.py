@@ -1,12 +1,13 @@
-"""Footers of segments and their runs of blocks (sections 7.1 and 7.2, and the keys of 7.3 to 7.5)."""
+"""Footers of segments: their keys, and what each run is for (sections 7.2 to 7.5)."""
 
-import struct
-from typing import Callable, NamedTuple, Optional
+from collections.abc import Callable
+from typing import NamedTuple
 
 from . import codecs, limits, shape, stats
 from .errors import require
+from .runs import Run, Use, parse_run
+from .schema import ELEMENT_BYTES, SCALAR_TYPES, check_row_shape, row_bytes
 from .stats import STRING_TYPES
-from .structures import ELEMENT_BYTES, SCALAR_TYPES, check_row_shape, row_bytes
 
 ROWS_PER_BLOCK = 4096
 MATRIX_BLOCK_BYTES = 16384
@@ -18,40 +19,13 @@ INTEGER_CODECS = COMMON_CODECS + (codecs.FRAME,)
 ANCHOR_CODECS = COMMON_CODECS + (codecs.DELTA,)
 
 
-class Run(NamedTuple):
-    """A sequence of blocks without gaps; one element of each list for each block."""
-
-    name: str
-    at: int
-    items: int
-    per: int
-    sizes: list
-    hashes: list
-    codecs: list
-    raws: list
-    item_bytes: int
-
-    def stored(self) -> int:
-        return sum(self.sizes)
-
-
-class Use(NamedTuple):
-    """What a run is for: its items, how many a block, the codecs it may have, and its raw sizes."""
-
-    items: int
-    per: int
-    codecs: tuple
-    raw_size: Optional[Callable]  # of the number of items of a block; None if the data say
-    item_bytes: int = 0
-
-
 class Column(NamedTuple):
     """One column of a scalar segment (7.3)."""
 
     field: int
     type: str
-    valid: Optional[Run]
-    dict: Optional[Run]
+    valid: Run | None
+    dict: Run | None
     data: Run
 
 
@@ -60,16 +34,16 @@ class Footer(NamedTuple):
 
     type: str
     rows: int
-    sequence: Optional[tuple]  # (first, step), or
-    anchors: Optional[Run]
+    sequence: tuple | None  # (first, step), or
+    anchors: Run | None
     field: int
     columns: list
     stats: dict
-    index: Optional[Run]
-    payloads: Optional[Run]
-    dtype: Optional[str]
-    shape: Optional[list]
-    data: Optional[Run]
+    index: Run | None
+    payloads: Run | None
+    dtype: str | None
+    shape: list | None
+    data: Run | None
     end: int
     runs: list
 
@@ -83,43 +57,7 @@ def per_matrix_block(one_row: int) -> int:
     return max(1, MATRIX_BLOCK_BYTES // one_row) if one_row else 1
 
 
-def parse_run(value, name: str, use: Use) -> Run:
-    required = {"at": shape.uint, "items": shape.uint, "per": shape.uint, "sizes": shape.byte_string,
-                "hashes": shape.byte_string}
-    shape.fields(value, name, required, {"codecs": shape.byte_string, "raws": shape.byte_string})
-    require(value["items"] == use.items and value["per"] == use.per, "S7.3",
-            f"{name} has {value['items']} items, {value['per']} a block, not {use.items} and {use.per}")
-    count = -(-use.items // use.per)
-    require(("codecs" in value) == ("raws" in value), "S7.3", f"{name} has only one of codecs and raws")
-    lengths = {"sizes": 4, "hashes": 32, "codecs": 1, "raws": 4}
-    for key, width in lengths.items():
-        size = len(value.get(key, bytes(count * width)))
-        require(size == count * width, "S7.3", f"{name}.{key} has {size} bytes for {count} blocks")
-    sizes = list(struct.unpack(f"<{count}I", value["sizes"]))
-    hashes = [value["hashes"][32 * i:32 * i + 32] for i in range(count)]
-    raws = list(struct.unpack(f"<{count}I", value["raws"])) if "raws" in value else sizes
-    run = Run(name, value["at"], use.items, use.per, sizes, hashes, list(value.get("codecs", bytes(count))), raws,
-              use.item_bytes)
-    for block in range(count):
-        _check_block(run, block, use)
-    return run
-
-
-def _check_block(run: Run, block: int, use: Use) -> None:
-    name, codec, stored, raw = f"{run.name} block {block}", run.codecs[block], run.sizes[block], run.raws[block]
-    require(max(stored, raw) <= limits.BLOCK_BYTES, "S1.3", f"{name} has {max(stored, raw)} bytes")
-    require(codec in use.codecs, "S7.3", f"{name} has codec {codec}, not one of {use.codecs}")
-    require(codec != codecs.RAW or raw == stored, "S7.3", f"{name} is raw, but {stored} and {raw} bytes differ")
-    if use.raw_size:
-        wanted = use.raw_size(items_of_block(run, block))
-        require(raw == wanted, "S7.3", f"{name} has {raw} raw bytes, not {wanted}")
-
-
-def items_of_block(run: Run, block: int) -> int:
-    return min(run.per, run.items - block * run.per)
-
-
-def _rows_use(rows: int, allowed: tuple, raw_size: Optional[Callable], item_bytes: int = 0) -> Use:
+def _rows_use(rows: int, allowed: tuple, raw_size: Callable | None, item_bytes: int = 0) -> Use:
     return Use(rows, ROWS_PER_BLOCK, allowed, raw_size, item_bytes)
 
 
@@ -137,15 +75,25 @@ def _data_use(kind: str, has_dict: bool, rows: int) -> Use:
 
 def _parse_column(value, name: str, rows: int) -> Column:
     anything = lambda item, _: item  # runs are checked below, once their use is known
-    shape.fields(value, name, {"field": shape.uint, "type": shape.text, "data": anything},
-                 {"valid": anything, "dict": anything})
+    shape.fields(
+        value,
+        name,
+        {"field": shape.uint, "type": shape.text, "data": anything},
+        {"valid": anything, "dict": anything},
+    )
     field, kind = value["field"], value["type"]
     require(field >= 1, "S3.9", f"{name} is of field 0")
     require(kind in SCALAR_TYPES, "S3.9", f"{name} has type {kind!r:.60}")
-    require("dict" not in value or kind in STRING_TYPES, "S3.8", f"{name} of type {kind} has a dictionary")
+    require(
+        "dict" not in value or kind in STRING_TYPES,
+        "S3.8",
+        f"{name} of type {kind} has a dictionary",
+    )
     valid = words = None
     if "valid" in value:
-        valid = parse_run(value["valid"], f"{name}.valid", _rows_use(rows, COMMON_CODECS, bitmap_bytes))
+        valid = parse_run(
+            value["valid"], f"{name}.valid", _rows_use(rows, COMMON_CODECS, bitmap_bytes)
+        )
     if "dict" in value:
         shape.mapping(value["dict"], f"{name}.dict")
         count = shape.uint(value["dict"].get("items"), f"{name}.dict.items")
@@ -160,8 +108,11 @@ def _parse_anchors(value, rows: int) -> tuple:
     if isinstance(value, dict):
         return None, parse_run(value, "anchors", _rows_use(rows, ANCHOR_CODECS, lambda n: 8 * n))
     first, step = shape.tuple_of(value, "anchors", shape.anchor, shape.uint)
-    require(step >= 1 and first + (rows - 1) * step <= limits.ANCHOR_MAX, "S7.4",
-            f"{rows} anchors from {first} by {step}")
+    require(
+        step >= 1 and first + (rows - 1) * step <= limits.ANCHOR_MAX,
+        "S7.4",
+        f"{rows} anchors from {first} by {step}",
+    )
     return (first, step), None
 
 
@@ -181,30 +132,57 @@ def parse_footer(data: bytes) -> Footer:
     kind = shape.text(value["type"], "type")
     require(kind in SEGMENT_TYPES, "S3.9", f"a segment of type {kind!r:.60}")
     required, optional = _more_keys(kind)
-    common = {"type": shape.text, "rows": shape.uint, "anchors": lambda item, _: item, "field": shape.uint,
-              "end": shape.uint}
+    common = {
+        "type": shape.text,
+        "rows": shape.uint,
+        "anchors": lambda item, _: item,
+        "field": shape.uint,
+        "end": shape.uint,
+    }
     known = shape.fields(value, "footer", shape.ENVELOPE | common | required, optional)
     rows = value["rows"]
     require(rows >= 1, "S3.9", "a segment without rows")
     require(rows <= limits.SEGMENT_ROWS, "S1.3", f"a segment of {rows} rows")
-    require((value["field"] == 0) == (kind == "scalar"), "S3.9", f"a {kind} segment of field {value['field']}")
+    require(
+        (value["field"] == 0) == (kind == "scalar"),
+        "S3.9",
+        f"a {kind} segment of field {value['field']}",
+    )
     sequence, anchors = _parse_anchors(value["anchors"], rows)
     columns, index, payloads, matrix = [], None, None, None
     if kind == "scalar":
-        columns = [_parse_column(one, f"column {i}", rows) for i, one in enumerate(value["columns"])]
+        columns = [
+            _parse_column(one, f"column {i}", rows) for i, one in enumerate(value["columns"])
+        ]
         ids = [column.field for column in columns]
         require(ids == sorted(set(ids)), "S3.9", f"columns of fields {ids}, not ascending")
         require(sorted(known["stats"]) == ids, "S6.5", "the statistics are not of the columns")
         for column in columns:
-            stats.check_type(known["stats"][column.field], column.type, f"statistics of field {column.field}")
+            stats.check_type(
+                known["stats"][column.field], column.type, f"statistics of field {column.field}"
+            )
     elif kind == "blob":
         index, payloads = _parse_blob(value, rows)
     else:
         matrix = _parse_matrix(value, rows)
     runs = [run for column in columns for run in (column.valid, column.dict, column.data)]
     runs = [run for run in [anchors] + runs + [index, payloads, matrix] if run]
-    footer = Footer(kind, rows, sequence, anchors, value["field"], columns, known.get("stats", {}), index, payloads,
-                    value.get("dtype"), value.get("shape"), matrix, value["end"], runs)
+    footer = Footer(
+        kind,
+        rows,
+        sequence,
+        anchors,
+        value["field"],
+        columns,
+        known.get("stats", {}),
+        index,
+        payloads,
+        value.get("dtype"),
+        value.get("shape"),
+        matrix,
+        value["end"],
+        runs,
+    )
     _check_places(footer)
     return footer
 
@@ -214,7 +192,9 @@ def _parse_blob(value: dict, rows: int) -> tuple:
     count = shape.uint(value["payloads"].get("items"), "payloads.items")
     index = None
     if "index" in value:
-        index = parse_run(value["index"], "index", _rows_use(rows, INTEGER_CODECS, lambda n: 4 * n, 4))
+        index = parse_run(
+            value["index"], "index", _rows_use(rows, INTEGER_CODECS, lambda n: 4 * n, 4)
+        )
         require(1 <= count <= rows, "S7.3", f"{count} distinct payloads of {rows} rows")
     else:
         require(count == rows, "S7.3", f"{count} payloads of {rows} rows, and no index")
@@ -230,7 +210,9 @@ def _parse_matrix(value: dict, rows: int) -> Run:
 
 def _check_places(footer: Footer) -> None:
     """Runs are aligned, in order, apart, and before the footer (S7.2)."""
-    require(footer.end >= HEADER_BYTES and footer.end % ALIGNMENT == 0, "S7.2", f"end is {footer.end}")
+    require(
+        footer.end >= HEADER_BYTES and footer.end % ALIGNMENT == 0, "S7.2", f"end is {footer.end}"
+    )
     free = HEADER_BYTES
     for run in footer.runs:
         require(run.at % ALIGNMENT == 0, "S7.2", f"{run.name} is at {run.at}")

@@ -1,13 +1,14 @@
 """Segments written in the plainest way, for golden vectors and tests (chapter 7)."""
 
 import struct
+from itertools import pairwise
 
 from . import address, cbor, codecs, shape, stats
-from .footer import ALIGNMENT, HEADER_BYTES, ROWS_PER_BLOCK, per_matrix_block
+from .footer import ALIGNMENT, ROWS_PER_BLOCK, per_matrix_block
 from .pages import LeafEntry
+from .schema import row_bytes
 from .segment import Segment, header, trailer
 from .stats import STRING_TYPES
-from .structures import row_bytes
 
 
 class _Body:
@@ -20,13 +21,19 @@ class _Body:
     def _align(self) -> None:
         self.data += bytes(-len(self.data) % ALIGNMENT)
 
-    def run(self, items: int, per: int, raws: list, codec: int = codecs.RAW, item_bytes: int = 0) -> dict:
+    def run(
+        self, items: int, per: int, raws: list, codec: int = codecs.RAW, item_bytes: int = 0
+    ) -> dict:
         """Adds a run of these raw blocks; the map that the footer has for it."""
         self._align()
         stored = [codecs.encode(codec, raw, item_bytes) for raw in raws]
-        result = {"at": len(self.data), "items": items, "per": per,
-                  "sizes": struct.pack(f"<{len(stored)}I", *map(len, stored)),
-                  "hashes": b"".join(map(address.blake3, stored))}
+        result = {
+            "at": len(self.data),
+            "items": items,
+            "per": per,
+            "sizes": struct.pack(f"<{len(stored)}I", *map(len, stored)),
+            "hashes": b"".join(map(address.blake3, stored)),
+        }
         if codec != codecs.RAW:
             result["codecs"] = bytes([codec]) * len(stored)
             result["raws"] = struct.pack(f"<{len(raws)}I", *map(len, raws))
@@ -35,19 +42,23 @@ class _Body:
 
     def rows(self, values: list, to_raw, codec: int = codecs.RAW, item_bytes: int = 0) -> dict:
         """Adds a run with 4,096 rows a block."""
-        blocks = [to_raw(values[at:at + ROWS_PER_BLOCK]) for at in range(0, len(values), ROWS_PER_BLOCK)]
+        blocks = [
+            to_raw(values[at : at + ROWS_PER_BLOCK]) for at in range(0, len(values), ROWS_PER_BLOCK)
+        ]
         return self.run(len(values), ROWS_PER_BLOCK, blocks, codec, item_bytes)
 
     def anchors(self, anchors, codec: int):
         """`[first, step]` if the anchors are a sequence, else a run."""
         step = anchors[1] - anchors[0] if len(anchors) > 1 else 1
-        if all(right - left == step for left, right in zip(anchors, anchors[1:])):
+        if all(right - left == step for left, right in pairwise(anchors)):
             return [anchors[0], step]
         return self.rows(anchors, _packer("Q"), codec)
 
     def finish(self, nonce: bytes, **keys) -> bytes:
         self._align()
-        footer = cbor.encode(shape.new("segment", nonce, type=self.kind, end=len(self.data), **keys))
+        footer = cbor.encode(
+            shape.new("segment", nonce, type=self.kind, end=len(self.data), **keys)
+        )
         return bytes(self.data) + footer + trailer(len(footer))
 
 
@@ -67,11 +78,15 @@ def pack_strings(values: list) -> bytes:
     return struct.pack(f"<{len(offsets)}I", *offsets) + b"".join(values)
 
 
-def _write_column(body: _Body, field: int, kind: str, values: list, codec: int, dictionary: bool) -> dict:
+def _write_column(
+    body: _Body, field: int, kind: str, values: list, codec: int, dictionary: bool
+) -> dict:
     result = {"field": field, "type": kind}
     if None in values:
         valid_codec = codec if codec != codecs.FRAME else codecs.RAW
-        result["valid"] = body.rows([value is not None for value in values], _pack_bits, valid_codec)
+        result["valid"] = body.rows(
+            [value is not None for value in values], _pack_bits, valid_codec
+        )
     if kind in STRING_TYPES:
         if not dictionary:
             filled = [b"" if value is None else value for value in values]
@@ -81,24 +96,39 @@ def _write_column(body: _Body, field: int, kind: str, values: list, codec: int, 
         result["dict"] = body.run(len(words), len(words), [pack_strings(words)], words_codec)
         values = [None if value is None else words.index(value) for value in values]
     filled = [0 if value is None else value for value in values]
-    packers = {"bool": (_pack_bits, 0), "float": (_packer("d"), 0), "int": (_packer("q"), 8),
-               "timestamp": (_packer("q"), 8)}
+    packers = {
+        "bool": (_pack_bits, 0),
+        "float": (_packer("d"), 0),
+        "int": (_packer("q"), 8),
+        "timestamp": (_packer("q"), 8),
+    }
     to_raw, item_bytes = packers.get(kind, (_packer("I"), 4))
     return result | {"data": body.rows(filled, to_raw, codec, item_bytes)}
 
 
-def write_scalar(nonce: bytes, anchors: list, columns: list, anchor_codec: int = codecs.RAW) -> bytes:
-    """`columns`: (field id, type, values or None, codec, with dictionary), ascending by field id."""
+def write_scalar(
+    nonce: bytes, anchors: list, columns: list, anchor_codec: int = codecs.RAW
+) -> bytes:
+    """`columns`: (field id, type, values or None, codec, with dictionary), ascending by id."""
     body = _Body("scalar")
     first = body.anchors(anchors, anchor_codec)
     maps = [_write_column(body, *column) for column in columns]
-    found = {field: stats.of_values(kind, [value for value in values if value is not None])
-             for field, kind, values, _, _ in columns}
+    found = {
+        field: stats.of_values(kind, [value for value in values if value is not None])
+        for field, kind, values, _, _ in columns
+    }
     return body.finish(nonce, rows=len(anchors), anchors=first, field=0, columns=maps, stats=found)
 
 
-def write_blob(nonce: bytes, anchors: list, field: int, payloads: list, codec: int = codecs.RAW,
-               index_codec: int = codecs.RAW, anchor_codec: int = codecs.RAW) -> bytes:
+def write_blob(
+    nonce: bytes,
+    anchors: list,
+    field: int,
+    payloads: list,
+    codec: int = codecs.RAW,
+    index_codec: int = codecs.RAW,
+    anchor_codec: int = codecs.RAW,
+) -> bytes:
     """Equal payloads are kept once."""
     body = _Body("blob")
     first = body.anchors(anchors, anchor_codec)
@@ -106,27 +136,53 @@ def write_blob(nonce: bytes, anchors: list, field: int, payloads: list, codec: i
     keys = {}
     if len(distinct) < len(payloads):
         places = {payload: place for place, payload in enumerate(distinct)}
-        keys["index"] = body.rows([places[payload] for payload in payloads], _packer("I"), index_codec, 4)
+        keys["index"] = body.rows(
+            [places[payload] for payload in payloads], _packer("I"), index_codec, 4
+        )
     keys["payloads"] = body.run(len(distinct), 1, distinct, codec)
     return body.finish(nonce, rows=len(anchors), anchors=first, field=field, **keys)
 
 
-def write_matrix(nonce: bytes, anchors: list, field: int, dtype: str, sizes: list, data: bytes,
-                 anchor_codec: int = codecs.RAW) -> bytes:
+def write_matrix(
+    nonce: bytes,
+    anchors: list,
+    field: int,
+    dtype: str,
+    sizes: list,
+    data: bytes,
+    anchor_codec: int = codecs.RAW,
+) -> bytes:
     """`data`: the rows, row-major, little-endian."""
     body = _Body("matrix")
     first = body.anchors(anchors, anchor_codec)
     one = row_bytes(dtype, sizes)
     per = per_matrix_block(one)
-    blocks = [data[at:at + per * one] for at in range(0, len(data), per * one or 1)]
+    blocks = [data[at : at + per * one] for at in range(0, len(data), per * one or 1)]
     run = body.run(len(anchors) if one else 0, per, blocks)
-    return body.finish(nonce, rows=len(anchors), anchors=first, field=field, dtype=dtype, shape=list(sizes), data=run)
+    return body.finish(
+        nonce,
+        rows=len(anchors),
+        anchors=first,
+        field=field,
+        dtype=dtype,
+        shape=list(sizes),
+        data=run,
+    )
 
 
 def leaf_entry(data: bytes, seq: int, primary: bool = True) -> LeafEntry:
     """The entry that names this segment (6.1); `primary` is of a segment of track 0."""
     segment = Segment(data)
     step = segment.footer.sequence[1] if segment.footer.sequence else 0
-    return LeafEntry(segment.anchors[0], segment.anchors[-1], step, segment.rows,
-                     segment.rows if primary else 0, seq, segment.address, segment.size, segment.footer_size,
-                     segment.footer.stats)
+    return LeafEntry(
+        segment.anchors[0],
+        segment.anchors[-1],
+        step,
+        segment.rows,
+        segment.rows if primary else 0,
+        seq,
+        segment.address,
+        segment.size,
+        segment.footer_size,
+        segment.footer.stats,
+    )

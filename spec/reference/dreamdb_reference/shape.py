@@ -73,20 +73,26 @@ def text_map(value, name: str) -> dict:
 
 def tuple_of(value, name: str, *checks) -> list:
     """An array with exactly these parts, each given as a check."""
-    require(len(array(value, name)) == len(checks), "S3.9",
-            f"{name} must have {len(checks)} parts, has {len(value)}")
+    require(
+        len(array(value, name)) == len(checks),
+        "S3.9",
+        f"{name} must have {len(checks)} parts, has {len(value)}",
+    )
     return [check(part, f"{name}[{i}]") for i, (part, check) in enumerate(zip(value, checks))]
 
 
-def fields(value, name: str, required: dict, optional: dict = {}) -> dict:
+def fields(value, name: str, required: dict, optional: dict | None = None) -> dict:
     """A map with exactly these keys, each checked; the optional ones may be absent (S3.8)."""
     mapping(value, name)
+    optional = optional or {}
     for key in value:
         require(key in required or key in optional, "S3.8", f"{name} has the unknown key {key!r}")
     for key in required:
         require(key in value, "S3.8", f"{name} lacks the key {key!r}")
-    return {key: (required.get(key) or optional[key])(item, f"{name}.{key}")
-            for key, item in value.items()}
+    return {
+        key: (required.get(key) or optional[key])(item, f"{name}.{key}")
+        for key, item in value.items()
+    }
 
 
 def envelope(data: bytes, kind: str, size_max: int) -> dict:
@@ -99,8 +105,11 @@ def envelope(data: bytes, kind: str, size_max: int) -> dict:
     require(found == kind, "S3.7", f"this is a {found!r:.60}, not a {kind}")
     version = uint(value["v"], "v")
     if version > VERSION:
-        raise Violation("S3.7", f"{kind} has version {version}, this reader knows up to {VERSION}: "
-                        "upgrade to read it", code="Unsupported")
+        raise Violation(
+            "S3.7",
+            f"{kind} has version {version}, this reader knows up to {VERSION}: upgrade to read it",
+            code="Unsupported",
+        )
     require(version == VERSION, "S3.7", f"{kind} has version {version}, the first is 1")
     return value
 

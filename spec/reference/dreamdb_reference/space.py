@@ -1,6 +1,6 @@
-"""A space in a folder: a ref, its versions, their tracks and records, all checked (chapters 2 to 9)."""
+"""A space in a folder: a ref, its versions, their tracks and records, all checked."""
 
-from typing import Iterator
+from collections.abc import Iterator
 
 from . import address, limits, structures
 from .errors import Violation, require
@@ -17,16 +17,25 @@ class Dataset:
         self.objects = objects
         self.address = name
         self.key = address.object_key("manifests", name)
-        self.manifest = objects.get("manifests", name, limits.STRUCTURED_OBJECT_BYTES, structures.parse_manifest)[1]
+        self.manifest = objects.get(
+            "manifests", name, limits.STRUCTURED_OBJECT_BYTES, structures.parse_manifest
+        )[1]
         self.fields = {field["id"]: field for field in self.manifest["schema"]["fields"]}
-        self._newest = {field: {} for field in self.fields}  # field -> anchor -> (seq, segment, row)
+        self._newest = {
+            field: {} for field in self.fields
+        }  # field -> anchor -> (seq, segment, row)
         self._records = set()
         self.ledger = []
-        objects.get("genesis", self.manifest["timeline"], limits.STRUCTURED_OBJECT_BYTES, structures.parse_genesis)
+        objects.get(
+            "genesis",
+            self.manifest["timeline"],
+            limits.STRUCTURED_OBJECT_BYTES,
+            structures.parse_genesis,
+        )
         try:
             self._read_tracks()
         except Violation as error:
-            raise error.at(self.key)
+            raise error.at(self.key) from None
 
     @property
     def anchors(self) -> list:
@@ -38,30 +47,46 @@ class Dataset:
         ledger = self.manifest["ledger"]
         self.ledger = leaves(self.objects, ledger, ledger=True) if ledger else []
         for entry in [entry for _, entries in tracks for entry in entries] + self.ledger:
-            require(entry.seq <= self.manifest["generation"], "S6.6",
-                    f"seq {entry.seq} is above generation {self.manifest['generation']}")
+            require(
+                entry.seq <= self.manifest["generation"],
+                "S6.6",
+                f"seq {entry.seq} is above generation {self.manifest['generation']}",
+            )
         for root, entries in tracks:  # the records first: track 0 is the first track
             for entry in entries:
                 self._add_segment(root.field, entry)
             if root.field == RECORD_TRACK:
-                require(root.records == len(self._records), "S5.3",
-                        f"{root.records} records are stated, {len(self._records)} are there")
+                require(
+                    root.records == len(self._records),
+                    "S5.3",
+                    f"{root.records} records are stated, {len(self._records)} are there",
+                )
         for root, entries in tracks:
             for entry in entries:
                 strange = set(self.objects.segment(entry.child).anchors) - self._records
-                require(not strange, "S6.3", f"anchor {min(strange, default=0)} of track {root.field} is no record's")
+                require(
+                    not strange,
+                    "S6.3",
+                    f"anchor {min(strange, default=0)} of track {root.field} is no record's",
+                )
 
     def _add_segment(self, track: int, entry) -> None:
         segment = self.objects.segment(entry.child)
         try:
             check_segment(segment, entry, track, self.fields)
         except Violation as error:
-            raise error.at(address.object_key("segments", entry.child))
+            raise error.at(address.object_key("segments", entry.child)) from None
         if track == RECORD_TRACK and entry.records:
             again = self._records.intersection(segment.anchors)
-            require(not again, "S6.3", f"anchor {min(again, default=0)} stands in two primary segments")
+            require(
+                not again, "S6.3", f"anchor {min(again, default=0)} stands in two primary segments"
+            )
             self._records.update(segment.anchors)
-        held = [column.field for column in segment.footer.columns] if track == RECORD_TRACK else [track]
+        held = (
+            [column.field for column in segment.footer.columns]
+            if track == RECORD_TRACK
+            else [track]
+        )
         for field in held:
             self._add_values(field, entry, segment)
 
@@ -74,7 +99,9 @@ class Dataset:
                 continue
             before = newest.get(anchor)
             if before is not None and before[0] == entry.seq:
-                raise Violation("S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}")
+                raise Violation(
+                    "S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}"
+                )
             if before is None or before[0] < entry.seq:
                 newest[anchor] = (entry.seq, segment, row)
 
@@ -89,7 +116,9 @@ class Dataset:
     def rows(self) -> Iterator[dict]:
         """`{"anchor": ..., "values": {name: value or None}}` in anchor order."""
         for anchor in self.anchors:
-            values = {field["name"]: self.value(number, anchor) for number, field in self.fields.items()}
+            values = {
+                field["name"]: self.value(number, anchor) for number, field in self.fields.items()
+            }
             yield {"anchor": anchor, "values": values}
 
     def parents(self) -> list:
@@ -98,7 +127,7 @@ class Dataset:
         try:
             _check_descent(self.manifest, [parent.manifest for parent in found])
         except Violation as error:
-            raise error.at(self.key)
+            raise error.at(self.key) from None
         return found
 
 
@@ -107,18 +136,38 @@ def _check_descent(child: dict, parents: list) -> None:
         return
     first = parents[0]
     generation = 1 + max(parent["generation"] for parent in parents)
-    require(child["generation"] == generation, "S5.5", f"generation {child['generation']}, not {generation}")
-    require(child["depth"] == first["depth"] + 1, "S5.5", f"depth {child['depth']} over {first['depth']}")
+    require(
+        child["generation"] == generation,
+        "S5.5",
+        f"generation {child['generation']}, not {generation}",
+    )
+    require(
+        child["depth"] == first["depth"] + 1,
+        "S5.5",
+        f"depth {child['depth']} over {first['depth']}",
+    )
     require(child["time_ns"] >= first["time_ns"], "S5.1", "made before its first parent")
     ancestors = structures.child_ancestors(first["depth"], child["parents"][0], first["ancestors"])
-    require(child["ancestors"] == ancestors, "S5.4", "the ancestors do not follow from the first parent's")
+    require(
+        child["ancestors"] == ancestors,
+        "S5.4",
+        "the ancestors do not follow from the first parent's",
+    )
     require(child["timeline"] == first["timeline"], "S5.5", "the first parent has another timeline")
     # An id is never used again: it keeps its type, and `next` never falls.
     before = {field["id"]: field["type"] for field in first["schema"]["fields"]}
     for field in child["schema"]["fields"]:
         number, kind = field["id"], field["type"]
-        require(before.get(number, kind) == kind, "S5.2", f"id {number} was of a {before.get(number)}, now {kind}")
-        require(number in before or number >= first["schema"]["next"], "S5.2", f"id {number} is used again")
+        require(
+            before.get(number, kind) == kind,
+            "S5.2",
+            f"id {number} was of a {before.get(number)}, now {kind}",
+        )
+        require(
+            number in before or number >= first["schema"]["next"],
+            "S5.2",
+            f"id {number} is used again",
+        )
     require(child["schema"]["next"] >= first["schema"]["next"], "S5.2", "next has fallen")
 
 
@@ -129,11 +178,11 @@ def read_ref(folder: Folder, ref: str) -> dict:
     try:
         return structures.parse_ref(data)
     except Violation as error:
-        raise error.at(key)
+        raise error.at(key) from None
 
 
 def read_space(folder, ref: str = "main") -> Dataset:
-    """The version that a ref of the space in `folder` names; raises `Violation` if anything is wrong."""
+    """The version that a ref of the space in `folder` names; raises `Violation` if it is wrong."""
     files = Folder(folder)
     return Dataset(Objects(files), read_ref(files, ref)["manifest"])
 

@@ -1,7 +1,7 @@
 """Statistics of columns, the zone maps of section 6.3: made, merged, checked against the truth."""
 
 import math
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from . import shape
 from .errors import Violation, require
@@ -10,8 +10,14 @@ BOUND_BYTES = 32
 DISTINCT_MAX = 8
 DISTINCT_BYTES = 128
 STRING_TYPES = ("string", "categorical")
-_KIND_OF_TYPE = {"bool": "bool", "int": "int", "timestamp": "int", "float": "float",
-                 "string": "bytes", "categorical": "bytes"}
+_KIND_OF_TYPE = {
+    "bool": "bool",
+    "int": "int",
+    "timestamp": "int",
+    "float": "float",
+    "string": "bytes",
+    "categorical": "bytes",
+}
 
 
 class Stats(NamedTuple):
@@ -28,7 +34,7 @@ def lower_bound(value: bytes) -> bytes:
     return value[:BOUND_BYTES]
 
 
-def upper_bound(value: bytes) -> Optional[bytes]:
+def upper_bound(value: bytes) -> bytes | None:
     """A bound of at most 32 bytes that is not below `value`; None if there is none."""
     if len(value) <= BOUND_BYTES:
         return value
@@ -36,7 +42,7 @@ def upper_bound(value: bytes) -> Optional[bytes]:
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else None
 
 
-def _within_limits(words: list) -> Optional[list]:
+def _within_limits(words: list) -> list | None:
     words = sorted(set(words))
     return words if len(words) <= DISTINCT_MAX and sum(map(len, words)) <= DISTINCT_BYTES else None
 
@@ -118,14 +124,20 @@ def _kinds(stats: Stats) -> set:
 
 def check_type(stats: Stats, type_name: str, name: str) -> None:
     """The statistics are of the kind that the field's type has (6.3)."""
-    require(_KIND_OF_TYPE[type_name] in _kinds(stats), "S6.5",
-            f"{name} are not statistics of a {type_name}")
+    require(
+        _KIND_OF_TYPE[type_name] in _kinds(stats),
+        "S6.5",
+        f"{name} are not statistics of a {type_name}",
+    )
 
 
 def check_cover(stated: dict, truth: dict, name: str) -> None:
     """`stated` has the columns of `truth`, counts them exactly, and is never narrower (S6.5)."""
-    require(set(stated) == set(truth), "S6.5",
-            f"{name} has statistics of fields {sorted(stated)}, its columns are {sorted(truth)}")
+    require(
+        set(stated) == set(truth),
+        "S6.5",
+        f"{name} has statistics of fields {sorted(stated)}, its columns are {sorted(truth)}",
+    )
     for field, true in truth.items():
         mine = stated[field]
         try:
@@ -135,7 +147,9 @@ def check_cover(stated: dict, truth: dict, name: str) -> None:
 
 
 def _check_cover_one(mine: Stats, true: Stats, name: str) -> None:
-    require(mine.present == true.present, "S6.5", f"{name}: present {mine.present}, not {true.present}")
+    require(
+        mine.present == true.present, "S6.5", f"{name}: present {mine.present}, not {true.present}"
+    )
     if true.present == 0:
         return
     low_ok = mine.min is None or true.min is not None and mine.min <= true.min

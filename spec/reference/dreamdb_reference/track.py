@@ -1,10 +1,13 @@
 """Trees of pages and their segments, read and checked from the root down (chapters 6 and 7)."""
 
+from itertools import pairwise
+
 from . import address, limits, pages, stats
 from .errors import Violation, require
 from .folder import Folder
+from .schema import BLOB_TYPES, MATRIX_TYPES, SCALAR_TYPES
 from .segment import Segment, address_of_segment, check_string
-from .structures import BLOB_TYPES, MATRIX_TYPES, RECORD_TRACK, SCALAR_TYPES, Root
+from .structures import RECORD_TRACK, Root
 
 
 class Objects:
@@ -24,7 +27,7 @@ class Objects:
             require(found == name, "S2.1", f"the bytes have the address {address.to_text(found)}")
             return data, parse(data)
         except Violation as error:
-            raise error.at(key)
+            raise error.at(key) from None
 
     def page(self, name: bytes) -> tuple:
         if name not in self._pages:
@@ -33,7 +36,9 @@ class Objects:
 
     def segment(self, name: bytes) -> Segment:
         if name not in self._segments:
-            self._segments[name] = self.get("segments", name, limits.SEGMENT_BYTES, Segment, address_of_segment)[1]
+            self._segments[name] = self.get(
+                "segments", name, limits.SEGMENT_BYTES, Segment, address_of_segment
+            )[1]
         return self._segments[name]
 
 
@@ -41,14 +46,20 @@ def leaves(objects: Objects, root: Root, ledger: bool = False) -> list:
     """The leaf entries of a tree from left to right; every page and every sum is checked."""
     result = []
     _descend(objects, root, root.page, root.height, "the root", result)
-    for left, right in zip(result, result[1:]):
+    for left, right in pairwise(result):
         if pages.leaf_key(left) >= pages.leaf_key(right):
-            raise Violation("S6.1", "leaf entries of different pages are out of order",
-                            where=address.object_key("pages", root.page))
+            raise Violation(
+                "S6.1",
+                "leaf entries of different pages are out of order",
+                where=address.object_key("pages", root.page),
+            )
     for entry in result:
         if pages.is_ledger_entry(entry) != ledger:
-            raise Violation("S6.7", "a ledger's entry in a track, or the other way around",
-                            where=address.object_key("pages", root.page))
+            raise Violation(
+                "S6.7",
+                "a ledger's entry in a track, or the other way around",
+                where=address.object_key("pages", root.page),
+            )
     return result
 
 
@@ -57,10 +68,12 @@ def _descend(objects: Objects, named, page: bytes, height: int, name: str, resul
     data, parsed = objects.page(page)
     key = address.object_key("pages", page)
     try:
-        require(parsed.height == height, "S6.6", f"height {parsed.height}, but {name} says {height}")
+        require(
+            parsed.height == height, "S6.6", f"height {parsed.height}, but {name} says {height}"
+        )
         pages.check_sums(named, data, name)
     except Violation as error:
-        raise error.at(key)
+        raise error.at(key) from None
     if height == 0:
         result += parsed.entries
         return
@@ -72,8 +85,14 @@ def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: 
     """A segment is what its entry (S6.6) and the schema (S7.8) say."""
     footer = segment.footer
     step = footer.sequence[1] if footer.sequence else 0
-    found = {"first": segment.anchors[0], "last": segment.anchors[-1], "step": step if segment.rows > 1 else entry.step,
-             "rows": segment.rows, "size": segment.size, "footer": segment.footer_size}
+    found = {
+        "first": segment.anchors[0],
+        "last": segment.anchors[-1],
+        "step": step if segment.rows > 1 else entry.step,
+        "rows": segment.rows,
+        "size": segment.size,
+        "footer": segment.footer_size,
+    }
     for key, value in found.items():
         stated = getattr(entry, key)
         require(stated == value, "S6.6", f"its entry says {key} {stated}, the segment has {value}")
@@ -84,10 +103,17 @@ def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: 
         return
     require(footer.type == "scalar", "S7.8", f"a {footer.type} segment in track 0")
     for column in footer.columns:
-        require(column.field in fields and fields[column.field]["type"] in SCALAR_TYPES, "S7.8",
-                f"a column of field {column.field}, which has none")
+        require(
+            column.field in fields and fields[column.field]["type"] in SCALAR_TYPES,
+            "S7.8",
+            f"a column of field {column.field}, which has none",
+        )
         kind = fields[column.field]["type"]
-        require(column.type == kind, "S7.8", f"field {column.field} is {column.type}, in the schema {kind}")
+        require(
+            column.type == kind,
+            "S7.8",
+            f"field {column.field} is {column.type}, in the schema {kind}",
+        )
         if column.field in entry.stats:
             stats.check_type(entry.stats[column.field], kind, f"statistics of field {column.field}")
     stats.check_cover(entry.stats, segment.true_stats, "its entry")
@@ -97,12 +123,18 @@ def _check_field(segment: Segment, field: dict) -> None:
     footer, kind = segment.footer, field["type"]
     wanted = "blob" if kind in BLOB_TYPES else "matrix"
     assert kind in BLOB_TYPES + MATRIX_TYPES  # parse_manifest refused tracks of other fields
-    require(footer.type == wanted and footer.field == field["id"], "S7.8",
-            f"a {footer.type} segment of field {footer.field} in the track of {kind} {field['id']}")
+    require(
+        footer.type == wanted and footer.field == field["id"],
+        "S7.8",
+        f"a {footer.type} segment of field {footer.field} in the track of {kind} {field['id']}",
+    )
     if wanted == "matrix":
         sizes = [field["dim"]] if kind == "embedding" else field["shape"]
-        require((footer.dtype, footer.shape) == (field["dtype"], sizes), "S7.8",
-                f"{footer.dtype} {footer.shape}, in the schema {field['dtype']} {sizes}")
+        require(
+            (footer.dtype, footer.shape) == (field["dtype"], sizes),
+            "S7.8",
+            f"{footer.dtype} {footer.shape}, in the schema {field['dtype']} {sizes}",
+        )
     if kind == "text":
         for row in range(segment.rows):
             check_string(segment.payload(row), f"row {row}", limits.TEXT_BYTES)

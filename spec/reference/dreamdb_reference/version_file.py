@@ -35,8 +35,18 @@ def fnv1a(data: bytes) -> int:
 
 def encode(version: Version) -> bytes:
     flags = DELETED if version.deleted else 0
-    return seal(_HEAD.pack(MAGIC, FORMAT_VERSION, flags, version.number, version.id, version.replaced,
-                           len(version.body)), version.body)
+    return seal(
+        _HEAD.pack(
+            MAGIC,
+            FORMAT_VERSION,
+            flags,
+            version.number,
+            version.id,
+            version.replaced,
+            len(version.body),
+        ),
+        version.body,
+    )
 
 
 def seal(head: bytes, body: bytes) -> bytes:
@@ -50,14 +60,24 @@ def parse(data: bytes, number: int) -> Version:
     magic, format_version, flags, inside, name, replaced, size = _HEAD.unpack_from(data)
     body = data[HEAD_BYTES:]
     require(magic == MAGIC, "S9.12", f"the magic is {magic!r}")
-    require(_CHECKSUM.unpack_from(data, _HEAD.size)[0] == fnv1a(data[:_HEAD.size] + body), "S9.12",
-            "the checksum does not match")
+    require(
+        _CHECKSUM.unpack_from(data, _HEAD.size)[0] == fnv1a(data[: _HEAD.size] + body),
+        "S9.12",
+        "the checksum does not match",
+    )
     if format_version > FORMAT_VERSION:
-        raise Violation("S9.12", f"version file of format {format_version}, this reader knows 1: upgrade to read it",
-                        code="Unsupported")
+        raise Violation(
+            "S9.12",
+            f"version file of format {format_version}, this reader knows 1: upgrade to read it",
+            code="Unsupported",
+        )
     require(format_version == FORMAT_VERSION, "S9.12", f"format version {format_version}")
     require(flags in (0, DELETED), "S9.12", f"flags {flags:#x}")
     require(inside == number, "S9.12", f"it says number {inside}, its name {number}")
-    require(size == len(body) and size <= BODY_BYTES_MAX, "S9.12", f"it says {size} bytes, there are {len(body)}")
+    require(
+        size == len(body) and size <= BODY_BYTES_MAX,
+        "S9.12",
+        f"it says {size} bytes, there are {len(body)}",
+    )
     require(not flags or not body, "S9.9", f"a deleted version with a body of {size} bytes")
     return Version(inside, name, replaced, bool(flags), body)

@@ -9,7 +9,15 @@ from dreamdb_reference.segment_writer import leaf_entry, write_blob, write_matri
 
 FIELDS = [
     {"id": 1, "name": "caption", "type": "text", "required": False},
-    {"id": 2, "name": "vector", "type": "embedding", "required": False, "dim": 3, "dtype": "f32", "algorithm": ""},
+    {
+        "id": 2,
+        "name": "vector",
+        "type": "embedding",
+        "required": False,
+        "dim": 3,
+        "dtype": "f32",
+        "algorithm": "",
+    },
     {"id": 3, "name": "count", "type": "int", "required": False},
     {"id": 4, "name": "label", "type": "categorical", "required": True},
 ]
@@ -49,8 +57,10 @@ class Builder:
         """The root of a tree of pages of at most `per_page` entries."""
         level, height = sorted(entries, key=leaf_key), 0
         while True:
-            written = [encode_page(self.nonce(), height, level[at:at + per_page])
-                       for at in range(0, len(level), per_page)]
+            written = [
+                encode_page(self.nonce(), height, level[at : at + per_page])
+                for at in range(0, len(level), per_page)
+            ]
             for data in written:
                 self.put("pages", data)
             if len(written) == 1:
@@ -59,13 +69,28 @@ class Builder:
 
     def commit(self, tracks: list, ledger=None, **changes) -> bytes:
         """A manifest on top of the last one."""
-        keys = {"timeline": self.genesis, "generation": 0, "depth": 0, "parents": [], "ancestors": [],
-                "schema": {"fields": FIELDS, "next": 5}, "tombstones": None, "operation": "append",
-                "writer": "test", "write": self.nonce(), "time_ns": 10 + len(self.versions), "meta": {}}
+        keys = {
+            "timeline": self.genesis,
+            "generation": 0,
+            "depth": 0,
+            "parents": [],
+            "ancestors": [],
+            "schema": {"fields": FIELDS, "next": 5},
+            "tombstones": None,
+            "operation": "append",
+            "writer": "test",
+            "write": self.nonce(),
+            "time_ns": 10 + len(self.versions),
+            "meta": {},
+        }
         if self.versions:
             name, before = self.versions[-1]
-            keys |= {"generation": before["generation"] + 1, "depth": before["depth"] + 1, "parents": [name],
-                     "ancestors": structures.child_ancestors(before["depth"], name, before["ancestors"])}
+            keys |= {
+                "generation": before["generation"] + 1,
+                "depth": before["depth"] + 1,
+                "parents": [name],
+                "ancestors": structures.child_ancestors(before["depth"], name, before["ancestors"]),
+            }
         keys |= {"tracks": tracks, "ledger": ledger} | changes
         name = self.put("manifests", structures.encode_manifest(self.nonce(), **keys))
         self.versions.append((name, keys))
@@ -86,13 +111,17 @@ def floats(*values: float) -> bytes:
 def records(builder: Builder, anchors: list, seq: int, label: bytes = b"cat") -> dict:
     """Entries by track of records with all fields."""
     count = len(anchors)
-    columns = [(3, "int", [anchor * 2 if anchor % 3 else None for anchor in anchors], 2, False),
-               (4, "categorical", [label] * count, 2, True)]
+    columns = [
+        (3, "int", [anchor * 2 if anchor % 3 else None for anchor in anchors], 2, False),
+        (4, "categorical", [label] * count, 2, True),
+    ]
     texts = [b"text %d" % (anchor % 2) for anchor in anchors]
     vectors = b"".join(floats(anchor, 0.5, -1) for anchor in anchors)
-    return {0: builder.segment(write_scalar(builder.nonce(), anchors, columns, 3), seq),
-            1: builder.segment(write_blob(builder.nonce(), anchors, 1, texts), seq),
-            2: builder.segment(write_matrix(builder.nonce(), anchors, 2, "f32", [3], vectors), seq)}
+    return {
+        0: builder.segment(write_scalar(builder.nonce(), anchors, columns, 3), seq),
+        1: builder.segment(write_blob(builder.nonce(), anchors, 1, texts), seq),
+        2: builder.segment(write_matrix(builder.nonce(), anchors, 2, "f32", [3], vectors), seq),
+    }
 
 
 def trees(builder: Builder, parts: list, layers: list = ()) -> list:
@@ -109,7 +138,7 @@ def layer(builder: Builder, anchors: list, counts: list, seq: int):
 
 
 def build(root: pathlib.Path) -> Builder:
-    """Four versions: empty, two appends (the second by idempotency key), a layer; a branch and a snapshot."""
+    """Four versions: empty, two appends (the second by key), a layer; a branch and a snapshot."""
     builder = Builder(root)
     builder.commit([], operation="create")
     first = records(builder, [0, 10, 20, 30], 1)

@@ -21,7 +21,10 @@ def test_blake3_is_the_package_s_at_every_boundary():
 
 
 def test_blake3_of_the_paper():
-    assert blake3.digest(b"").hex() == "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+    assert (
+        blake3.digest(b"").hex()
+        == "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+    )
 
 
 def test_address_text_is_base32():
@@ -51,17 +54,24 @@ def _random_value(random_: random.Random, depth: int):
     values = [_random_value(random_, depth - 1) for _ in range(random_.randrange(6))]
     if kind == 7:
         return values
-    keys = [random_.getrandbits(random_.randrange(20)) if random_.random() < 0.5 else str(random_.getrandbits(20))
-            for _ in values]
+    keys = [
+        random_.getrandbits(random_.randrange(20))
+        if random_.random() < 0.5
+        else str(random_.getrandbits(20))
+        for _ in values
+    ]
     return dict(zip(keys, values))
 
 
 def _ordered(value):
-    """Maps in the order of RFC 8949 4.2.1; the oracle is only asked for the encoding of each item."""
+    """Maps in the order of RFC 8949 4.2.1; the oracle is only asked how each item is encoded."""
     if isinstance(value, list):
         return [_ordered(part) for part in value]
     if isinstance(value, dict):
-        return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: cbor2.dumps(key, canonical=True))}
+        return {
+            key: _ordered(value[key])
+            for key in sorted(value, key=lambda key: cbor2.dumps(key, canonical=True))
+        }
     return value
 
 
@@ -90,7 +100,11 @@ def test_cbor_accepts_only_what_it_would_write():
     random_ = random.Random(2)
     accepted = 0
     for turn in range(60000):
-        data = bytearray(cbor.encode(_random_value(random_, 3)) if turn % 2 else random_.randbytes(random_.randrange(1, 6)))
+        data = bytearray(
+            cbor.encode(_random_value(random_, 3))
+            if turn % 2
+            else random_.randbytes(random_.randrange(1, 6))
+        )
         if turn % 4 == 1:
             data[random_.randrange(len(data))] ^= 1 << random_.randrange(8)
         try:
@@ -120,7 +134,7 @@ def test_every_ancestor_is_a_few_jumps_away():
             assert jumps <= 2 * start.bit_length() + 1
 
 
-@pytest.mark.parametrize("item_bytes, low, high", [(4, 0, 2**32 - 1), (8, -2**63, 2**63 - 1)])
+@pytest.mark.parametrize("item_bytes, low, high", [(4, 0, 2**32 - 1), (8, -(2**63), 2**63 - 1)])
 def test_frames_of_reference_round_trip(item_bytes, low, high):
     random_ = random.Random(3)
     for count in list(range(1, 20)) + [4095, 4096]:

@@ -1,4 +1,4 @@
-"""Spaces in a folder: written, read back, broken in every byte and in every invariant of a version."""
+"""Spaces in a folder: written, read back, broken in every byte and in every invariant."""
 
 import json
 import pathlib
@@ -22,7 +22,15 @@ def test_rows_are_those_written_and_the_newer_wins(tmp_path):
     rows = {row["anchor"]: row["values"] for row in dataset.rows()}
     assert list(rows) == [0, 5, 7, 10, 11, 20, 30, 100]
     assert {anchor: values["count"] for anchor, values in rows.items()} == {
-        0: None, 5: 10, 7: 70, 10: 20, 11: 22, 20: 40, 30: None, 100: 1000}
+        0: None,
+        5: 10,
+        7: 70,
+        10: 20,
+        11: 22,
+        20: 40,
+        30: None,
+        100: 1000,
+    }
     assert [rows[anchor]["label"] for anchor in (0, 5, 7)] == ["cat", "dog", "dog"]
     assert rows[7]["caption"] == "text 1"
     assert rows[7]["vector"].flat() == [7.0, 0.5, -1.0]
@@ -54,7 +62,10 @@ def test_the_highest_version_counts_and_a_deleted_ref_is_absent(tmp_path):
     assert (caught.value.code, caught.value.where) == ("NotFound", "refs/main")
 
 
-@pytest.mark.parametrize("key", ["", "/", "a//b", ".", "..", "a/../b", ".swap/x", "a\0", "a b", "a" * 256, "\u00e4", "a\n"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "/", "a//b", ".", "..", "a/../b", ".swap/x", "a\0", "a b", "a" * 256, "\u00e4", "a\n"],
+)
 def test_keys_cannot_leave_the_folder(tmp_path, key):
     with pytest.raises(Violation, match="S9.1"):
         Folder(tmp_path).get(key, 10)
@@ -66,10 +77,20 @@ def test_command_line(tmp_path, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["anchor"] for line in lines[:-1]] == [0, 5, 7, 10, 11, 20, 30, 100]
     vector = {"dtype": "f32", "shape": [3], "hex": space_builder.floats(5, 0.5, -1).hex()}
-    assert lines[1]["values"] == {"caption": "text 1", "vector": vector, "count": 10, "label": "dog"}
+    assert lines[1]["values"] == {
+        "caption": "text 1",
+        "vector": vector,
+        "count": 10,
+        "label": "dog",
+    }
     assert lines[-1]["summary"]["rows"] == 8 and lines[-1]["summary"]["versions"] == 4
-    script = subprocess.run([sys.executable, "-m", "dreamdb_reference", str(tmp_path)], capture_output=True, text=True,
-                            cwd=pathlib.Path(space_builder.__file__).parent.parent, check=False)
+    script = subprocess.run(
+        [sys.executable, "-m", "dreamdb_reference", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=pathlib.Path(space_builder.__file__).parent.parent,
+        check=False,
+    )
     assert script.returncode == 0 and "rows 8" in script.stdout.splitlines()[-1]
 
 
@@ -90,7 +111,7 @@ def test_every_flipped_byte_is_found_and_named(tmp_path):
         data = path.read_bytes()
         kind = path.relative_to(tmp_path).parts[0]
         for at in range(len(data)):
-            path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1:])
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
             with pytest.raises(Violation) as caught:
                 read_space(tmp_path)
             named = "refs/main" if kind == ".swap" else f"{kind}/{path.name}"
@@ -108,7 +129,11 @@ def test_every_missing_cut_or_swapped_object_is_found_and_named(tmp_path, capsys
     objects = [path for path in _files(tmp_path) if path.relative_to(tmp_path).parts[0] != ".swap"]
     for path in objects:
         data = path.read_bytes()
-        other = next(one for one in objects if one != path and path.parent in (one.parent, tmp_path / "genesis")).read_bytes()
+        other = next(
+            one
+            for one in objects
+            if one != path and path.parent in (one.parent, tmp_path / "genesis")
+        ).read_bytes()
         for broken in (None, data[:-1], data + b"\0", b"", other):
             path.unlink()
             if broken is not None:
@@ -176,6 +201,7 @@ def _entry(**changes):
         parts = _two(builder)
         parts[0][0] = parts[0][0]._replace(**changes)
         builder.commit(trees(builder, parts))
+
     return change
 
 
@@ -189,14 +215,26 @@ def _inner(**changes):
         for page in leaves + [top]:
             builder.put("pages", page)
         builder.commit([pages.root_of(0, top)])
+
     return change
 
 
 def _pages_out_of_order(builder):
-    entries = sorted((part[0] for part in [records(builder, [0, 10], 1), records(builder, [1, 20], 1),
-                                           records(builder, [2, 30], 1)]), key=pages.leaf_key)
-    leaves = [pages.encode_page(builder.nonce(), 0, [entries[0], entries[2]]),
-              pages.encode_page(builder.nonce(), 0, [entries[1]])]
+    entries = sorted(
+        (
+            part[0]
+            for part in [
+                records(builder, [0, 10], 1),
+                records(builder, [1, 20], 1),
+                records(builder, [2, 30], 1),
+            ]
+        ),
+        key=pages.leaf_key,
+    )
+    leaves = [
+        pages.encode_page(builder.nonce(), 0, [entries[0], entries[2]]),
+        pages.encode_page(builder.nonce(), 0, [entries[1]]),
+    ]
     top = pages.encode_page(builder.nonce(), 1, [pages.inner_entry(leaf) for leaf in leaves])
     for page in leaves + [top]:
         builder.put("pages", page)
@@ -256,15 +294,41 @@ def _id_again(builder):
 
 WRONG_STATS = {3: [1, 20, 20, None], 4: [2, b"bat", b"bat", [b"bat"]]}
 BROKEN = [
-    (_primary_twice, "S6.3"), (_layer_of_no_record, "S6.3"), (_blob_of_no_record, "S6.3"), (_track_without_records, "S6.3"),
-    (_same_seq, "S6.4"), (_seq_above, "S6.6"), (_root_sum, "S6.6"), (_root_height, "S6.6"), (_pages_out_of_order, "S6.1"),
-    (_entry(last=20, step=20), "S6.6"), (_entry(footer=100), "S6.6"), (_entry(size=9999), "S6.6"), (_entry(step=0), "S6.6"),
-    (_entry(stats=WRONG_STATS), "S6.5"), (_entry(stats={}), "S6.5"), (_entry(records=0), "S6.3"),
-    (_inner(rows=3), "S6.6"), (_inner(seq=0), "S6.6"), (_inner(last=11), "S6.6"), (_inner(bytes=1), "S6.6"),
-    (_inner(segments=2), "S6.6"), (_inner(size=77), "S6.6"), (_inner(stats={}), "S6.5"), (_inner(stats=WRONG_STATS), "S6.5"),
-    (_ledger_as_track, "S6.7"), (_segment_in_ledger, "S6.7"), (_wrong_dimension, "S7.8"), (_wrong_column_type, "S7.8"),
-    (_column_of_a_blob, "S7.8"), (_text_not_utf8, "S7.7"), (_commit(time_ns=0), "S5.1"), (_commit(generation=5), "S5.5"),
-    (_commit(timeline=address.address_of(b"no genesis")), "9.2"), (_other_ancestor, "S5.4"), (_id_again, "S5.2"),
+    (_primary_twice, "S6.3"),
+    (_layer_of_no_record, "S6.3"),
+    (_blob_of_no_record, "S6.3"),
+    (_track_without_records, "S6.3"),
+    (_same_seq, "S6.4"),
+    (_seq_above, "S6.6"),
+    (_root_sum, "S6.6"),
+    (_root_height, "S6.6"),
+    (_pages_out_of_order, "S6.1"),
+    (_entry(last=20, step=20), "S6.6"),
+    (_entry(footer=100), "S6.6"),
+    (_entry(size=9999), "S6.6"),
+    (_entry(step=0), "S6.6"),
+    (_entry(stats=WRONG_STATS), "S6.5"),
+    (_entry(stats={}), "S6.5"),
+    (_entry(records=0), "S6.3"),
+    (_inner(rows=3), "S6.6"),
+    (_inner(seq=0), "S6.6"),
+    (_inner(last=11), "S6.6"),
+    (_inner(bytes=1), "S6.6"),
+    (_inner(segments=2), "S6.6"),
+    (_inner(size=77), "S6.6"),
+    (_inner(stats={}), "S6.5"),
+    (_inner(stats=WRONG_STATS), "S6.5"),
+    (_ledger_as_track, "S6.7"),
+    (_segment_in_ledger, "S6.7"),
+    (_wrong_dimension, "S7.8"),
+    (_wrong_column_type, "S7.8"),
+    (_column_of_a_blob, "S7.8"),
+    (_text_not_utf8, "S7.7"),
+    (_commit(time_ns=0), "S5.1"),
+    (_commit(generation=5), "S5.5"),
+    (_commit(timeline=address.address_of(b"no genesis")), "9.2"),
+    (_other_ancestor, "S5.4"),
+    (_id_again, "S5.2"),
     (_commit(schema={"fields": [space_builder.FIELDS[0] | {"type": "blob"}], "next": 5}), "S5.2"),
     (_commit(schema={"fields": space_builder.FIELDS[:1], "next": 4}), "S5.2"),
 ]

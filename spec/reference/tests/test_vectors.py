@@ -12,8 +12,14 @@ from dreamdb_reference.segment import Segment
 from vector_cases.notation import exact, plain
 
 VECTORS = pathlib.Path(make_vectors.HERE).parent / "vectors"
-PARSERS = {"cbor": cbor.decode, "genesis": structures.parse_genesis, "ref": structures.parse_ref,
-           "manifest": structures.parse_manifest, "page": pages.parse_page, "ledger": pages.parse_page}
+PARSERS = {
+    "cbor": cbor.decode,
+    "genesis": structures.parse_genesis,
+    "ref": structures.parse_ref,
+    "manifest": structures.parse_manifest,
+    "page": pages.parse_page,
+    "ledger": pages.parse_page,
+}
 SEGMENTS = [name for name in make_vectors.FILES if name.startswith("segment_")]
 PARSERS |= {name: Segment for name in SEGMENTS}
 
@@ -79,7 +85,10 @@ def test_version_files():
     for case in vectors["refuse"]:
         with pytest.raises(Violation) as caught:
             version_file.parse(bytes.fromhex(case["hex"]), int(case["file"][1:]))
-        assert (caught.value.invariant, caught.value.code) == (case["invariant"], case.get("code", "Corruption"))
+        assert (caught.value.invariant, caught.value.code) == (
+            case["invariant"],
+            case.get("code", "Corruption"),
+        )
 
 
 def test_texts_that_are_no_address():
@@ -124,7 +133,11 @@ def test_merged_statistics_cover_both_sides():
 
 
 def test_statistics_of_values_cover_themselves():
-    for kind, values in (("int", [5, 3]), ("float", [1.0, float("nan")]), ("string", [b"\xff" * 40, b"a"])):
+    for kind, values in (
+        ("int", [5, 3]),
+        ("float", [1.0, float("nan")]),
+        ("string", [b"\xff" * 40, b"a"]),
+    ):
         found = stats.of_values(kind, values)
         stats.check_type(found, kind, "these")
         stats.check_cover({1: found}, {1: found}, "here")

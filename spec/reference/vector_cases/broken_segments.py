@@ -13,7 +13,7 @@ from .versions import _envelope_refusals
 def _parts(data: bytes) -> tuple:
     """`(body, footer map)`."""
     found = footer_bytes(data)
-    return data[:-16 - len(found)], cbor.decode(found)
+    return data[: -16 - len(found)], cbor.decode(found)
 
 
 def _join(body: bytes, footer: dict) -> bytes:
@@ -27,7 +27,7 @@ def _last_run(data: bytes, path: list, stored: bytes, raw_size: int, codec: int)
     run = footer
     for step in path:
         run = run[step]
-    body = body[:run["at"]] + stored
+    body = body[: run["at"]] + stored
     body += bytes(-len(body) % 64)
     run.update(sizes=struct.pack("<I", len(stored)), hashes=address.blake3(stored))
     if codec:
@@ -47,19 +47,33 @@ def _frame_cases() -> list:
         return bytes(changed)
 
     size = len(good)
-    return [refuse("magic", flip(0), "S7.1"), refuse("header version", flip(8), "S7.1"), refuse("header type", flip(12), "S7.1"),
-            refuse("header zeros", flip(16), "S7.1"), refuse("last header byte", flip(63), "S7.1"),
-            refuse("zeros between runs", flip(64 + 24), "S7.2"), refuse("padding", flip(len(body) - 1), "S7.1"),
-            refuse("trailer magic", flip(size - 1), "S7.1"), refuse("empty", b"", "S7.1"), refuse("cut", good[:-1], "S7.1"),
-            refuse("header alone", good[:64], "S7.1"), refuse("footer larger than the object", good[:-16] + trailer(size), "S7.1"),
-            refuse("footer above 16 MiB", good[:-16] + trailer(2**24 + 1), "S1.3"),
-            refuse("64 zero bytes before the footer", _join(body + bytes(64), footer), "S7.2"),
-            refuse("end too large", _join(body, footer | {"end": footer["end"] + 64}), "S7.2"),
-            refuse("first block", flip(64), "S7.6"), refuse("last block", flip(128), "S7.6")]
+    return [
+        refuse("magic", flip(0), "S7.1"),
+        refuse("header version", flip(8), "S7.1"),
+        refuse("header type", flip(12), "S7.1"),
+        refuse("header zeros", flip(16), "S7.1"),
+        refuse("last header byte", flip(63), "S7.1"),
+        refuse("zeros between runs", flip(64 + 24), "S7.2"),
+        refuse("padding", flip(len(body) - 1), "S7.1"),
+        refuse("trailer magic", flip(size - 1), "S7.1"),
+        refuse("empty", b"", "S7.1"),
+        refuse("cut", good[:-1], "S7.1"),
+        refuse("header alone", good[:64], "S7.1"),
+        refuse("footer larger than the object", good[:-16] + trailer(size), "S7.1"),
+        refuse("footer above 16 MiB", good[:-16] + trailer(2**24 + 1), "S1.3"),
+        refuse("64 zero bytes before the footer", _join(body + bytes(64), footer), "S7.2"),
+        refuse("end too large", _join(body, footer | {"end": footer["end"] + 64}), "S7.2"),
+        refuse("first block", flip(64), "S7.6"),
+        refuse("last block", flip(128), "S7.6"),
+    ]
 
 
 def _footer_cases() -> list:
-    good = write_scalar(nonce(121), [1, 2, 4], [(1, "int", [1, None, 3], 0, False), (2, "string", [b"a"] * 3, 0, True)])
+    good = write_scalar(
+        nonce(121),
+        [1, 2, 4],
+        [(1, "int", [1, None, 3], 0, False), (2, "string", [b"a"] * 3, 0, True)],
+    )
     body, footer = _parts(good)
     one, two = footer["columns"]
     run = one["data"]
@@ -71,38 +85,72 @@ def _footer_cases() -> list:
         return column(data=run | changes)
 
     cases = [
-        ("unknown type", {"type": "code"}, "S3.9"), ("no rows", {"rows": 0}, "S3.9"), ("rows above 2^24", {"rows": 2**24 + 1}, "S1.3"),
-        ("field of a scalar segment", {"field": 1}, "S3.9"), ("columns descending", {"columns": [two, one]}, "S3.9"),
-        ("column twice", {"columns": [one, one]}, "S3.9"), ("column of field 0", column(field=0), "S3.9"),
-        ("column of type image", column(type="image"), "S3.9"), ("dictionary of ints", column(dict=two["dict"]), "S3.8"),
+        ("unknown type", {"type": "code"}, "S3.9"),
+        ("no rows", {"rows": 0}, "S3.9"),
+        ("rows above 2^24", {"rows": 2**24 + 1}, "S1.3"),
+        ("field of a scalar segment", {"field": 1}, "S3.9"),
+        ("columns descending", {"columns": [two, one]}, "S3.9"),
+        ("column twice", {"columns": [one, one]}, "S3.9"),
+        ("column of field 0", column(field=0), "S3.9"),
+        ("column of type image", column(type="image"), "S3.9"),
+        ("dictionary of ints", column(dict=two["dict"]), "S3.8"),
         ("statistics of a column missing", {"stats": {1: footer["stats"][1]}}, "S6.5"),
         ("statistics of no column", {"stats": footer["stats"] | {3: [1, 0, 0, None]}}, "S6.5"),
-        ("statistics of another type", {"stats": footer["stats"] | {1: [2, 1.5, 3.5, False]}}, "S6.5"),
+        (
+            "statistics of another type",
+            {"stats": footer["stats"] | {1: [2, 1.5, 3.5, False]}},
+            "S6.5",
+        ),
         ("max too small", {"stats": footer["stats"] | {1: [2, 1, 2, None]}}, "S6.5"),
         ("min too large", {"stats": footer["stats"] | {1: [2, 2, 3, None]}}, "S6.5"),
         ("present too large", {"stats": footer["stats"] | {1: [3, 1, 3, None]}}, "S6.5"),
         ("a word is not told", {"stats": footer["stats"] | {2: [3, b"a", b"a", [b"b"]]}}, "S6.5"),
-        ("step 0", {"anchors": [1, 0]}, "S7.4"), ("sequence beyond 2^64-2", {"anchors": [2**64 - 3, 1]}, "S7.4"),
-        ("sequence that overflows", {"anchors": [1, 2**63]}, "S7.4"), ("anchors of three parts", {"anchors": [1, 1, 1]}, "S3.9"),
-        ("unaligned run", data(at=run["at"] + 8), "S7.2"), ("run in the header", data(at=0), "S7.2"),
-        ("run over the one before", data(at=one["valid"]["at"]), "S7.2"), ("run after the end", data(at=2**63), "S7.2"),
-        ("items", data(items=4), "S7.3"), ("per", data(per=3), "S7.3"), ("per 0", data(per=0), "S7.3"),
-        ("sizes too short", data(sizes=run["sizes"][:3]), "S7.3"), ("hashes too long", data(hashes=run["hashes"] + b"\0"), "S7.3"),
+        ("step 0", {"anchors": [1, 0]}, "S7.4"),
+        ("sequence beyond 2^64-2", {"anchors": [2**64 - 3, 1]}, "S7.4"),
+        ("sequence that overflows", {"anchors": [1, 2**63]}, "S7.4"),
+        ("anchors of three parts", {"anchors": [1, 1, 1]}, "S3.9"),
+        ("unaligned run", data(at=run["at"] + 8), "S7.2"),
+        ("run in the header", data(at=0), "S7.2"),
+        ("run over the one before", data(at=one["valid"]["at"]), "S7.2"),
+        ("run after the end", data(at=2**63), "S7.2"),
+        ("items", data(items=4), "S7.3"),
+        ("per", data(per=3), "S7.3"),
+        ("per 0", data(per=0), "S7.3"),
+        ("sizes too short", data(sizes=run["sizes"][:3]), "S7.3"),
+        ("hashes too long", data(hashes=run["hashes"] + b"\0"), "S7.3"),
         ("two blocks", data(sizes=run["sizes"] * 2, hashes=run["hashes"] * 2), "S7.3"),
-        ("codecs without raws", data(codecs=b"\0"), "S7.3"), ("raws without codecs", data(raws=run["sizes"]), "S7.3"),
-        ("codec 3 of ints", data(codecs=b"\3", raws=run["sizes"]), "S7.3"), ("codec 4", data(codecs=b"\4", raws=run["sizes"]), "S7.3"),
+        ("codecs without raws", data(codecs=b"\0"), "S7.3"),
+        ("raws without codecs", data(raws=run["sizes"]), "S7.3"),
+        ("codec 3 of ints", data(codecs=b"\3", raws=run["sizes"]), "S7.3"),
+        ("codec 4", data(codecs=b"\4", raws=run["sizes"]), "S7.3"),
         ("raw, but of another size", data(codecs=b"\0", raws=struct.pack("<I", 25)), "S7.3"),
         ("raw size of 4 ints", data(codecs=b"\1", raws=struct.pack("<I", 32)), "S7.3"),
-        ("unknown key of a run", data(zzz=1), "S3.8"), ("run without hashes", column(data=without(run, "hashes")), "S3.8"),
+        ("unknown key of a run", data(zzz=1), "S3.8"),
+        ("run without hashes", column(data=without(run, "hashes")), "S3.8"),
         ("block above 1 GiB", data(codecs=b"\1", raws=struct.pack("<I", 2**30 + 1)), "S1.3"),
-        ("dictionary of 4 words for 3 rows", {"columns": [one, two | {"dict": two["dict"] | {"items": 4, "per": 4}}]}, "S7.3"),
-        ("dictionary of no words", {"columns": [one, two | {"dict": two["dict"] | {"items": 0, "per": 1}}]}, "S7.3"),
+        (
+            "dictionary of 4 words for 3 rows",
+            {"columns": [one, two | {"dict": two["dict"] | {"items": 4, "per": 4}}]},
+            "S7.3",
+        ),
+        (
+            "dictionary of no words",
+            {"columns": [one, two | {"dict": two["dict"] | {"items": 0, "per": 1}}]},
+            "S7.3",
+        ),
         ("a matrix key", {"dtype": "f32"}, "S3.8"),
     ]
     refused = [refuse(name, _join(body, footer | changes), rule) for name, changes, rule in cases]
-    other = [refuse(f"footer: {case['name']}", _join(body, cbor.decode(bytes.fromhex(case["hex"]))), case["invariant"],
-                    **({"code": case["code"]} if "code" in case else {}))
-             for case in _envelope_refusals(footer, "segment") if case["name"] not in ("a byte follows", "last byte cut")]
+    other = [
+        refuse(
+            f"footer: {case['name']}",
+            _join(body, cbor.decode(bytes.fromhex(case["hex"]))),
+            case["invariant"],
+            **({"code": case["code"]} if "code" in case else {}),
+        )
+        for case in _envelope_refusals(footer, "segment")
+        if case["name"] not in ("a byte follows", "last byte cut")
+    ]
     return refused + other
 
 
@@ -126,7 +174,15 @@ def _block_cases() -> list:
         ("anchors descend", anchors, ["anchors"], pack("3Q", 1, 4, 2), 24, 0, "S7.4"),
         ("anchor 2^64-1", anchors, ["anchors"], pack("3Q", 1, 2, 2**64 - 1), 24, 0, "S7.4"),
         ("delta of 0", anchors, ["anchors"], delta(1, 0, 0, b""), 24, 3, "S7.4"),
-        ("delta overflows", anchors, ["anchors"], delta(2**63, 2**62, 64, pack("2Q", 2**62, 2**62)), 24, 3, "S7.3"),
+        (
+            "delta overflows",
+            anchors,
+            ["anchors"],
+            delta(2**63, 2**62, 64, pack("2Q", 2**62, 2**62)),
+            24,
+            3,
+            "S7.3",
+        ),
         ("delta of width 65", anchors, ["anchors"], delta(1, 1, 65, bytes(17)), 24, 3, "S7.3"),
         ("delta cut", anchors, ["anchors"], delta(1, 1, 8, b"\0"), 24, 3, "S7.3"),
         ("delta too long", anchors, ["anchors"], delta(1, 1, 8, b"\0\1\0"), 24, 3, "S7.3"),
@@ -135,16 +191,42 @@ def _block_cases() -> list:
         ("frame of width 65", ints, data, frame(0, 65, bytes(25)), 24, 2, "S7.3"),
         ("frame overflows", ints, data, frame(2**63 - 1, 2, b"\4"), 24, 2, "S7.3"),
         ("frame with unused bits", ints, data, frame(1, 2, b"\x64"), 24, 2, "S7.3"),
-        ("frame with bytes that are not zero", ints, data, pack("qB7s", 1, 2, b"\1" + bytes(6)) + b"\x24", 24, 2, "S7.3"),
-        ("frame cut", ints, data, frame(1, 8, b"\0\1"), 24, 2, "S7.3"), ("frame too long", ints, data, frame(1, 2, b"\x24\0"), 24, 2, "S7.3"),
+        (
+            "frame with bytes that are not zero",
+            ints,
+            data,
+            pack("qB7s", 1, 2, b"\1" + bytes(6)) + b"\x24",
+            24,
+            2,
+            "S7.3",
+        ),
+        ("frame cut", ints, data, frame(1, 8, b"\0\1"), 24, 2, "S7.3"),
+        ("frame too long", ints, data, frame(1, 2, b"\x24\0"), 24, 2, "S7.3"),
         ("frame of u32 below 0", words, data, frame(-1, 1, b"\3"), 12, 2, "S7.3"),
         ("frame of u32 above 2^32-1", words, data, frame(2**32 - 1, 1, b"\2"), 12, 2, "S7.3"),
         ("zstd of fewer bytes", ints, data, codecs.zstd_frame(raw_ints[:-1]), 24, 1, "S7.3"),
         ("zstd of more bytes", ints, data, codecs.zstd_frame(raw_ints + b"\0"), 24, 1, "S7.3"),
-        ("zstd and a byte", ints, data, zstd + b"\0", 24, 1, "S7.3"), ("zstd cut", ints, data, zstd[:-1], 24, 1, "S7.3"),
-        ("two zstd frames", ints, data, codecs.zstd_frame(raw_ints[:8]) + codecs.zstd_frame(raw_ints[8:]), 24, 1, "S7.3"),
+        ("zstd and a byte", ints, data, zstd + b"\0", 24, 1, "S7.3"),
+        ("zstd cut", ints, data, zstd[:-1], 24, 1, "S7.3"),
+        (
+            "two zstd frames",
+            ints,
+            data,
+            codecs.zstd_frame(raw_ints[:8]) + codecs.zstd_frame(raw_ints[8:]),
+            24,
+            1,
+            "S7.3",
+        ),
         ("not zstd", ints, data, raw_ints, 24, 1, "S7.3"),
-        ("a skippable frame first", ints, data, b"\x50\x2a\x4d\x18" + bytes(4) + zstd, 24, 1, "S7.3"),
+        (
+            "a skippable frame first",
+            ints,
+            data,
+            b"\x50\x2a\x4d\x18" + bytes(4) + zstd,
+            24,
+            1,
+            "S7.3",
+        ),
         ("a row without a value is not 0", gaps, data, raw_ints, 24, 0, "S7.7"),
         ("index of no word", words, data, pack("3I", 0, 1, 2), 12, 0, "S7.3"),
         ("unused bits of a bitmap", bools, data, b"\x0d", 1, 0, "S7.3"),
@@ -154,9 +236,33 @@ def _block_cases() -> list:
         ("bytes beyond the offsets", strings, data, pack("4I", 0, 1, 1, 2) + b"acd", 19, 0, "S7.3"),
         ("offsets cut", strings, data, pack("3I", 0, 1, 1), 12, 0, "S7.3"),
         ("string not UTF-8", strings, data, pack("4I", 0, 1, 1, 2) + b"a\xff", 18, 0, "S7.7"),
-        ("payload twice", write_blob(nonce(128), [1, 2], 4, [b"a", b"b"]), None, b"aa", 0, 0, "S7.5"),
-        ("index of no payload", write_blob(nonce(129), [1, 2, 3], 4, [b"a", b"b", b"a"]), "index", pack("3I", 0, 1, 2), 0, 0, "S7.3"),
-        ("bool of 2", write_matrix(nonce(130), [1, 2], 7, "bool", [1], b"\0\1"), ["data"], b"\0\2", 2, 0, "S7.3"),
+        (
+            "payload twice",
+            write_blob(nonce(128), [1, 2], 4, [b"a", b"b"]),
+            None,
+            b"aa",
+            0,
+            0,
+            "S7.5",
+        ),
+        (
+            "index of no payload",
+            write_blob(nonce(129), [1, 2, 3], 4, [b"a", b"b", b"a"]),
+            "index",
+            pack("3I", 0, 1, 2),
+            0,
+            0,
+            "S7.3",
+        ),
+        (
+            "bool of 2",
+            write_matrix(nonce(130), [1, 2], 7, "bool", [1], b"\0\1"),
+            ["data"],
+            b"\0\2",
+            2,
+            0,
+            "S7.3",
+        ),
     ]
     refused = []
     for name, good, path, stored, raw_size, codec, rule in cases:
@@ -169,26 +275,28 @@ def _block_cases() -> list:
 
 
 def _patched(good: bytes, key: str, stored: bytes) -> bytes:
-    """The segment with the bytes of a run replaced by as many others, and the hashes made to fit."""
+    """The segment with the bytes of a run replaced by as many others, the hashes made to fit."""
     body, footer = _parts(good)
     run = footer[key]
     sizes = struct.unpack(f"<{len(run['sizes']) // 4}I", run["sizes"])
-    blocks = [stored[sum(sizes[:i]):sum(sizes[:i + 1])] for i in range(len(sizes))]
+    blocks = [stored[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(len(sizes))]
     run["hashes"] = b"".join(map(address.blake3, blocks))
-    return _join(body[:run["at"]] + stored + body[run["at"] + len(stored):], footer)
+    return _join(body[: run["at"]] + stored + body[run["at"] + len(stored) :], footer)
 
 
 def _column_cases(words: bytes, gaps: bytes) -> list:
-    cases = [("words out of order", words, "dict", pack_strings([b"b", b"a"]), "S7.3"),
-             ("word twice", words, "dict", pack_strings([b"a", b"a"]), "S7.3"),
-             ("word not UTF-8", words, "dict", pack_strings([b"a", b"\xc3"]), "S7.7"),
-             ("unused bits of valid", gaps, "valid", b"\x0d", "S7.3")]
+    cases = [
+        ("words out of order", words, "dict", pack_strings([b"b", b"a"]), "S7.3"),
+        ("word twice", words, "dict", pack_strings([b"a", b"a"]), "S7.3"),
+        ("word not UTF-8", words, "dict", pack_strings([b"a", b"\xc3"]), "S7.7"),
+        ("unused bits of valid", gaps, "valid", b"\x0d", "S7.3"),
+    ]
     refused = []
     for name, good, key, stored, rule in cases:
         body, footer = _parts(good)
         run = footer["columns"][0][key]
         run["hashes"] = address.blake3(stored)
-        body = body[:run["at"]] + stored + body[run["at"] + len(stored):]
+        body = body[: run["at"]] + stored + body[run["at"] + len(stored) :]
         refused.append(refuse(name, _join(body, footer), rule))
     return refused + [_no_value()]
 
@@ -207,21 +315,52 @@ def _no_value() -> dict:
 def _matrix_cases() -> list:
     body, footer = _parts(write_matrix(nonce(132), [1, 2], 7, "u8", [3], bytes(6)))
     run = footer["data"]
-    cases = [("matrix of field 0", {"field": 0}, "S3.9"), ("unknown dtype", {"dtype": "f128"}, "S3.9"),
-             ("33 dimensions", {"shape": [1] * 33}, "S1.3"), ("row above 1 GiB", {"shape": [2**31]}, "S1.3"),
-             ("shape of 4", {"shape": [4]}, "S7.3"), ("per not of 16 KiB", {"data": run | {"per": 4096}}, "S7.3"),
-             ("zstd in a matrix", {"data": run | {"codecs": b"\1", "raws": run["sizes"]}}, "S7.3"),
-             ("no shape", None, "S3.8"), ("rows of zero bytes with items", {"shape": [0]}, "S7.3")]
-    refused = [refuse(name, _join(body, without(footer, "shape") if changes is None else footer | changes), rule)
-               for name, changes, rule in cases]
+    cases = [
+        ("matrix of field 0", {"field": 0}, "S3.9"),
+        ("unknown dtype", {"dtype": "f128"}, "S3.9"),
+        ("33 dimensions", {"shape": [1] * 33}, "S1.3"),
+        ("row above 1 GiB", {"shape": [2**31]}, "S1.3"),
+        ("shape of 4", {"shape": [4]}, "S7.3"),
+        ("per not of 16 KiB", {"data": run | {"per": 4096}}, "S7.3"),
+        ("zstd in a matrix", {"data": run | {"codecs": b"\1", "raws": run["sizes"]}}, "S7.3"),
+        ("no shape", None, "S3.8"),
+        ("rows of zero bytes with items", {"shape": [0]}, "S7.3"),
+    ]
+    refused = [
+        refuse(
+            name,
+            _join(body, without(footer, "shape") if changes is None else footer | changes),
+            rule,
+        )
+        for name, changes, rule in cases
+    ]
     body, footer = _parts(write_blob(nonce(133), [1, 2], 4, [b"a", b"b"]))
     run = footer["payloads"]
-    cases = [("fewer payloads than rows, no index", {"payloads": run | {"items": 1, "sizes": run["sizes"][:4], "hashes": run["hashes"][:32]}}, "S7.3"),
-             ("per 2 of payloads", {"payloads": run | {"per": 2}}, "S7.3"), ("blob of field 0", {"field": 0}, "S3.9"),
-             ("frame of reference of payloads", {"payloads": run | {"codecs": b"\2\2", "raws": run["sizes"]}}, "S7.3")]
-    return refused + [refuse(name, _join(body, footer | changes), rule) for name, changes, rule in cases]
+    cases = [
+        (
+            "fewer payloads than rows, no index",
+            {
+                "payloads": run
+                | {"items": 1, "sizes": run["sizes"][:4], "hashes": run["hashes"][:32]}
+            },
+            "S7.3",
+        ),
+        ("per 2 of payloads", {"payloads": run | {"per": 2}}, "S7.3"),
+        ("blob of field 0", {"field": 0}, "S3.9"),
+        (
+            "frame of reference of payloads",
+            {"payloads": run | {"codecs": b"\2\2", "raws": run["sizes"]}},
+            "S7.3",
+        ),
+    ]
+    return refused + [
+        refuse(name, _join(body, footer | changes), rule) for name, changes, rule in cases
+    ]
 
 
 def broken() -> dict:
-    return {"title": "Segments that are refused when read whole (7)", "accept": [],
-            "refuse": _frame_cases() + _footer_cases() + _block_cases() + _matrix_cases()}
+    return {
+        "title": "Segments that are refused when read whole (7)",
+        "accept": [],
+        "refuse": _frame_cases() + _footer_cases() + _block_cases() + _matrix_cases(),
+    }

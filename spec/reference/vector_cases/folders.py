@@ -8,29 +8,66 @@ from .notation import nonce, plain, refuse
 
 def version_files() -> dict:
     example = Version(258, bytes(range(1, 17)), bytes(range(0xF0, 0x100)), False, b"hello")
-    cases = [("the example of 9.4", example), ("the first", Version(1, nonce(140), bytes(16), False, b"body")),
-             ("an empty body", Version(2, nonce(141), nonce(140), False, b"")), ("deleted", Version(3, nonce(142), nonce(141), True, b"")),
-             ("the last number", Version(2**64 - 1, nonce(143), nonce(142), False, bytes(range(256))))]
+    cases = [
+        ("the example of 9.4", example),
+        ("the first", Version(1, nonce(140), bytes(16), False, b"body")),
+        ("an empty body", Version(2, nonce(141), nonce(140), False, b"")),
+        ("deleted", Version(3, nonce(142), nonce(141), True, b"")),
+        ("the last number", Version(2**64 - 1, nonce(143), nonce(142), False, bytes(range(256)))),
+    ]
     accept = []
     for name, version in cases:
         data = version_file.encode(version)
         assert version_file.parse(data, version.number) == version
-        accept.append({"name": name, "file": f"~{version.number:020d}", "hex": data.hex(), "value": plain(version._asdict())})
+        accept.append(
+            {
+                "name": name,
+                "file": f"~{version.number:020d}",
+                "hex": data.hex(),
+                "value": plain(version._asdict()),
+            }
+        )
     good = version_file.encode(example)
     head, body = good[:64], good[72:]
 
     def sealed(at: int, value: bytes, more: bytes = b"") -> bytes:
-        return version_file.seal(head[:at] + value + head[at + len(value):], body + more)
+        return version_file.seal(head[:at] + value + head[at + len(value) :], body + more)
 
     def flipped(at: int) -> bytes:
-        return good[:at] + bytes([good[at] ^ 1]) + good[at + 1:]
+        return good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
 
-    broken = [("empty", b""), ("head cut", good[:71]), ("body cut", good[:-1]), ("a byte more", good + b"\0"),
-              ("a byte more, checksum right", sealed(0, b"", b"\0")), ("magic, checksum right", sealed(0, b"E")),
-              ("format version 0", sealed(8, b"\0")), ("flag 2", sealed(12, b"\2")), ("another number", sealed(16, b"\3")),
-              ("size above the body", sealed(56, b"\6")), ("size of 2^64-1", sealed(56, b"\xff" * 8))]
-    broken += [(f"byte {at} flipped", flipped(at)) for at in (0, 8, 12, 16, 24, 39, 40, 55, 56, 63, 64, 71, 72, 76)]
+    broken = [
+        ("empty", b""),
+        ("head cut", good[:71]),
+        ("body cut", good[:-1]),
+        ("a byte more", good + b"\0"),
+        ("a byte more, checksum right", sealed(0, b"", b"\0")),
+        ("magic, checksum right", sealed(0, b"E")),
+        ("format version 0", sealed(8, b"\0")),
+        ("flag 2", sealed(12, b"\2")),
+        ("another number", sealed(16, b"\3")),
+        ("size above the body", sealed(56, b"\6")),
+        ("size of 2^64-1", sealed(56, b"\xff" * 8)),
+    ]
+    broken += [
+        (f"byte {at} flipped", flipped(at))
+        for at in (0, 8, 12, 16, 24, 39, 40, 55, 56, 63, 64, 71, 72, 76)
+    ]
     refused = [refuse(name, data, "S9.12", file="~00000000000000000258") for name, data in broken]
-    refused.append(refuse("deleted, with a body", sealed(12, b"\1"), "S9.9", file="~00000000000000000258"))
-    refused.append(refuse("format version 2", sealed(8, b"\2"), "S9.12", file="~00000000000000000258", code="Unsupported"))
-    return {"title": "Version files of mutable keys in a folder (9.4); file is the name", "accept": accept, "refuse": refused}
+    refused.append(
+        refuse("deleted, with a body", sealed(12, b"\1"), "S9.9", file="~00000000000000000258")
+    )
+    refused.append(
+        refuse(
+            "format version 2",
+            sealed(8, b"\2"),
+            "S9.12",
+            file="~00000000000000000258",
+            code="Unsupported",
+        )
+    )
+    return {
+        "title": "Version files of mutable keys in a folder (9.4); file is the name",
+        "accept": accept,
+        "refuse": refused,
+    }

@@ -16,7 +16,7 @@ def name_of(text: str) -> bytes:
 
 
 def plain(value):
-    """A value of a structured object: byte strings as {"hex"}, floats as {"f64"}, maps as objects."""
+    """A value of a structured object: byte strings as {"hex"}, floats as {"f64"}."""
     if isinstance(value, (bytes, bytearray)):
         return {"hex": bytes(value).hex()}
     if isinstance(value, float):
@@ -29,7 +29,7 @@ def plain(value):
 
 
 def exact(value):
-    """Any CBOR value: like `plain`, but maps as {"map": [[key, value], ...]} in the order written."""
+    """Any CBOR value: like `plain`, but maps as {"map": [[key, value], ...]} in order."""
     if isinstance(value, (list, tuple)):
         return [exact(part) for part in value]
     if isinstance(value, dict):
