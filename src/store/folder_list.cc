@@ -21,7 +21,10 @@ constexpr size_t kSpareNodes = 256;
 struct Node {
   std::string name;  // of the key: "main", or "a/" for all keys below "a/"
   bool is_mutable = false;
-  bool operator<(const Node& other) const { return name < other.name; }
+  bool operator<(const Node& other) const {
+    if (const int by_name = name.compare(other.name); by_name != 0) return by_name < 0;
+    return is_mutable && !other.is_mutable;
+  }
   bool operator==(const Node& other) const { return name == other.name; }
 };
 
@@ -33,8 +36,8 @@ struct Nodes {
   }
 
   void finish(size_t kept) {
-    // A folder of both kinds, or a key that is object and mutable, is visited once.
-    std::stable_sort(list.begin(), list.end());
+    // A folder of both kinds, or a key that is mutable and an object, is visited once.
+    std::sort(list.begin(), list.end());
     list.erase(std::unique(list.begin(), list.end()), list.end());
     if (is_cut && list.size() > kept) list.resize(kept);
   }
