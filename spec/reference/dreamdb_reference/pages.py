@@ -202,10 +202,9 @@ def root_of(field: int, page_bytes: bytes) -> Root:
     )
 
 
-def check_sums(named: Root | InnerEntry, page_bytes: bytes, name: str) -> None:
-    """An entry or root says of the page below what the page adds up to (S6.6), and its statistics
-    are not narrower (S6.5)."""
-    true = inner_entry(page_bytes)
+def check_sums(named: Root | InnerEntry, true: InnerEntry, name: str) -> None:
+    """An entry or root says of the page below what that adds up to (S6.6), and its statistics
+    are not narrower (S6.5); `true` is the page's `inner_entry`."""
     for key in ("first", "last", "rows", "records", "seq", "size", "segments", "bytes"):
         if hasattr(named, key):
             stated, found = getattr(named, key), getattr(true, key)

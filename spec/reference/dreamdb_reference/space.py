@@ -19,11 +19,11 @@ class Dataset:
         self.key = address.object_key("manifests", name)
         self.manifest = objects.get(
             "manifests", name, limits.STRUCTURED_OBJECT_BYTES, structures.parse_manifest
-        )[1]
+        )
         self.fields = {field["id"]: field for field in self.manifest["schema"]["fields"]}
-        self._newest = {
-            field: {} for field in self.fields
-        }  # field -> anchor -> (seq, segment, row)
+        # By field: anchor -> (seq, segment, row) of the newest value; by field and seq: anchors.
+        self._newest = {field: {} for field in self.fields}
+        self._valued = {}
         self._records = set()
         self.ledger = []
         objects.get(
@@ -92,16 +92,17 @@ class Dataset:
 
     def _add_values(self, field: int, entry, segment) -> None:
         """Of two values of a field at one anchor the one with the greater seq wins (6.1)."""
-        newest = self._newest[field]
+        newest, valued = self._newest[field], self._valued.setdefault((field, entry.seq), set())
         column = segment.column(field) if segment.footer.type == "scalar" else None
         for row, anchor in enumerate(segment.anchors):
             if column is not None and column[row] is None:
                 continue
-            before = newest.get(anchor)
-            if before is not None and before[0] == entry.seq:
+            if anchor in valued:
                 raise Violation(
                     "S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}"
                 )
+            valued.add(anchor)
+            before = newest.get(anchor)
             if before is None or before[0] < entry.seq:
                 newest[anchor] = (entry.seq, segment, row)
 

@@ -61,8 +61,11 @@ def merge(left: Stats, right: Stats) -> Stats:
     """What is known of two columns together: bounds widen, `extra` is the union within limits."""
     if left.present == 0 or right.present == 0:
         return left if right.present == 0 else right
-    low = None if left.min is None or right.min is None else min(left.min, right.min)
-    high = None if left.max is None or right.max is None else max(left.max, right.max)
+    try:
+        low = None if left.min is None or right.min is None else min(left.min, right.min)
+        high = None if left.max is None or right.max is None else max(left.max, right.max)
+    except TypeError:
+        raise Violation("S6.5", "statistics of one field are of two types") from None
     extra = None
     if isinstance(left.extra, bool) and isinstance(right.extra, bool):
         extra = left.extra or right.extra

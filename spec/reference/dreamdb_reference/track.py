@@ -15,31 +15,31 @@ class Objects:
 
     def __init__(self, folder: Folder):
         self.folder = folder
-        self._pages = {}
-        self._segments = {}
+        self._known = {}
 
     def get(self, kind: str, name: bytes, size_max: int, parse, address_of=address.address_of):
-        """`(bytes, parsed)` of the object with this address; its key is named in any violation."""
+        """What `parse` makes of the object with this address; any violation names its key."""
         key = address.object_key(kind, name)
-        try:
-            data = self.folder.get(key, size_max)
-            found = address_of(data)
-            require(found == name, "S2.1", f"the bytes have the address {address.to_text(found)}")
-            return data, parse(data)
-        except Violation as error:
-            raise error.at(key) from None
+        if key not in self._known:
+            try:
+                data = self.folder.get(key, size_max)
+                found = address.to_text(address_of(data))
+                require(key == f"{kind}/{found}", "S2.1", f"the bytes have the address {found}")
+                self._known[key] = parse(data)
+            except Violation as error:
+                raise error.at(key) from None
+        return self._known[key]
 
     def page(self, name: bytes) -> tuple:
-        if name not in self._pages:
-            self._pages[name] = self.get("pages", name, limits.PAGE_BYTES, pages.parse_page)
-        return self._pages[name]
+        """A page, and the entry that would name it."""
+
+        def parse(data: bytes) -> tuple:
+            return pages.parse_page(data), pages.inner_entry(data)
+
+        return self.get("pages", name, limits.PAGE_BYTES, parse)
 
     def segment(self, name: bytes) -> Segment:
-        if name not in self._segments:
-            self._segments[name] = self.get(
-                "segments", name, limits.SEGMENT_BYTES, Segment, address_of_segment
-            )[1]
-        return self._segments[name]
+        return self.get("segments", name, limits.SEGMENT_BYTES, Segment, address_of_segment)
 
 
 def leaves(objects: Objects, root: Root, ledger: bool = False) -> list:
@@ -65,13 +65,13 @@ def leaves(objects: Objects, root: Root, ledger: bool = False) -> list:
 
 def _descend(objects: Objects, named, page: bytes, height: int, name: str, result: list) -> None:
     """Appends the leaf entries below a page; the depth is at most the greatest height of a tree."""
-    data, parsed = objects.page(page)
+    parsed, true = objects.page(page)
     key = address.object_key("pages", page)
     try:
         require(
             parsed.height == height, "S6.6", f"height {parsed.height}, but {name} says {height}"
         )
-        pages.check_sums(named, data, name)
+        pages.check_sums(named, true, name)
     except Violation as error:
         raise error.at(key) from None
     if height == 0:

@@ -182,6 +182,21 @@ def _same_seq(builder):
     builder.commit(trees(builder, _two(builder), [layer(builder, [5], [1], 1)]))
 
 
+def _same_seq_below_a_newer(builder):
+    layers = [layer(builder, [0, 20], [1, 3], 2), layer(builder, [20], [1], 1)]
+    builder.commit([])
+    builder.commit(trees(builder, _two(builder), layers))
+
+
+def _mixed_statistics(builder):
+    parts = _two(builder)
+    parts[1][0] = parts[1][0]._replace(stats={3: [2, b"a", b"b", None], 4: parts[1][0].stats[4]})
+    leaf = pages.encode_page(builder.nonce(), 0, sorted([part[0] for part in parts]))
+    builder.put("pages", leaf)
+    root = pages.Root(0, address.address_of(leaf), len(leaf), 0, 0, 20, 4, 4, 2, 9)
+    builder.commit([root])
+
+
 def _seq_above(builder):
     builder.commit(trees(builder, _two(builder), [layer(builder, [5], [1], 2)]))
 
@@ -299,6 +314,8 @@ BROKEN = [
     (_blob_of_no_record, "S6.3"),
     (_track_without_records, "S6.3"),
     (_same_seq, "S6.4"),
+    (_same_seq_below_a_newer, "S6.4"),
+    (_mixed_statistics, "S6.5"),
     (_seq_above, "S6.6"),
     (_root_sum, "S6.6"),
     (_root_height, "S6.6"),
