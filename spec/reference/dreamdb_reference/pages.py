@@ -165,9 +165,9 @@ def encode_page(nonce: bytes, height: int, entries: list) -> bytes:
     return cbor.encode(shape.new("page", nonce, height=height, entries=entries))
 
 
-def inner_entry(page_bytes: bytes) -> InnerEntry:
+def inner_entry(page_bytes: bytes, page: Page | None = None) -> InnerEntry:
     """The entry that names this page: sums over it, and merged statistics (6.2)."""
-    page = parse_page(page_bytes)
+    page = page or parse_page(page_bytes)
     entries = page.entries
     segments = [entry.segments if page.height else 1 for entry in entries]
     sizes = [entry.bytes if page.height else entry.size for entry in entries]

@@ -34,7 +34,8 @@ class Objects:
         """A page, and the entry that would name it."""
 
         def parse(data: bytes) -> tuple:
-            return pages.parse_page(data), pages.inner_entry(data)
+            page = pages.parse_page(data)
+            return page, pages.inner_entry(data, page)
 
         return self.get("pages", name, limits.PAGE_BYTES, parse)
 

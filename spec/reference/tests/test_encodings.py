@@ -35,6 +35,12 @@ def test_address_text_is_base32():
         assert address.from_text(text) == found
 
 
+def test_addresses_do_not_need_the_package(monkeypatch):
+    expected = address.address_of(bytes(3000))
+    monkeypatch.setattr(address, "_fast", None)
+    assert address.address_of(bytes(3000)) == expected
+
+
 def _random_value(random_: random.Random, depth: int):
     kind = random_.randrange(9 if depth else 7)
     if kind == 0:
