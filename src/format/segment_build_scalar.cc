@@ -77,7 +77,7 @@ RunDraft number_run(Buffer values, uint64_t rows, Item item) {
   return raw;
 }
 
-Status check_sizes(const ScalarInput& input, uint64_t rows) {
+Status check_input(const ScalarInput& input, uint64_t rows) {
   const Column& column = *input.column;
   const auto wrong = [&](std::string_view part, uint64_t found, uint64_t expected) {
     return bad_input("column `" + column.name + "`: " + std::string(part) + " has " +
@@ -97,13 +97,17 @@ Status check_sizes(const ScalarInput& input, uint64_t rows) {
   }
   const uint64_t expected = column.type == FieldType::kBool ? rows : 8 * rows;
   if (column.values.size() != expected) return wrong("`values`", column.values.size(), expected);
+  if (column.type == FieldType::kBool)
+    for (const std::byte value : column.values.span())
+      if (value > std::byte{1})
+        return bad_input("column `" + column.name + "` holds a bool that is neither 0 nor 1");
   return {};
 }
 
 Status add_column(SegmentDraft& draft, const ScalarInput& input) {
   const Column& column = *input.column;
   const uint64_t rows = draft.rows();
-  DREAMDB_TRY(check_sizes(input, rows));
+  DREAMDB_TRY(check_input(input, rows));
   const Validity validity = read_validity(column, rows);
   if (validity.present == 0) return {};
   ScalarColumn out;
@@ -143,6 +147,7 @@ Result<BuiltSegment> build_scalar_segment(const Nonce& nonce, std::span<const ui
     last = input.field;
     DREAMDB_TRY(add_column(draft, input));
   }
+  widen_stats_to_fit(draft.segment().stats);
   return std::move(draft).assemble();
 }
 

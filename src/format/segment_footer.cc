@@ -1,58 +1,26 @@
 // Parses the footer of a segment and checks all that can be checked without its blocks (spec 7.2).
-#include <algorithm>
-#include <array>
-
-#include "base/checked.h"
 #include "codec/cbor.h"
+#include "format/envelope.h"
 #include "format/segment_runs.h"
 
 namespace dreamdb {
 namespace {
 
-using Keys = std::vector<std::string_view>;
-
-bool has(const Keys& keys, std::string_view key) { return std::ranges::find(keys, key) != keys.end(); }
-
-// `kind` and `v` are looked for first: the keys of a newer version are not ours to judge.
-Status check_envelope(std::span<const std::byte> footer) {
-  CborReader in(footer);
-  std::optional<std::string_view> kind;
-  std::optional<uint64_t> version;
-  DREAMDB_ASSIGN(const uint64_t pairs, in.map());
-  for (uint64_t i = 0; i < pairs; ++i) {
-    DREAMDB_ASSIGN(const std::string_view key, in.key());
-    if (key == "kind") {
-      DREAMDB_ASSIGN(kind, in.text());
-    } else if (key == "v") {
-      DREAMDB_ASSIGN(version, in.uint());
-    } else {
-      DREAMDB_TRY(in.skip());
-    }
-  }
-  DREAMDB_TRY(in.end());
-  DREAMDB_TRY(in.finish());
-  if (kind != "segment")
-    return footer_bad("expected kind `segment`, found `" + std::string(kind.value_or("")) + "`");
-  if (!version || *version == 0) return footer_bad("expected a version `v` of at least 1");
-  if (*version > kSegmentVersion)
-    return fail(Code::kUnsupported, "has format version " + std::to_string(*version) +
-                                        ", this program reads up to " +
-                                        std::to_string(kSegmentVersion) +
-                                        "; upgrade DreamDB to read it");
-  return {};
-}
-
-Result<FieldId> read_field_id(CborReader& in) {
-  DREAMDB_ASSIGN(const uint64_t id, in.uint());
-  if (id > UINT32_MAX) return footer_bad("field id " + std::to_string(id) + " exceeds 32 bits");
-  return FieldId{static_cast<uint32_t>(id)};
-}
-
-Result<SegmentType> read_type(CborReader& in) {
+Status read_type(CborReader& in, SegmentType& out) {
   DREAMDB_ASSIGN(const std::string_view name, in.text());
-  for (const auto type : {SegmentType::kScalar, SegmentType::kBlob, SegmentType::kMatrix})
-    if (segment_type_name(type) == name) return type;
-  return footer_bad("expected type `scalar`, `blob` or `matrix`, found `" + std::string(name) + "`");
+  for (const auto type : {SegmentType::kScalar, SegmentType::kBlob, SegmentType::kMatrix}) {
+    if (segment_type_name(type) != name) continue;
+    out = type;
+    return {};
+  }
+  return corrupt("`scalar`, `blob` or `matrix`", "another type");
+}
+
+Status read_field_id(CborReader& in, FieldId& out) {
+  DREAMDB_ASSIGN(const uint64_t id, in.uint());
+  if (id > UINT32_MAX) return corrupt("a field id of 32 bits", std::to_string(id));
+  out = FieldId{static_cast<uint32_t>(id)};
+  return {};
 }
 
 Status read_anchors(CborReader& in, Segment& segment) {
@@ -64,47 +32,44 @@ Status read_anchors(CborReader& in, Segment& segment) {
   DREAMDB_TRY(in.array(2));
   DREAMDB_ASSIGN(segment.first, in.uint());
   DREAMDB_ASSIGN(segment.step, in.uint());
-  if (segment.step == 0) return footer_bad("the step of the anchors is 0, expected at least 1");
+  if (segment.step == 0) return corrupt("a step of at least 1", "0");
   return in.end();
+}
+
+// A reader of the run that is the value of a key.
+template <typename Place>
+auto run_into(Place& place, std::string_view name) {
+  return [&place, name](CborReader& in) -> Status {
+    DREAMDB_ASSIGN(place, parse_run(in, name));
+    return {};
+  };
 }
 
 Result<ScalarColumn> read_column(CborReader& in) {
   ScalarColumn column;
-  Keys seen;
-  DREAMDB_ASSIGN(const uint64_t pairs, in.map());
-  for (uint64_t i = 0; i < pairs; ++i) {
-    DREAMDB_ASSIGN(const std::string_view key, in.key());
-    seen.push_back(key);
-    if (key == "field") {
-      DREAMDB_ASSIGN(column.field, read_field_id(in));
-    } else if (key == "type") {
-      DREAMDB_ASSIGN(const std::string_view name, in.text());
-      DREAMDB_ASSIGN(column.type, parse_type(name));
-    } else if (key == "valid") {
-      DREAMDB_ASSIGN(column.valid, parse_run(in, "valid"));
-    } else if (key == "dict") {
-      DREAMDB_ASSIGN(column.dict, parse_run(in, "dict"));
-    } else if (key == "data") {
-      DREAMDB_ASSIGN(column.data, parse_run(in, "data"));
-    } else {
-      return footer_bad("a column has the unknown key `" + std::string(key) + "`");
-    }
-  }
-  DREAMDB_TRY(in.end());
-  if (!has(seen, "field") || !has(seen, "type") || !has(seen, "data"))
-    return footer_bad("a column lacks one of `field`, `type`, `data`");
+  MapReader map(in);
+  map.value("data", run_into(column.data, "data"));
+  map.optional("dict", run_into(column.dict, "dict"));
+  map.value("type", [&](CborReader& value) -> Status {
+    DREAMDB_ASSIGN(const std::string_view name, value.text());
+    DREAMDB_ASSIGN(column.type, parse_type(name));
+    return {};
+  });
+  map.value("field", [&](CborReader& value) { return read_field_id(value, column.field); });
+  map.optional("valid", run_into(column.valid, "valid"));
+  DREAMDB_TRY(map.end());
   return column;
 }
 
 Status read_columns(CborReader& in, Segment& segment) {
   DREAMDB_ASSIGN(const uint64_t count, in.array());
-  if (count > kFieldsMax)
-    return footer_bad(std::to_string(count) + " columns, expected at most 1,024");
+  if (count > kFieldsMax) return corrupt("at most 1,024 columns", std::to_string(count));
+  FieldId last = kRecordTrack;
   for (uint64_t i = 0; i < count; ++i) {
     DREAMDB_ASSIGN(ScalarColumn column, read_column(in));
-    if (column.field == kRecordTrack ||
-        (!segment.columns.empty() && !(segment.columns.back().field < column.field)))
-      return footer_bad("columns do not stand in ascending order of field ids from 1");
+    if (!(last < column.field))
+      return corrupt("columns in ascending order of field ids from 1", "another order");
+    last = column.field;
     segment.columns.push_back(std::move(column));
   }
   return in.end();
@@ -112,8 +77,7 @@ Status read_columns(CborReader& in, Segment& segment) {
 
 Status read_shape(CborReader& in, Segment& segment) {
   DREAMDB_ASSIGN(const uint64_t count, in.array());
-  if (count > kMatrixDimensionsMax)
-    return footer_bad("a shape of " + std::to_string(count) + " dimensions, expected at most 32");
+  if (count > kMatrixDimensionsMax) return corrupt("at most 32 dimensions", std::to_string(count));
   for (uint64_t i = 0; i < count; ++i) {
     DREAMDB_ASSIGN(const uint64_t dimension, in.uint());
     segment.shape.push_back(dimension);
@@ -121,67 +85,61 @@ Status read_shape(CborReader& in, Segment& segment) {
   return in.end();
 }
 
-Result<Dtype> read_dtype(CborReader& in) {
+Status read_dtype(CborReader& in, Segment& segment) {
   DREAMDB_ASSIGN(const std::string_view name, in.text());
   const auto dtype = parse_dtype(name);  // knows NumPy's names too, which no segment holds
-  if (!dtype || dtype_name(*dtype) != name)
-    return footer_bad("unknown dtype `" + std::string(name) + "`");
-  return *dtype;
+  if (!dtype || dtype_name(*dtype) != name) return corrupt("a dtype of spec 5.1", "another");
+  segment.dtype = *dtype;
+  return {};
 }
 
-Status read_value(CborReader& in, std::string_view key, Segment& segment) {
-  if (key == "kind" || key == "v") return in.skip();  // checked by check_envelope
-  if (key == "nonce") {
-    DREAMDB_ASSIGN(const auto nonce, in.bytes(segment.nonce.size()));
-    std::ranges::copy(nonce, segment.nonce.begin());
-  } else if (key == "type") {
-    DREAMDB_ASSIGN(segment.type, read_type(in));
-  } else if (key == "rows") {
-    DREAMDB_ASSIGN(segment.rows, in.uint());
-  } else if (key == "field") {
-    DREAMDB_ASSIGN(segment.field, read_field_id(in));
-  } else if (key == "end") {
-    DREAMDB_ASSIGN(segment.end, in.uint());
-  } else if (key == "anchors") {
-    return read_anchors(in, segment);
-  } else if (key == "columns") {
-    return read_columns(in, segment);
-  } else if (key == "stats") {
+// Which of the keys that belong to one type were there.
+struct TypeKeys {
+  bool columns = false, stats = false;
+  bool payloads = false, index = false;
+  bool dtype = false, shape = false, data = false;
+};
+
+Status check_keys(const TypeKeys& keys, SegmentType type) {
+  const bool scalar = keys.columns && keys.stats;
+  const bool blob = keys.payloads;
+  const bool matrix = keys.dtype && keys.shape && keys.data;
+  const bool no_scalar = !keys.columns && !keys.stats;
+  const bool no_blob = !keys.payloads && !keys.index;
+  const bool no_matrix = !keys.dtype && !keys.shape && !keys.data;
+  const bool exact = (type == SegmentType::kScalar && scalar && no_blob && no_matrix) ||
+                     (type == SegmentType::kBlob && blob && no_scalar && no_matrix) ||
+                     (type == SegmentType::kMatrix && matrix && no_scalar && no_blob);
+  if (exact) return {};
+  return corrupt("exactly the keys of a " + std::string(segment_type_name(type)) + " segment",
+                 "others");
+}
+
+Result<Segment> parse_footer(std::span<const std::byte> footer, const Address& address,
+                             std::string_view name) {
+  Segment segment;
+  segment.address = address;
+  TypeKeys keys;
+  Envelope map(footer, name, "segment", kFooterBytesMax, segment.nonce);
+  map.uint("end", segment.end);
+  keys.data = map.optional("data", run_into(segment.data, "data"));
+  map.uint("rows", segment.rows);
+  map.value("type", [&](CborReader& in) { return read_type(in, segment.type); });
+  keys.dtype = map.optional("dtype", [&](CborReader& in) { return read_dtype(in, segment); });
+  map.value("field", [&](CborReader& in) { return read_field_id(in, segment.field); });
+  keys.index = map.optional("index", run_into(segment.index, "index"));
+  keys.shape = map.optional("shape", [&](CborReader& in) { return read_shape(in, segment); });
+  keys.stats = map.optional("stats", [&](CborReader& in) -> Status {
     DREAMDB_ASSIGN(segment.stats, parse_stats(in));
-  } else if (key == "payloads") {
-    DREAMDB_ASSIGN(segment.payloads, parse_run(in, key));
-  } else if (key == "index") {
-    DREAMDB_ASSIGN(segment.index, parse_run(in, key));
-  } else if (key == "data") {
-    DREAMDB_ASSIGN(segment.data, parse_run(in, key));
-  } else if (key == "dtype") {
-    DREAMDB_ASSIGN(segment.dtype, read_dtype(in));
-  } else if (key == "shape") {
-    return read_shape(in, segment);
-  } else {
-    return footer_bad("unknown key `" + std::string(key) + "`");
-  }
-  return {};
-}
-
-// Each type has exactly its keys; only `index` may be absent.
-Status check_keys(const Keys& seen, SegmentType type) {
-  Keys expected = {"kind", "v", "nonce", "type", "rows", "anchors", "field", "end"};
-  switch (type) {
-    case SegmentType::kScalar: expected.insert(expected.end(), {"columns", "stats"}); break;
-    case SegmentType::kBlob:
-      expected.push_back("payloads");
-      if (has(seen, "index")) expected.push_back("index");
-      break;
-    case SegmentType::kMatrix: expected.insert(expected.end(), {"dtype", "shape", "data"}); break;
-  }
-  for (const std::string_view key : expected)
-    if (!has(seen, key)) return footer_bad("lacks the key `" + std::string(key) + "`");
-  for (const std::string_view key : seen)
-    if (!has(expected, key))
-      return footer_bad("the key `" + std::string(key) + "` does not belong to a " +
-                        std::string(segment_type_name(type)) + " segment");
-  return {};
+    return {};
+  });
+  map.value("anchors", [&](CborReader& in) { return read_anchors(in, segment); });
+  keys.columns = map.optional("columns", [&](CborReader& in) { return read_columns(in, segment); });
+  keys.payloads = map.optional("payloads", run_into(segment.payloads, "payloads"));
+  map.check([&] { return check_keys(keys, segment.type); });
+  map.check([&] { return check_segment(segment, footer.size()); });
+  DREAMDB_TRY(map.finish());
+  return segment;
 }
 
 }  // namespace
@@ -190,33 +148,15 @@ Result<Segment> parse_segment_footer(std::span<const std::byte> footer, const Ad
   if (footer.size() > kFooterBytesMax)
     return segment_corrupt(address, "a footer of " + std::to_string(footer.size()) +
                                         " bytes, expected at most 16 MiB");
-  if (Address::of(footer) != address)
+  const Address found = Address::of(footer);
+  if (found != address)
     return segment_corrupt(address, "the footer of " + std::to_string(footer.size()) +
-                                        " bytes hashes to " + Address::of(footer).text() +
+                                        " bytes hashes to " + found.text() +
                                         ", expected the address");
-  const auto parse = [&]() -> Result<Segment> {
-    DREAMDB_TRY(check_envelope(footer));
-    Segment segment;
-    segment.address = address;
-    CborReader in(footer);
-    Keys seen;
-    DREAMDB_ASSIGN(const uint64_t pairs, in.map());
-    for (uint64_t i = 0; i < pairs; ++i) {
-      DREAMDB_ASSIGN(const std::string_view key, in.key());
-      DREAMDB_TRY(read_value(in, key, segment));
-      seen.push_back(key);
-    }
-    DREAMDB_TRY(in.end());
-    DREAMDB_TRY(check_keys(seen, segment.type));
-    DREAMDB_TRY(check_segment(segment, footer.size()));
-    return segment;
-  };
-  Result<Segment> segment = parse();
-  if (segment) return segment;
-  const Error& error = segment.error();
-  if (error.code == Code::kUnsupported)
-    return fail(error.code, segment_key(address) + " " + error.message);
-  return segment_corrupt(address, error.message);
+  const std::string key = segment_key(address);
+  Result<Segment> segment = parse_footer(footer, address, key);
+  if (segment || segment.error().code == Code::kUnsupported) return segment;
+  return fail(Code::kCorruption, segment.error().message + "; restore the object from a copy");
 }
 
 }  // namespace dreamdb

@@ -1,5 +1,6 @@
 // Writes the footer of a segment: the inverse of parse_segment_footer (spec 7.2).
 #include "codec/cbor.h"
+#include "format/envelope.h"
 #include "format/segment_runs.h"
 
 namespace dreamdb {
@@ -52,10 +53,7 @@ void write_matrix(const Segment& segment, CborMap& map) {
 }  // namespace
 
 std::vector<std::byte> write_segment_footer(const Segment& segment) {
-  CborMap map;
-  map["kind"].text("segment");
-  map["v"].uint(kSegmentVersion);
-  map["nonce"].bytes(segment.nonce);
+  CborMap map = new_envelope("segment", segment.nonce);
   map["type"].text(segment_type_name(segment.type));
   map["rows"].uint(segment.rows);
   map["field"].uint(static_cast<uint32_t>(segment.field));

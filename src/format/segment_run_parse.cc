@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/checked.h"
+#include "format/envelope.h"
 #include "format/segment_runs.h"
 
 namespace dreamdb {
@@ -67,36 +68,28 @@ std::string label(std::string_view name) { return "run `" + std::string(name) + 
 
 // The fields of a run as they stand in the footer.
 struct RawRun {
-  std::optional<uint64_t> at, items, per;
-  std::optional<std::span<const std::byte>> sizes, hashes, codecs, raws;
+  uint64_t at = 0, items = 0, per = 0;
+  std::span<const std::byte> sizes, hashes;
+  std::optional<std::span<const std::byte>> codecs, raws;
 };
 
 Result<RawRun> read_fields(CborReader& in, std::string_view name) {
   RawRun raw;
-  DREAMDB_ASSIGN(const uint64_t pairs, in.map());
-  for (uint64_t i = 0; i < pairs; ++i) {
-    DREAMDB_ASSIGN(const std::string_view key, in.key());
-    if (key == "at") {
-      DREAMDB_ASSIGN(raw.at, in.uint());
-    } else if (key == "items") {
-      DREAMDB_ASSIGN(raw.items, in.uint());
-    } else if (key == "per") {
-      DREAMDB_ASSIGN(raw.per, in.uint());
-    } else if (key == "sizes") {
-      DREAMDB_ASSIGN(raw.sizes, in.bytes());
-    } else if (key == "hashes") {
-      DREAMDB_ASSIGN(raw.hashes, in.bytes());
-    } else if (key == "codecs") {
-      DREAMDB_ASSIGN(raw.codecs, in.bytes());
-    } else if (key == "raws") {
-      DREAMDB_ASSIGN(raw.raws, in.bytes());
-    } else {
-      return footer_bad(label(name) + " has the unknown key `" + std::string(key) + "`");
-    }
-  }
-  DREAMDB_TRY(in.end());
-  if (!raw.at || !raw.items || !raw.per || !raw.sizes || !raw.hashes)
-    return footer_bad(label(name) + " lacks one of `at`, `items`, `per`, `sizes`, `hashes`");
+  const auto into = [](auto& table) {
+    return [&table](CborReader& value) -> Status {
+      DREAMDB_ASSIGN(table, value.bytes());
+      return {};
+    };
+  };
+  MapReader map(in);
+  map.uint("at", raw.at);
+  map.uint("per", raw.per);
+  map.optional("raws", into(raw.raws));
+  map.uint("items", raw.items);
+  map.value("sizes", into(raw.sizes));
+  map.optional("codecs", into(raw.codecs));
+  map.value("hashes", into(raw.hashes));
+  DREAMDB_TRY(map.end());
   if (raw.codecs.has_value() != raw.raws.has_value())
     return footer_bad(label(name) + " has one of `codecs` and `raws` without the other");
   return raw;
@@ -111,8 +104,8 @@ Status check_tables(const RawRun& raw, std::string_view name, uint64_t blocks) {
                       std::to_string(blocks * bytes_each) + " for " + std::to_string(blocks) +
                       " blocks");
   };
-  DREAMDB_TRY(check("sizes", *raw.sizes, sizeof(uint32_t)));
-  DREAMDB_TRY(check("hashes", *raw.hashes, sizeof(Hash)));
+  DREAMDB_TRY(check("sizes", raw.sizes, sizeof(uint32_t)));
+  DREAMDB_TRY(check("hashes", raw.hashes, sizeof(Hash)));
   if (!raw.codecs) return {};
   DREAMDB_TRY(check("codecs", *raw.codecs, 1));
   return check("raws", *raw.raws, sizeof(uint32_t));
@@ -142,7 +135,7 @@ Status check_blocks(const Run& run, std::string_view name) {
 }  // namespace
 
 std::unexpected<Error> footer_bad(std::string what) {
-  return fail(Code::kCorruption, "footer: " + std::move(what));
+  return fail(Code::kCorruption, std::move(what));
 }
 
 Item run_item(RunUse use) { return rule_of(use, 0).item; }
@@ -160,20 +153,20 @@ RunUse data_use(const ScalarColumn& column) {
 
 Result<Run> parse_run(CborReader& in, std::string_view name) {
   DREAMDB_ASSIGN(const RawRun raw, read_fields(in, name));
-  if (*raw.at < kSegmentHeaderBytes || *raw.at > kSegmentBytesMax || *raw.at % kRunAlignment != 0)
-    return footer_bad(label(name) + " begins at " + std::to_string(*raw.at) +
+  if (raw.at < kSegmentHeaderBytes || raw.at > kSegmentBytesMax || raw.at % kRunAlignment != 0)
+    return footer_bad(label(name) + " begins at " + std::to_string(raw.at) +
                       ", expected a multiple of 64 in [64, 4 GiB]");
-  if (*raw.per == 0 || *raw.items > kSegmentRowsMax)
-    return footer_bad(label(name) + " has " + std::to_string(*raw.items) + " items, " +
-                      std::to_string(*raw.per) + " a block; expected at most 2^24, at least 1");
-  DREAMDB_TRY(check_tables(raw, name, ceil_div(*raw.items, *raw.per)));
+  if (raw.per == 0 || raw.items > kSegmentRowsMax)
+    return footer_bad(label(name) + " has " + std::to_string(raw.items) + " items, " +
+                      std::to_string(raw.per) + " a block; expected at most 2^24, at least 1");
+  DREAMDB_TRY(check_tables(raw, name, ceil_div(raw.items, raw.per)));
 
   Run run;
-  run.at = *raw.at;
-  run.items = *raw.items;
-  run.per = *raw.per;
-  copy_table(*raw.sizes, run.sizes);
-  copy_table(*raw.hashes, run.hashes);
+  run.at = raw.at;
+  run.items = raw.items;
+  run.per = raw.per;
+  copy_table(raw.sizes, run.sizes);
+  copy_table(raw.hashes, run.hashes);
   if (raw.codecs) {
     copy_table(*raw.codecs, run.codecs);
     copy_table(*raw.raws, run.raws);

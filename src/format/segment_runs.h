@@ -60,6 +60,13 @@ std::vector<NamedRun> list_runs(const Segment& segment);
 // The footer of a segment: the inverse of parse_segment_footer (segment_footer_write.cc).
 std::vector<std::byte> write_segment_footer(const Segment& segment);
 
+// segment_whole.cc, segment_whole_column.cc: parts of parse_whole_segment.
+Buffer borrow_block(std::span<const std::byte> object, const Run& run, size_t block);
+// Decodes every block of a column whose hashes are checked: rows without a value are blank, and the
+// statistics are not narrower than the values.
+Status check_whole_column(std::span<const std::byte> object, const Segment& segment,
+                          const ScalarColumn& column);
+
 // Fills `starts` from `at` and `sizes`.
 void compute_starts(Run& run);
 

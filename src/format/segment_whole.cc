@@ -1,5 +1,6 @@
 // Checks a whole segment object: frame, padding, every block, and what blocks say of each other.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <unordered_set>
 
@@ -23,7 +24,8 @@ class WholeCheck {
     DREAMDB_TRY(check_anchors());
     switch (segment_.type) {
       case SegmentType::kScalar:
-        for (const ScalarColumn& column : segment_.columns) DREAMDB_TRY(check_column(column));
+        for (const ScalarColumn& column : segment_.columns)
+          DREAMDB_TRY(check_whole_column(object_, segment_, column));
         return {};
       case SegmentType::kBlob: return check_blob();
       case SegmentType::kMatrix: return check_matrix();
@@ -32,9 +34,7 @@ class WholeCheck {
   }
 
  private:
-  Buffer stored(const Run& run, size_t block) const {
-    return {nullptr, object_.data() + run.starts[block], run.sizes[block]};
-  }
+  Buffer stored(const Run& run, size_t block) const { return borrow_block(object_, run, block); }
   std::unexpected<Error> bad(std::string_view what) const {
     return segment_corrupt(segment_.address, what);
   }
@@ -43,9 +43,6 @@ class WholeCheck {
   Status check_padding() const;
   Status check_zero(uint64_t from, uint64_t to) const;
   Status check_anchors() const;
-  Status check_column(const ScalarColumn& column) const;
-  Status check_nulls(const ScalarColumn& column, size_t block, const Buffer& data,
-                     uint64_t& present) const;
   Status check_blob() const;
   Status check_matrix() const;
 
@@ -92,62 +89,6 @@ Status WholeCheck::check_anchors() const {
   return {};
 }
 
-bool is_zero(const Buffer& data, size_t from, size_t size) {
-  return std::all_of(data.data() + from, data.data() + from + size,
-                     [](std::byte b) { return b == std::byte{0}; });
-}
-
-bool bit_at(const Buffer& bitmap, size_t i) {
-  return ((std::to_integer<unsigned>(bitmap.data()[i / 8]) >> (i % 8)) & 1u) != 0;
-}
-
-// Whether the row of a raw data block is what a row without a value must be.
-bool is_blank(RunUse use, const Buffer& data, size_t row) {
-  switch (use) {
-    case RunUse::kBitmap: return !bit_at(data, row);
-    case RunUse::kDictIndexes: return is_zero(data, 4 * row, 4);
-    case RunUse::kStrings:
-      return std::memcmp(data.data() + 4 * row, data.data() + 4 * (row + 1), 4) == 0;
-    default: return is_zero(data, 8 * row, 8);
-  }
-}
-
-Status WholeCheck::check_nulls(const ScalarColumn& column, size_t block, const Buffer& data,
-                               uint64_t& present) const {
-  const uint64_t rows = column.data.block_items(block);
-  if (!column.valid) {
-    present += rows;
-    return {};
-  }
-  DREAMDB_ASSIGN(const Buffer valid,
-                 decode_valid(segment_, column, block, stored(*column.valid, block)));
-  for (size_t row = 0; row < rows; ++row) {
-    if (bit_at(valid, row)) {
-      ++present;
-    } else if (!is_blank(data_use(column), data, row)) {
-      return bad("column " + std::to_string(static_cast<uint32_t>(column.field)) + " row " +
-                 std::to_string(block * column.data.per + row) + " has no value but is not blank");
-    }
-  }
-  return {};
-}
-
-Status WholeCheck::check_column(const ScalarColumn& column) const {
-  if (column.dict) {
-    DREAMDB_ASSIGN(const Dictionary dictionary,
-                   decode_dictionary(segment_, column, stored(*column.dict, 0)));
-  }
-  uint64_t present = 0;
-  for (size_t i = 0; i < column.data.blocks(); ++i) {
-    DREAMDB_ASSIGN(const Buffer data, decode_scalar(segment_, column, i, stored(column.data, i)));
-    DREAMDB_TRY(check_nulls(column, i, data, present));
-  }
-  const uint64_t counted = segment_.stats.at(column.field).present;
-  if (present == counted) return {};
-  return bad("column " + std::to_string(static_cast<uint32_t>(column.field)) + " has " +
-             std::to_string(present) + " values, its statistics count " + std::to_string(counted));
-}
-
 Status WholeCheck::check_blob() const {
   if (segment_.index)
     for (size_t i = 0; i < segment_.index->blocks(); ++i) {
@@ -180,6 +121,10 @@ void write_segment_header(SegmentType type, std::span<std::byte, kSegmentHeaderB
   std::memcpy(out.data(), kSegmentMagic.data(), kSegmentMagic.size());
   std::memcpy(out.data() + 8, &kSegmentVersion, sizeof kSegmentVersion);
   std::memcpy(out.data() + 12, &number, sizeof number);
+}
+
+Buffer borrow_block(std::span<const std::byte> object, const Run& run, size_t block) {
+  return {nullptr, object.data() + run.starts[block], run.sizes[block]};
 }
 
 Result<Segment> parse_whole_segment(std::span<const std::byte> object, const Address& address) {
