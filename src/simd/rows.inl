@@ -111,7 +111,7 @@ inline void dot_norm_tile(const float* query, const T* rows, size_t dim, float* 
 template <typename V, typename T>
 void scan_dot_norm(const float* query, const T* rows, size_t count, size_t dim, float* dots,
                    float* squares) {
-  constexpr size_t kRows = V::kTileRows;
+  constexpr size_t kRows = 2 * V::kTileRows;
   size_t r = 0;
   for (; r + kRows <= count; r += kRows)
     dot_norm_tile<V, kRows>(query, rows + r * dim, dim, dots + r, squares + r);
