@@ -8,7 +8,6 @@
 #include <atomic>
 #include <vector>
 
-
 #if defined(__SANITIZE_THREAD__)
 constexpr bool kThreadSanitizer = true;
 #else

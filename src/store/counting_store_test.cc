@@ -41,8 +41,7 @@ TEST(CountingStore, CountsRequestsBytesAndWaves) {
   EXPECT_EQ(delta.waves, 3u);
   EXPECT_EQ(delta.of(StoreOp::kDelete), 2u);
   EXPECT_EQ(delta.of(StoreOp::kList), 1u);
-  EXPECT_EQ(delta.requests_by_prefix,
-            (std::map<std::string, uint64_t>{{"pages", 2}, {"refs", 2}}));
+  EXPECT_EQ(delta.requests_by_prefix, (std::map<std::string, uint64_t>{{"pages", 2}, {"refs", 2}}));
   store.reset();
   EXPECT_EQ(store.snapshot().requests(), 0u);
   EXPECT_EQ(store_op_name(StoreOp::kDelete), "delete");

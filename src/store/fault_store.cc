@@ -11,23 +11,16 @@ namespace {
 
 bool has_meaning(FaultKind kind, StoreOp op) {
   switch (kind) {
-    case FaultKind::kLate:
-      return op == StoreOp::kPut || op == StoreOp::kDelete;
+    case FaultKind::kLate: return op == StoreOp::kPut || op == StoreOp::kDelete;
     case FaultKind::kCutBody:
-    case FaultKind::kFlipBit:
-      return op != StoreOp::kList && op != StoreOp::kDelete;
-    case FaultKind::kOtherBody:
-      return op == StoreOp::kGet;
-    case FaultKind::kOlderVersion:
-      return op == StoreOp::kLoad;
+    case FaultKind::kFlipBit: return op != StoreOp::kList && op != StoreOp::kDelete;
+    case FaultKind::kOtherBody: return op == StoreOp::kGet;
+    case FaultKind::kOlderVersion: return op == StoreOp::kLoad;
     case FaultKind::kListMisses:
     case FaultKind::kListRepeats:
-    case FaultKind::kListReorders:
-      return op == StoreOp::kList;
-    case FaultKind::kConditionIgnored:
-      return op == StoreOp::kSwap;
-    default:
-      return true;
+    case FaultKind::kListReorders: return op == StoreOp::kList;
+    case FaultKind::kConditionIgnored: return op == StoreOp::kSwap;
+    default: return true;
   }
 }
 
@@ -99,8 +92,8 @@ std::optional<FaultRule> FaultStore::begin(StoreOp op, std::string_view key) {
       struck = rule;
       break;
     }
-    if (struck && (struck->kind == FaultKind::kCrashBefore ||
-                   struck->kind == FaultKind::kCrashAfter)) {
+    if (struck &&
+        (struck->kind == FaultKind::kCrashBefore || struck->kind == FaultKind::kCrashAfter)) {
       crashed_ = true;
     }
   }
@@ -136,32 +129,23 @@ Buffer FaultStore::spoil(const FaultRule& fault, const Buffer& body) {
 void FaultStore::defer(const FaultRule& fault, std::function<void()> act) {
   const std::lock_guard lock(mutex_);
   const uint64_t due = operations_ + fault.late_by;
-  const auto place = std::find_if(late_.begin(), late_.end(),
-                                  [&](const Late& other) { return other.due > due; });
+  const auto place =
+      std::find_if(late_.begin(), late_.end(), [&](const Late& other) { return other.due > due; });
   late_.insert(place, Late{due, std::move(act)});
 }
 
 Status FaultStore::strike_write(const FaultRule& fault, std::string_view key,
                                 const std::function<Status()>& act) {
   switch (fault.kind) {
-    case FaultKind::kError:
-      return planned_error(fault.code, key);
+    case FaultKind::kError: return planned_error(fault.code, key);
     case FaultKind::kLate:
       defer(fault, [act] { (void)act(); });
       return planned_error(Code::kOutcomeUnknown, key);
-    case FaultKind::kReplyLost:
-      (void)act();
-      return planned_error(Code::kOutcomeUnknown, key);
-    case FaultKind::kTwice:
-      (void)act();
-      return act();
-    case FaultKind::kCrashBefore:
-      return crashed_status();
-    case FaultKind::kCrashAfter:
-      (void)act();
-      return crashed_status();
-    default:
-      return act();
+    case FaultKind::kReplyLost: (void)act(); return planned_error(Code::kOutcomeUnknown, key);
+    case FaultKind::kTwice: (void)act(); return act();
+    case FaultKind::kCrashBefore: return crashed_status();
+    case FaultKind::kCrashAfter: (void)act(); return crashed_status();
+    default: return act();
   }
 }
 

@@ -23,21 +23,21 @@
 namespace dreamdb {
 
 enum class FaultKind : uint8_t {
-  kError,            // fails with `code` before anything is done
-  kReplyLost,        // done, but the caller is told OutcomeUnknown (Unavailable for reads)
-  kTwice,            // done twice, as by a retry below us; the caller gets the second reply
-  kLate,             // put, delete: the caller is told OutcomeUnknown; done `late_by` operations on
-  kDelay,            // waits `delay_ns` first
-  kCutBody,          // get, load: the body is cut short; put, swap: a cut body is stored
-  kFlipBit,          // the same with one bit flipped
-  kOtherBody,        // get: the bytes of another object that was read before
-  kOlderVersion,     // load: the version before the one that was seen last
-  kListMisses,       // list: one key is missing
-  kListRepeats,      // list: one key comes twice
-  kListReorders,     // list: the order is random
-  kConditionIgnored, // swap: takes place whatever the version is
-  kCrashBefore,      // the process dies: this operation and all later ones do nothing
-  kCrashAfter,       // the same, but this operation is done
+  kError,         // fails with `code` before anything is done
+  kReplyLost,     // done, but the caller is told OutcomeUnknown (Unavailable for reads)
+  kTwice,         // done twice, as by a retry below us; the caller gets the second reply
+  kLate,          // put, delete: the caller is told OutcomeUnknown; done `late_by` operations on
+  kDelay,         // waits `delay_ns` first
+  kCutBody,       // get, load: the body is cut short; put, swap: a cut body is stored
+  kFlipBit,       // the same with one bit flipped
+  kOtherBody,     // get: the bytes of another object that was read before
+  kOlderVersion,  // load: the version before the one that was seen last
+  kListMisses,    // list: one key is missing
+  kListRepeats,   // list: one key comes twice
+  kListReorders,  // list: the order is random
+  kConditionIgnored,  // swap: takes place whatever the version is
+  kCrashBefore,       // the process dies: this operation and all later ones do nothing
+  kCrashAfter,        // the same, but this operation is done
 };
 
 // Set of operations a rule looks at.
@@ -51,14 +51,14 @@ inline constexpr StoreOps kAllOps = (StoreOps{1} << kStoreOpCount) - 1;
 
 struct FaultRule {
   FaultKind kind = FaultKind::kError;
-  StoreOps only_ops = kAllOps;  // a kind that means nothing for an operation passes it by
-  std::string key_prefix = {};  // of the key; of the prefix for list
-  double probability = 1;       // each time; 0 to 1
+  StoreOps only_ops = kAllOps;      // a kind that means nothing for an operation passes it by
+  std::string key_prefix = {};      // of the key; of the prefix for list
+  double probability = 1;           // each time; 0 to 1
   std::optional<uint64_t> at = {};  // only operation number `at` of the store, counted from 0
   uint64_t times_max = std::numeric_limits<uint64_t>::max();  // then the rule is used up
-  Code code = Code::kUnavailable;  // kError
-  uint64_t late_by = 1;            // kLate, operations
-  uint64_t delay_ns = 0;           // kDelay
+  Code code = Code::kUnavailable;                             // kError
+  uint64_t late_by = 1;                                       // kLate, operations
+  uint64_t delay_ns = 0;                                      // kDelay
 };
 
 struct FaultPlan {

@@ -21,9 +21,7 @@ class FaultStoreTest : public testing::Test {
     const ReadRequest request{key};
     return store.read_many(std::span(&request, 1)).front();
   }
-  Status remove(const std::string& key) {
-    return store_.delete_many(std::span(&key, 1)).front();
-  }
+  Status remove(const std::string& key) { return store_.delete_many(std::span(&key, 1)).front(); }
   bool is_there(const std::string& key) { return get(*inner_, key).has_value(); }
 
   std::shared_ptr<MemoryStore> inner_ = std::make_shared<MemoryStore>("inner");
@@ -31,7 +29,9 @@ class FaultStoreTest : public testing::Test {
 };
 
 TEST_F(FaultStoreTest, ErrorsComeBeforeAnythingIsDone) {
-  plan({.kind = FaultKind::kError, .only_ops = ops(StoreOp::kPut), .key_prefix = "bad/",
+  plan({.kind = FaultKind::kError,
+        .only_ops = ops(StoreOp::kPut),
+        .key_prefix = "bad/",
         .code = Code::kExhausted});
   EXPECT_EQ(put("bad/a", "x").error().code, Code::kExhausted);
   EXPECT_FALSE(is_there("bad/a"));
@@ -156,12 +156,14 @@ TEST_F(FaultStoreTest, ACrashStrikesTheNthOperationAndAllThatFollow) {
   for (const bool after : {false, true}) {
     for (uint64_t n = 0; n < 4; ++n) {
       const auto inner = std::make_shared<MemoryStore>("crash");
-      FaultStore store(inner, {.seed = 0,
-                               .rules = {{.kind = after ? FaultKind::kCrashAfter
-                                                        : FaultKind::kCrashBefore,
-                                          .at = n}}});
-      const PutRequest puts[] = {{"k/0", Buffer::copy_of("x")}, {"k/1", Buffer::copy_of("x")},
-                                 {"k/2", Buffer::copy_of("x")}, {"k/3", Buffer::copy_of("x")}};
+      FaultStore store(
+          inner,
+          {.seed = 0,
+           .rules = {{.kind = after ? FaultKind::kCrashAfter : FaultKind::kCrashBefore, .at = n}}});
+      const PutRequest puts[] = {{"k/0", Buffer::copy_of("x")},
+                                 {"k/1", Buffer::copy_of("x")},
+                                 {"k/2", Buffer::copy_of("x")},
+                                 {"k/3", Buffer::copy_of("x")}};
       const auto results = store.put_many(puts);
       for (uint64_t i = 0; i < 4; ++i) {
         EXPECT_EQ(results[i].has_value(), i < n);

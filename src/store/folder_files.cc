@@ -101,7 +101,7 @@ void FolderFiles::remove_stale_temporaries() {
   // Fails when none were ever made, or when they are not ours to remove: nothing to do then.
   (void)visit_directory(directory, [&](std::string_view name, EntryKind kind) {
     const std::string path = directory + "/" + std::string(name);
-    struct stat info {};
+    struct stat info{};
     if (kind != EntryKind::kFile || lstat(path.c_str(), &info) != 0) return;
     const uint64_t time_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
                              static_cast<uint64_t>(info.st_mtim.tv_nsec);
@@ -110,7 +110,7 @@ void FolderFiles::remove_stale_temporaries() {
 }
 
 Status FolderFiles::check_root() const {
-  struct stat info {};
+  struct stat info{};
   if (stat(root_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
   return fail(Code::kNotFound, "the store " + describe() +
                                    " is not there: no such folder; check the path, or create it");
@@ -131,7 +131,7 @@ Status visit_directory(const std::string& path,
     if (name == "." || name == "..") continue;
     mode_t mode = DTTOIF(entry->d_type);
     if (entry->d_type == DT_UNKNOWN) {  // some file systems do not say
-      struct stat info {};
+      struct stat info{};
       if (fstatat(dirfd(directory.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
       mode = info.st_mode;
     }

@@ -126,7 +126,7 @@ class Walk {
       if (!found) return {};  // deleted, or only a folder on the way to other keys
       object = *std::move(found);
     } else {
-      struct stat info {};
+      struct stat info{};
       if (lstat(files_.path_of(key).c_str(), &info) != 0) return {};  // deleted meanwhile
       object = {key, static_cast<uint64_t>(info.st_size),
                 static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +

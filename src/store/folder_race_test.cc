@@ -50,9 +50,8 @@ int value_of(const Result<Loaded>& loaded) {
 Result<bool> try_increment(Store& store, bool with_turn) {
   const auto turn = with_turn ? store.wait_turn(kKey, 1000) : nullptr;
   const auto loaded = store.load(kKey);
-  const auto swapped =
-      store.swap(kKey, loaded ? std::optional(loaded->version) : std::nullopt,
-                 Buffer::copy_of(std::to_string(value_of(loaded) + 1)));
+  const auto swapped = store.swap(kKey, loaded ? std::optional(loaded->version) : std::nullopt,
+                                  Buffer::copy_of(std::to_string(value_of(loaded) + 1)));
   if (swapped) return true;
   if (swapped.error().code == Code::kConflict) return false;
   return std::unexpected(swapped.error());

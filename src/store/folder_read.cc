@@ -35,8 +35,7 @@ struct Range {
 Result<Buffer> read_range(const Range& range) {
   if (range.size == 0) return Buffer();
   MutableBuffer bytes(range.size);
-  DREAMDB_ASSIGN(const size_t done,
-                 read_at(range.fd, range.offset, bytes.span(), *range.path));
+  DREAMDB_ASSIGN(const size_t done, read_at(range.fd, range.offset, bytes.span(), *range.path));
   return std::move(bytes).freeze(done);
 }
 
@@ -48,8 +47,7 @@ bool read_cached(const Range& range, Result<Buffer>& result) {
   }
   MutableBuffer bytes(range.size);
   const iovec part{bytes.data(), bytes.size()};
-  const ssize_t size =
-      preadv2(range.fd, &part, 1, static_cast<off_t>(range.offset), RWF_NOWAIT);
+  const ssize_t size = preadv2(range.fd, &part, 1, static_cast<off_t>(range.offset), RWF_NOWAIT);
   if (size != static_cast<ssize_t>(range.size)) return false;
   result = std::move(bytes).freeze();
   return true;
@@ -86,9 +84,8 @@ void read_ranges(std::span<const Range> ranges, std::vector<Result<Buffer>>& res
   if (cold.size() == 1) {
     results[cold.front().request] = read_range(cold.front());
   } else if (!cold.empty()) {
-    shared_pool().parallel_for(cold.size(), [&](size_t i) {
-      results[cold[i].request] = read_range(cold[i]);
-    });
+    shared_pool().parallel_for(cold.size(),
+                               [&](size_t i) { results[cold[i].request] = read_range(cold[i]); });
   }
 }
 
@@ -134,7 +131,7 @@ FolderReader::Opened FolderReader::open_object(const std::string& key) {
   Opened object;
   object.status = check_key(key);
   if (!object.status) return object;
-  struct stat info {};
+  struct stat info{};
   object.file = find_open(key);
   if (object.file && fstat(object.file->fd.get(), &info) == 0 && info.st_nlink > 0) {
     object.size_bytes = static_cast<uint64_t>(info.st_size);
@@ -150,8 +147,7 @@ FolderReader::Opened FolderReader::open_object(const std::string& key) {
     // The second: a segment of the key is a file, so nothing is below it.
     object.status = files_.check_root();
     if (object.status) {
-      object.status =
-          fail(Code::kNotFound, "object " + key + " is not in " + files_.describe());
+      object.status = fail(Code::kNotFound, "object " + key + " is not in " + files_.describe());
     }
     return object;
   }

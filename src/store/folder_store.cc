@@ -25,7 +25,7 @@ namespace dreamdb {
 namespace {
 
 bool has_size(const std::string& path, size_t size_bytes) {
-  struct stat info {};
+  struct stat info{};
   return lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
          static_cast<uint64_t>(info.st_size) == size_bytes;
 }
@@ -80,9 +80,8 @@ class FolderStore final : public Store {
 
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override {
     if (!check_key(key)) return nullptr;
-    return wait_folder_turn(
-        files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key)), timeout_ms,
-        files_.runtime());
+    return wait_folder_turn(files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key)),
+                            timeout_ms, files_.runtime());
   }
 
  private:
@@ -126,13 +125,12 @@ class FolderStore final : public Store {
       if (results[i]) by_parent[std::string(parent_of(requests[i].key))].push_back(i);
     }
     for (const auto& [parent, indexes] : by_parent) {
-      const Status synced =
-          sync_directory(parent.empty() ? files_.root() : files_.path_of(parent));
+      const Status synced = sync_directory(parent.empty() ? files_.root() : files_.path_of(parent));
       if (synced) continue;
       for (const size_t i : indexes) {
-        results[i] = fail(Code::kOutcomeUnknown,
-                          "object " + requests[i].key + " was written, but " +
-                              synced.error().message + "; put it again");
+        results[i] =
+            fail(Code::kOutcomeUnknown, "object " + requests[i].key + " was written, but " +
+                                            synced.error().message + "; put it again");
       }
     }
   }
@@ -174,8 +172,8 @@ Status make_root(const std::string& path) {
 
 Status check_path(std::string_view path) {
   if (!path.starts_with('/')) {
-    return fail(Code::kInvalidArgument, "the folder \"" + printable(path) +
-                                            "\" is not an absolute path; begin it with /");
+    return fail(Code::kInvalidArgument,
+                "the folder \"" + printable(path) + "\" is not an absolute path; begin it with /");
   }
   if (path.find('\0') != std::string_view::npos || path.size() >= 4096) {
     return fail(Code::kInvalidArgument,
@@ -195,7 +193,7 @@ Result<std::shared_ptr<Store>> open_folder_store(std::string_view path, bool cre
     return fail(Code::kInvalidArgument,
                 "/ cannot be a store: give a folder below it, for example /data/pets");
   }
-  struct stat info {};
+  struct stat info{};
   if (stat(root.c_str(), &info) != 0) {
     const int error_number = errno;
     if (error_number != ENOENT) return posix_error(error_number, "open the store", root);

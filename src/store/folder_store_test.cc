@@ -40,8 +40,7 @@ Result<Buffer> get(Store& store, const std::string& key) {
 
 size_t file_count(const std::string& path) {
   if (!fs::exists(path)) return 0;
-  return static_cast<size_t>(
-      std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+  return static_cast<size_t>(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
 }
 
 // Runs `body` in a child without root's rights; its value is the exit code.
@@ -236,7 +235,9 @@ TEST(FolderStore, TooManyOpenFilesIsSurvived) {
 
 TEST(FolderStore, StaleTemporaryFilesGoAtOpen) {
   const ScratchFolder folder;
-  { ASSERT_TRUE(put(*open_new(folder), "a", "1")); }
+  {
+    ASSERT_TRUE(put(*open_new(folder), "a", "1"));
+  }
   const std::string temporary = folder.path() + "/s/.tmp";
   std::ofstream(temporary + "/old") << "dead";
   std::ofstream(temporary + "/new") << "alive";

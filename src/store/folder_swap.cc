@@ -34,8 +34,7 @@ Result<Sequences> look(const std::string& directory) {
 
 bool lacks_predecessor(const Sequences& sequences) {
   const uint64_t highest = sequences.back();
-  return highest > 1 &&
-         (sequences.size() < 2 || sequences[sequences.size() - 2] != highest - 1);
+  return highest > 1 && (sequences.size() < 2 || sequences[sequences.size() - 2] != highest - 1);
 }
 
 std::string version_path(const std::string& directory, uint64_t sequence) {
@@ -71,7 +70,7 @@ Status link_exclusively(const std::string& from, const std::string& to) {
   const int error_number = errno;
   // A network file system may have linked and lost the reply: its second try then finds the name
   // taken by ourselves. The count of names tells.
-  struct stat info {};
+  struct stat info{};
   if (stat(from.c_str(), &info) == 0 && info.st_nlink >= 2) return {};
   return publish_error(error_number, "link", to);
 }
@@ -119,15 +118,15 @@ Result<std::optional<FolderSwap::Current>> FolderSwap::find_current(std::string_
       return std::unexpected(std::move(current).error());
     }
   }
-  return fail(Code::kUnavailable, "the versions in " + directory +
-                                      " change faster than they can be read; try again");
+  return fail(Code::kUnavailable,
+              "the versions in " + directory + " change faster than they can be read; try again");
 }
 
 Result<FolderSwap::Current> FolderSwap::read_version(const std::string& directory,
                                                      uint64_t sequence) {
   const std::string path = version_path(directory, sequence);
   DREAMDB_ASSIGN(const UniqueFd fd, open_file(path, O_RDONLY));
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd.get(), &info) != 0) return posix_error(errno, "look at", path);
   const auto size_bytes = static_cast<uint64_t>(info.st_size);
   if (!S_ISREG(info.st_mode) || size_bytes > kSwapBodyMax + kVersionHeaderSize) {
@@ -201,8 +200,9 @@ Status FolderSwap::publish(std::string_view key, const std::string& temporary,
     }
     if (error.code == Code::kUnsupported) {
       return fail(Code::kUnsupported,
-                  error.message + ", nor make hard links: writers cannot be kept apart here; "
-                                  "use a local disk or NFS");
+                  error.message +
+                      ", nor make hard links: writers cannot be kept apart here; "
+                      "use a local disk or NFS");
     }
     if (error.code == Code::kNotFound) {
       files_.forget_directory(std::string(kSwapDirectory) + "/" + std::string(key));

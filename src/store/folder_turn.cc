@@ -65,9 +65,7 @@ class LockFile {
   }
 
  private:
-  uint32_t read_word() const {
-    return std::atomic_ref(*word_).load(std::memory_order_acquire);
-  }
+  uint32_t read_word() const { return std::atomic_ref(*word_).load(std::memory_order_acquire); }
 
   bool try_lock() {
     if (held_.exchange(true, std::memory_order_acquire)) return false;  // by another thread
@@ -77,7 +75,7 @@ class LockFile {
   }
 
   bool set_record_lock(short type) {
-    struct flock lock {};
+    struct flock lock{};
     lock.l_type = type;
     lock.l_whence = SEEK_SET;
     return fcntl(fd_.get(), F_SETLK, &lock) == 0;
@@ -106,7 +104,7 @@ LockFiles& lock_files() {
 std::shared_ptr<LockFile> open_lock_file(const std::string& path, Runtime& runtime) {
   auto opened = open_file(path, O_RDWR | O_CREAT);
   if (!opened) return nullptr;
-  struct stat info {};
+  struct stat info{};
   if (fstat(opened->get(), &info) != 0) return nullptr;
   if (static_cast<size_t>(info.st_size) < kWordSize) {
     const uint32_t zero = 0;
@@ -125,7 +123,7 @@ std::shared_ptr<LockFile> find_lock_file(const std::string& path, Runtime& runti
     files.by_id.clear();
     files.generation = fork_generation();
   }
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) == 0) {
     const auto found = files.by_id.find({info.st_dev, info.st_ino});
     if (found != files.by_id.end()) return found->second;

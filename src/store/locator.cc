@@ -33,8 +33,8 @@ bool has_scheme(std::string_view text) {
   const size_t colon = text.find("://");
   if (colon == 0 || colon == std::string_view::npos) return false;
   return std::all_of(text.begin(), text.begin() + static_cast<ptrdiff_t>(colon), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '+' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '-' || c == '.';
   });
 }
 
@@ -70,9 +70,8 @@ Result<std::string> plain_path_url(std::string_view path) {
   std::error_code error;
   std::filesystem::path full = std::filesystem::absolute(std::filesystem::path(path), error);
   if (error) {
-    return fail(Code::kInvalidArgument, "cannot make \"" + printable(path) +
-                                            "\" absolute: " + error.message() +
-                                            "; give an absolute path");
+    return fail(Code::kInvalidArgument, "cannot make \"" + printable(path) + "\" absolute: " +
+                                            error.message() + "; give an absolute path");
   }
   std::string text = full.lexically_normal().string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
@@ -85,8 +84,9 @@ Status refuse_scheme(std::string_view url) {
                                        "web+http://", "web+https://"}) {
     if (scheme == later) {
       return fail(Code::kUnsupported,
-                  scheme + " is not read by this build: it reads folders (file:///path) and "
-                           "memory (memory://name)");
+                  scheme +
+                      " is not read by this build: it reads folders (file:///path) and "
+                      "memory (memory://name)");
     }
   }
   return fail(Code::kInvalidArgument, "\"" + printable(url) + "\" has the unknown scheme " +

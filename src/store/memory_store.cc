@@ -41,8 +41,7 @@ Result<Buffer> MemoryStore::read_one(const ReadRequest& request) const {
   }
   const Buffer& body = found->second.body;
   const size_t offset = static_cast<size_t>(std::min<uint64_t>(request.offset, body.size()));
-  const size_t size =
-      static_cast<size_t>(std::min<uint64_t>(request.size, body.size() - offset));
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(request.size, body.size() - offset));
   return body.slice(offset, size);
 }
 
@@ -123,8 +122,7 @@ Result<ListPage> MemoryStore::list(std::string_view prefix, std::string_view sta
       page.more = true;
       return page;
     }
-    const bool take_mutable =
-        has_mutable && (!has_object || mutable_key->first <= object->first);
+    const bool take_mutable = has_mutable && (!has_object || mutable_key->first <= object->first);
     if (take_mutable && has_object && mutable_key->first == object->first) ++object;
     auto& next = take_mutable ? mutable_key : object;
     page.objects.push_back({next->first, next->second.body.size(), next->second.time_ns});

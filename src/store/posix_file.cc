@@ -20,32 +20,25 @@ struct Reaction {
 
 Reaction reaction_to(int error_number) {
   switch (error_number) {
-    case ENOENT:
-      return {Code::kNotFound, ""};
+    case ENOENT: return {Code::kNotFound, ""};
     case ENOSPC:
       return {Code::kExhausted, "; free space on this disk or choose another folder, then repeat"};
     case EDQUOT:
       return {Code::kExhausted, "; free space within the quota or have it raised, then repeat"};
-    case EFBIG:
-      return {Code::kExhausted, "; the file system cannot hold a file of this size"};
+    case EFBIG: return {Code::kExhausted, "; the file system cannot hold a file of this size"};
     case EMFILE:
-    case ENFILE:
-      return {Code::kExhausted, "; raise the limit of open files (ulimit -n)"};
-    case ENOMEM:
-      return {Code::kExhausted, "; free memory, then repeat"};
+    case ENFILE: return {Code::kExhausted, "; raise the limit of open files (ulimit -n)"};
+    case ENOMEM: return {Code::kExhausted, "; free memory, then repeat"};
     case EACCES:
     case EPERM:
       return {Code::kDenied, "; check owner and mode of this path and of the folders above it"};
-    case EROFS:
-      return {Code::kDenied, "; this file system is mounted read-only"};
+    case EROFS: return {Code::kDenied, "; this file system is mounted read-only"};
     case ENOTDIR:
     case EISDIR:
     case ENAMETOOLONG:
     case ELOOP:
-    case EINVAL:
-      return {Code::kInvalidArgument, "; choose another path"};
-    default:
-      return {Code::kUnavailable, "; check the disk or the network share, then repeat"};
+    case EINVAL: return {Code::kInvalidArgument, "; choose another path"};
+    default: return {Code::kUnavailable, "; check the disk or the network share, then repeat"};
   }
 }
 

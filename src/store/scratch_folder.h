@@ -14,8 +14,7 @@ namespace dreamdb {
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "dreamdb-test-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "dreamdb-test-XXXXXX").string();
     DREAMDB_ASSERT(mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }

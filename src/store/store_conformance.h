@@ -218,8 +218,8 @@ TEST_P(StoreConformance, MutableKeysMayNest) {
   EXPECT_EQ(store_->load("refs/a")->body.view(), "refs/a");
   EXPECT_EQ(store_->load("refs/a/b")->body.view(), "refs/a/b");
   ASSERT_TRUE(store_->swap_delete("refs/a/b", store_->load("refs/a/b")->version));
-  EXPECT_EQ(keys("refs/", 2), (std::vector<std::string>{"refs/a", "refs/a/b/c", "refs/main",
-                                                        "refs/main@v1"}));
+  EXPECT_EQ(keys("refs/", 2),
+            (std::vector<std::string>{"refs/a", "refs/a/b/c", "refs/main", "refs/main@v1"}));
 }
 
 TEST_P(StoreConformance, DeleteRemovesObjectsAndAbsentIsOk) {
@@ -235,8 +235,8 @@ TEST_P(StoreConformance, DeleteRemovesObjectsAndAbsentIsOk) {
 
 TEST_P(StoreConformance, ListsInByteOrderPageByPage) {
   // '-' sorts before '/', '0' after it: folders must sort with their slash.
-  std::set<std::string> expected = {"a/x",   "a-b/x", "a0/x", "a/y/z", "a/y-z", "b",
-                                    "A/upper", "a/y/a", "a.b/c", "zz/1"};
+  std::set<std::string> expected = {"a/x", "a-b/x",   "a0/x",  "a/y/z", "a/y-z",
+                                    "b",   "A/upper", "a/y/a", "a.b/c", "zz/1"};
   for (const std::string& key : expected) ASSERT_TRUE(put(key, key));
   for (const char* key : {"a/ref", "a/y/ref", "refs/main", "a-b"}) {
     ASSERT_TRUE(store_->swap(key, std::nullopt, Buffer::copy_of("12345")).has_value());
@@ -261,10 +261,29 @@ TEST_P(StoreConformance, ListsInByteOrderPageByPage) {
 }
 
 TEST_P(StoreConformance, BadKeysAreRefused) {
-  const std::string bad[] = {"", "/", "a//b", "/a", "a/", "..", "a/../b", "../a", ".", "a/./b",
-                             ".tmp/x", ".swap/refs/main", "a/.hid", "a b", "a\nb", "a~b", "a\\b",
-                             std::string("a\0b", 3), "\xc3\xa4", "a:b", "a/*",
-                             std::string(256, 'x'), std::string(1025, 'x')};
+  const std::string bad[] = {"",
+                             "/",
+                             "a//b",
+                             "/a",
+                             "a/",
+                             "..",
+                             "a/../b",
+                             "../a",
+                             ".",
+                             "a/./b",
+                             ".tmp/x",
+                             ".swap/refs/main",
+                             "a/.hid",
+                             "a b",
+                             "a\nb",
+                             "a~b",
+                             "a\\b",
+                             std::string("a\0b", 3),
+                             "\xc3\xa4",
+                             "a:b",
+                             "a/*",
+                             std::string(256, 'x'),
+                             std::string(1025, 'x')};
   for (const std::string& key : bad) {
     EXPECT_EQ(code_of(put(key, "x")), Code::kInvalidArgument) << key;
     EXPECT_EQ(code_of(get(key)), Code::kInvalidArgument) << key;
@@ -294,9 +313,9 @@ TEST_P(StoreConformance, ConcurrentSwapsLoseNothing) {
         const auto turn = store_->wait_turn(key, 50);
         const auto loaded = store_->load(key);
         const int value = loaded ? std::stoi(std::string(loaded->body.view())) : 0;
-        const auto swapped = store_->swap(
-            key, loaded ? std::optional(loaded->version) : std::nullopt,
-            Buffer::copy_of(std::to_string(value + 1)));
+        const auto swapped =
+            store_->swap(key, loaded ? std::optional(loaded->version) : std::nullopt,
+                         Buffer::copy_of(std::to_string(value + 1)));
         if (swapped) {
           ++done;
         } else {

@@ -44,8 +44,8 @@ uint64_t fnv1a(std::span<const std::byte> bytes, uint64_t state = 0xcbf29ce48422
 }
 
 std::unexpected<Error> corrupt(std::string_view name, const std::string& what) {
-  return fail(Code::kCorruption, std::string(name) + ": " + what +
-                                     "; restore this file from a copy of the store");
+  return fail(Code::kCorruption,
+              std::string(name) + ": " + what + "; restore this file from a copy of the store");
 }
 
 }  // namespace
@@ -67,8 +67,8 @@ std::array<std::byte, kVersionHeaderSize> write_version_header(const VersionHead
 Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64_t sequence,
                                          std::string_view name) {
   if (file.size() < kVersionHeaderSize) {
-    return corrupt(name, "a version file has at least 72 bytes, this one " +
-                             std::to_string(file.size()));
+    return corrupt(name,
+                   "a version file has at least 72 bytes, this one " + std::to_string(file.size()));
   }
   if (std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
     return corrupt(name, "it does not begin with DREAMSWP");

@@ -10,8 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> file = std::as_bytes(std::span(data, size));
   const auto header = dreamdb::parse_version_file(file, 258, "fuzz");
   if (!header) return 0;
-  const auto written = dreamdb::write_version_header(
-      *header, file.subspan(dreamdb::kVersionHeaderSize));
+  const auto written =
+      dreamdb::write_version_header(*header, file.subspan(dreamdb::kVersionHeaderSize));
   DREAMDB_ASSERT(std::equal(written.begin(), written.end(), file.begin()));
   return 0;
 }

@@ -39,9 +39,15 @@ TEST(VersionFile, GoldenBytes) {
     hex += kDigits[std::to_integer<unsigned>(byte) & 15];
   }
   EXPECT_EQ(hex,
-            "445245414d535750" "01000000" "00000000" "0201000000000000"
-            "0102030405060708090a0b0c0d0e0f10" "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
-            "0500000000000000" "49a0a4d9c4fa2b1a" "68656c6c6f");
+            "445245414d535750"
+            "01000000"
+            "00000000"
+            "0201000000000000"
+            "0102030405060708090a0b0c0d0e0f10"
+            "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff"
+            "0500000000000000"
+            "49a0a4d9c4fa2b1a"
+            "68656c6c6f");
 }
 
 TEST(VersionFile, ReadsWhatItWrote) {
@@ -89,9 +95,9 @@ TEST(VersionFile, NamesSortLikeNumbers) {
   EXPECT_LT(version_file_name(9), version_file_name(10));
   EXPECT_EQ(parse_version_file_name("~00000000000000000042"), 42u);
   EXPECT_EQ(parse_version_file_name(version_file_name(~uint64_t{0})), ~uint64_t{0});
-  for (const char* bad : {"", "~", "~0", "~lock", "00000000000000000001", "~00000000000000000000",
-                          "~0000000000000000001x", "~99999999999999999999",
-                          "~-0000000000000000001"}) {
+  for (const char* bad :
+       {"", "~", "~0", "~lock", "00000000000000000001", "~00000000000000000000",
+        "~0000000000000000001x", "~99999999999999999999", "~-0000000000000000001"}) {
     EXPECT_FALSE(parse_version_file_name(bad).has_value()) << bad;
   }
 }
