@@ -1,0 +1,153 @@
+// The shared options and what they open.
+#include "cli/command.h"
+
+#include "cli/field_spec.h"
+#include "cli/file_bytes.h"
+#include "cli/text.h"
+#include "cli/time_text.h"
+
+namespace dreamdb::cli {
+
+namespace {
+
+constexpr size_t kAddressChars = 53;
+
+bool is_address(const std::string& text) {
+  return text.size() == kAddressChars &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567") == std::string::npos;
+}
+
+}  // namespace
+
+CLI::App* add_command(CLI::App& app, Session& session, const std::string& name,
+                      const std::string& summary, const std::string& details,
+                      const std::string& examples) {
+  CLI::App* command = app.add_subcommand(name, summary);
+  std::string footer = details;
+  if (!examples.empty()) footer += (footer.empty() ? "" : "\n\n") + ("Examples:\n" + examples);
+  command->footer(footer);
+  command->add_flag("--json", session.json, "machine-readable output with stable keys");
+  command->add_flag("--cost", session.cost, "print requests, waves and bytes to standard error");
+  command->add_flag("--quiet,-q", session.quiet, "no progress and no summary");
+  return command;
+}
+
+void add_locator(CLI::App* command, std::string& locator) {
+  command->add_option("LOCATOR", locator, "URL@ref, for example ./pets or file:///data/pets@main")
+      ->required();
+}
+
+void add_at(CLI::App* command, std::string& at) {
+  command->add_option("--at", at,
+                      "read this version: a manifest address, or the newest one of a time "
+                      "(2026-01-02T03:04:05Z, or nanoseconds)");
+}
+
+void add_where(CLI::App* command, std::string& where) {
+  command->add_option("--where", where,
+                      "only records for which this holds, for example "
+                      "'label == \"cat\" and score >= 0.5'");
+}
+
+void add_fields(CLI::App* command, std::vector<std::string>& fields) {
+  command->add_option("--fields,-f", fields, "these fields, separated by commas")->delimiter(',');
+}
+
+void add_range(CLI::App* command, ReadArgs& args) {
+  command->add_option("--start", args.start, "first anchor");
+  command->add_option("--end", args.end, "the anchor after the last one");
+}
+
+Result<Dataset> open_dataset(Session& session, const std::string& locator, const std::string& at) {
+  OpenOptions options;
+  if (is_address(at)) {
+    options.manifest = at;
+  } else if (!at.empty()) {
+    auto time = parse_time(at);
+    if (!time || *time < 0) {
+      return fail(Code::kInvalidArgument,
+                  "--at \"" + one_line(at, 80) +
+                      "\" is neither a manifest address (53 characters, see `dreamdb log`) nor a "
+                      "time like 2026-01-02T03:04:05Z");
+    }
+    options.time_ns = static_cast<uint64_t>(*time);
+  }
+  DREAMDB_ASSIGN(Dataset dataset, Dataset::open(locator, options));
+  session.opened.push_back(dataset);
+  return dataset;
+}
+
+Result<std::optional<Where>> parse_where(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  DREAMDB_ASSIGN(Where where, Where::parse(text));
+  return std::optional<Where>(std::move(where));
+}
+
+Result<ReadOptions> read_options(const ReadArgs& args) {
+  ReadOptions options;
+  DREAMDB_ASSIGN(options.where, parse_where(args.where));
+  if (!args.fields.empty()) options.fields = args.fields;
+  options.start = args.start;
+  options.end = args.end;
+  return options;
+}
+
+void add_on_conflict(CLI::App* command, std::string& on_conflict) {
+  command
+      ->add_option("--on-conflict", on_conflict,
+                   "where a record has another value already: refuse (the default; nothing is "
+                   "written), skip, or replace")
+      ->check(CLI::IsMember({"refuse", "skip", "replace"}).description(""))
+      ->type_name("refuse|skip|replace");
+}
+
+OnConflict parse_on_conflict(const std::string& text) {
+  if (text == "skip") return OnConflict::kSkip;
+  return text == "replace" ? OnConflict::kReplace : OnConflict::kRefuse;
+}
+
+Result<Schema> schema_of_options(const std::string& file, const std::vector<std::string>& specs) {
+  if (file.empty() == specs.empty()) {
+    return fail(Code::kInvalidArgument,
+                "give the schema as --schema FILE.json or as --field name:type ... (one of them)");
+  }
+  if (file.empty()) return parse_field_specs(specs);
+  DREAMDB_ASSIGN(const Buffer text, read_file(file));
+  auto schema = Schema::from_json(text.view());
+  if (!schema) schema.error().message = file + ": " + schema.error().message;
+  return schema;
+}
+
+OrderedJson report_json(const AppendReport& report) {
+  OrderedJson out;
+  out["rows"] = report.rows;
+  out["records"] = report.records;
+  out["filled"] = report.filled;
+  out["unchanged"] = report.unchanged;
+  out["skipped"] = report.skipped;
+  out["replaced"] = report.replaced;
+  out["already_applied"] = report.already_applied;
+  out["manifest"] = report.manifest;
+  out["assigned"] = OrderedJson::array();
+  for (const auto& [first, last] : report.assigned) {
+    out["assigned"].push_back(OrderedJson::array({first, last}));
+  }
+  return out;
+}
+
+std::string report_text(const AppendReport& report) {
+  if (report.already_applied && report.rows == 0) return "nothing to do: applied already";
+  std::string text =
+      with_commas(report.rows) + " rows: " + with_commas(report.records) + " new records";
+  const auto add = [&](uint64_t count, const std::string& what) {
+    if (count != 0) text += ", " + with_commas(count) + " " + what;
+  };
+  add(report.filled, "filled fields of older records");
+  add(report.unchanged, "there already and equal");
+  add(report.skipped, "kept the older value");
+  add(report.replaced, "replaced");
+  if (report.already_applied) text += ", some applied already under this idempotency key";
+  return text;
+}
+
+}  // namespace dreamdb::cli

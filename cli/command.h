@@ -1,0 +1,98 @@
+// What all commands share: the session, how one is added, and options that mean the same in each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/json.h"
+#include "cli/output.h"
+#include "dreamdb/dataset.h"
+
+namespace dreamdb::cli {
+
+// One run of the program.
+struct Session {
+  bool json = false;   // --json
+  bool cost = false;   // --cost
+  bool quiet = false;  // --quiet
+  Output out{1, "standard output"};
+  std::vector<Dataset> opened;          // for --cost
+  std::function<Status(Session&)> run;  // the command that was chosen, its options bound
+  std::string command;                  // its name, for messages
+};
+
+// Adds a command. `examples` are shell lines; lines that begin with `#` are comments.
+CLI::App* add_command(CLI::App& app, Session& session, const std::string& name,
+                      const std::string& summary, const std::string& details,
+                      const std::string& examples);
+
+// Binds what the command does; `options` lives as long as the program.
+template <typename Options>
+void on_run(CLI::App* command, Session& session, std::shared_ptr<Options> options,
+            Status (*act)(const Options&, Session&)) {
+  command->callback([command, &session, options = std::move(options), act] {
+    session.command = command->get_name();
+    session.run = [options, act](Session& s) { return act(*options, s); };
+  });
+}
+
+// What is read: a dataset, of which version, which rows and which fields.
+struct ReadArgs {
+  std::string locator;
+  std::string at;
+  std::string where;
+  std::vector<std::string> fields;
+  uint64_t start = 0;
+  uint64_t end = UINT64_MAX;
+};
+
+void add_locator(CLI::App* command, std::string& locator);
+void add_at(CLI::App* command, std::string& at);
+void add_where(CLI::App* command, std::string& where);
+void add_fields(CLI::App* command, std::vector<std::string>& fields);
+void add_range(CLI::App* command, ReadArgs& args);
+
+// Opens `locator`, or the version that `at` names by address or time.
+Result<Dataset> open_dataset(Session& session, const std::string& locator,
+                             const std::string& at = "");
+// The filter that `--where` gives, if it is given.
+Result<std::optional<Where>> parse_where(const std::string& text);
+// Where, fields and range as the library takes them.
+Result<ReadOptions> read_options(const ReadArgs& args);
+// `--on-conflict refuse|skip|replace`.
+void add_on_conflict(CLI::App* command, std::string& on_conflict);
+OnConflict parse_on_conflict(const std::string& text);  // one that add_on_conflict let through
+// The schema of `--schema FILE.json` or of `--field SPEC...`, of exactly one of them.
+Result<Schema> schema_of_options(const std::string& file, const std::vector<std::string>& specs);
+
+// The counts of an append, for --json; and one sentence of them for people.
+OrderedJson report_json(const AppendReport& report);
+std::string report_text(const AppendReport& report);
+
+// Every command, one function and one file each (or one for a noun).
+void add_create(CLI::App& app, Session& session);
+void add_schema(CLI::App& app, Session& session);
+void add_ingest(CLI::App& app, Session& session);
+void add_append(CLI::App& app, Session& session);
+void add_count(CLI::App& app, Session& session);
+void add_ls(CLI::App& app, Session& session);
+void add_show(CLI::App& app, Session& session);
+void add_stream(CLI::App& app, Session& session);
+void add_export(CLI::App& app, Session& session);
+void add_search(CLI::App& app, Session& session);
+void add_take(CLI::App& app, Session& session);
+void add_versions(CLI::App& app, Session& session);  // snapshot, branch, delete-ref
+void add_log(CLI::App& app, Session& session);
+void add_diff(CLI::App& app, Session& session);
+void add_stat(CLI::App& app, Session& session);
+void add_values(CLI::App& app, Session& session);
+void add_meta(CLI::App& app, Session& session);
+void add_completion(CLI::App& app, Session& session);
+void add_man(CLI::App& app, Session& session);
+
+}  // namespace dreamdb::cli

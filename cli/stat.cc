@@ -1,0 +1,126 @@
+// `stat` and `meta`: what a dataset weighs, and the user's remarks on it.
+#include "cli/command.h"
+#include "cli/text.h"
+
+namespace dreamdb::cli {
+
+namespace {
+
+struct StatOptions {
+  std::string locator, at;
+};
+
+OrderedJson stat_json(const Dataset& dataset, const DatasetStat& stat) {
+  OrderedJson out;
+  out["locator"] = dataset.locator();
+  out["manifest"] = dataset.manifest();
+  out["timeline"] = dataset.timeline();
+  out["records"] = stat.records;
+  out["first_anchor"] = stat.records == 0 ? OrderedJson() : OrderedJson(stat.first_anchor);
+  out["last_anchor"] = stat.records == 0 ? OrderedJson() : OrderedJson(stat.last_anchor);
+  out["bytes"] = stat.bytes;
+  out["commits"] = stat.commits;
+  out["manifest_bytes"] = stat.manifest_bytes;
+  out["tracks"] = OrderedJson::array();
+  for (const TrackStat& track : stat.tracks) {
+    OrderedJson one;
+    one["name"] = track.name;
+    one["type"] = track.type;
+    one["rows"] = track.rows;
+    one["segments"] = track.segments;
+    one["bytes"] = track.bytes;
+    one["height"] = track.height;
+    out["tracks"].push_back(std::move(one));
+  }
+  return out;
+}
+
+Status run_stat(const StatOptions& o, Session& session) {
+  DREAMDB_ASSIGN(const Dataset dataset, open_dataset(session, o.locator, o.at));
+  DREAMDB_ASSIGN(const DatasetStat stat, dataset.stat());
+  if (session.json) return session.out.line(json_line(stat_json(dataset, stat)));
+  Table head({"dataset", dataset.locator()});
+  head.add({"version", dataset.manifest()});
+  head.add({"timeline", dataset.timeline()});
+  head.add({"records", with_commas(stat.records)});
+  if (stat.records != 0) {
+    head.add(
+        {"anchors", std::to_string(stat.first_anchor) + " to " + std::to_string(stat.last_anchor)});
+  }
+  head.add({"data", human_bytes(stat.bytes) + " (" + with_commas(stat.bytes) + " bytes)"});
+  head.add({"commits", with_commas(stat.commits)});
+  head.add({"manifest", with_commas(stat.manifest_bytes) + " bytes"});
+  DREAMDB_TRY(session.out.write(head.text() + "\n"));
+  Table tracks({"track", "type", ">rows", ">segments", ">bytes", ">tree height"});
+  for (const TrackStat& track : stat.tracks) {
+    tracks.add({one_line(track.name), track.type, with_commas(track.rows),
+                with_commas(track.segments), with_commas(track.bytes),
+                std::to_string(track.height)});
+  }
+  return session.out.write(tracks.text());
+}
+
+struct MetaOptions {
+  std::string locator, at, action, key, value;
+};
+
+Status change_meta(const MetaOptions& o, Session& session) {
+  if (o.key.empty() || (o.action == "remove" && !o.value.empty())) {
+    return fail(Code::kInvalidArgument,
+                "expected `meta LOCATOR set KEY VALUE` or `meta LOCATOR "
+                "remove KEY`");
+  }
+  DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator, o.at));
+  if (o.action == "set") {
+    DREAMDB_TRY(dataset.set_meta(o.key, o.value));
+  } else {
+    DREAMDB_TRY(dataset.remove_meta(o.key));
+  }
+  if (session.json) {
+    return session.out.line(
+        json_line(OrderedJson{{"locator", dataset.locator()}, {"manifest", dataset.manifest()}}));
+  }
+  return session.out.line("version " + dataset.manifest());
+}
+
+Status run_meta(const MetaOptions& o, Session& session) {
+  if (!o.action.empty()) return change_meta(o, session);
+  DREAMDB_ASSIGN(const Dataset dataset, open_dataset(session, o.locator, o.at));
+  OrderedJson object = OrderedJson::object();
+  Table table({"key", "value"});
+  for (const auto& [key, value] : dataset.meta()) {
+    object[key] = value;
+    table.add({one_line(key), one_line(value, 200)});
+  }
+  return session.json ? session.out.line(json_line(object)) : session.out.write(table.text());
+}
+
+}  // namespace
+
+void add_stat(CLI::App& app, Session& session) {
+  auto o = std::make_shared<StatOptions>();
+  CLI::App* command = add_command(app, session, "stat", "records, bytes, segments by field", "",
+                                  "  dreamdb stat ./pets");
+  add_locator(command, o->locator);
+  add_at(command, o->at);
+  on_run(command, session, o, run_stat);
+}
+
+void add_meta(CLI::App& app, Session& session) {
+  auto o = std::make_shared<MetaOptions>();
+  CLI::App* command = add_command(
+      app, session, "meta", "show, set or remove remarks (a small map of texts)",
+      "`meta LOCATOR` shows them, `meta LOCATOR set KEY VALUE` and `meta LOCATOR remove KEY`\n"
+      "change them; each change is a version.",
+      "  dreamdb meta ./pets set license CC-BY-4.0\n  dreamdb meta ./pets");
+  add_locator(command, o->locator);
+  command->add_option("ACTION", o->action, "set or remove")
+      ->check(CLI::IsMember({"set", "remove"}).description(""))
+      ->type_name("");
+  command->add_option("KEY", o->key, "the key");
+  command->add_option("VALUE", o->value, "its new value");
+  add_at(command, o->at);
+  on_run(command, session, o, run_meta);
+}
+
+}  // namespace dreamdb::cli
