@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/assert.h"
 #include "dreamdb/batch.h"
 #include "dreamdb/where.h"
 
@@ -70,7 +71,7 @@ inline Schema make_schema(const std::vector<std::pair<std::string, FieldType>>& 
     if (is_matrix(type)) field.shape = {2};
     if (type == FieldType::kEmbedding) field.algorithm = "dreamdb.ivf-cosine";
     const Status added = schema.add(field);
-    if (!added) throw added.error().message;
+    DREAMDB_ASSERT(added.has_value());
   }
   return schema;
 }
