@@ -115,7 +115,7 @@ void for_each_piece(const std::byte* packed, uint64_t count, unsigned width, F p
 template <typename T>
 std::optional<Buffer> encode_frame_of_reference(const Buffer& raw) {
   const size_t count = raw.size() / sizeof(T);
-  if (count == 0) return std::nullopt;
+  if (count == 0 || raw.size() % sizeof(T) != 0) return std::nullopt;
   T least = load<T>(raw.data());
   T greatest = least;
   for (size_t i = 1; i < count; ++i) {
@@ -177,7 +177,7 @@ Result<Buffer> decode_frame_of_reference(const Buffer& stored, uint64_t raw_size
 // Delta of ascending u64. Nothing when they do not ascend or it is not smaller than raw.
 std::optional<Buffer> encode_delta(const Buffer& raw) {
   const size_t count = raw.size() / 8;
-  if (count < 2) return std::nullopt;
+  if (count < 2 || raw.size() % 8 != 0) return std::nullopt;
   const auto value = [&](size_t i) { return load<uint64_t>(raw.data() + i * 8); };
   uint64_t least = ~0ull;
   uint64_t greatest = 0;

@@ -128,6 +128,15 @@ RC_GTEST_PROP(Pack, IntegersRoundTrip, (const std::vector<int64_t>& values)) {
             raw.view());
 }
 
+TEST(Pack, BytesThatAreNoWholeValuesStayRaw) {
+  const Buffer raw = Buffer::copy_of(std::string(131, '\0'));
+  for (const Item item : {Item::kU32, Item::kI64, Item::kU64}) {
+    const Encoded encoded = encode_block(item, raw, false);
+    EXPECT_EQ(encoded.codec, Codec::kRaw);
+    EXPECT_EQ(encoded.stored.view(), raw.view());
+  }
+}
+
 TEST(Pack, ZstdIsKeptWhereItSavesAnEighth) {
   const Buffer text = Buffer::copy_of(std::string(10'000, 'x') + "y");
   const Encoded encoded = encode_block(Item::kBytes, text, true);
