@@ -1,8 +1,7 @@
 // Reads ISO 8601 by fixed places.
 #include "search/iso_time.h"
 
-#include <chrono>
-#include <string>
+#include <string_view>
 
 namespace dreamdb {
 namespace {
@@ -48,6 +47,25 @@ struct Moment {
   int64_t offset_minutes = 0;
 };
 
+int64_t days_in_month(int64_t year, int64_t month) {
+  static constexpr int64_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  return kDays[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+// Days from 1970-01-01 in the Gregorian calendar; year 0 to 9999. Years are counted from March, so
+// that a leap day is the last of its year.
+int64_t days_since_epoch(int64_t year, int64_t month, int64_t day) {
+  const int64_t y = month > 2 ? year : year - 1;
+  const int64_t month_from_march = month > 2 ? month - 3 : month + 9;
+  const int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+  // Of 400 years before year 0, which keep the divisions below above 0.
+  constexpr int64_t kShiftYears = 400, kShiftDays = 146'097;
+  const int64_t shifted = y + kShiftYears;
+  const int64_t days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year;
+  return days - kShiftDays - 719'468;
+}
+
 bool read_offset(Cursor& cursor, Moment& moment) {
   if (cursor.done() || cursor.skip('Z') || cursor.skip('z')) return true;
   const bool west = cursor.peek() == '-';
@@ -82,12 +100,10 @@ Result<int64_t> parse_iso_time(std::string_view text) {
   const auto refuse = [&](const char* reason) { return fail(Code::kInvalidArgument, reason); };
   if (!read_moment(cursor, m))
     return refuse("no ISO 8601 time: expected '2026-01-02' or '2026-01-02T03:04:05Z'");
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(m.year)),
-                                         std::chrono::month(static_cast<unsigned>(m.month)),
-                                         std::chrono::day(static_cast<unsigned>(m.day))};
-  if (!date.ok() || m.hour > 23 || m.minute > 59 || m.second > 59)
+  if (m.month < 1 || m.month > 12 || m.day < 1 || m.day > days_in_month(m.year, m.month) ||
+      m.hour > 23 || m.minute > 59 || m.second > 59)
     return refuse("a time that does not exist");
-  const int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
+  const int64_t days = days_since_epoch(m.year, m.month, m.day);
   const int64_t seconds = ((days * 24 + m.hour) * 60 + m.minute - m.offset_minutes) * 60 + m.second;
   // Nanoseconds count upwards; with a negative second the product may pass the lower end before
   // they are added, so the last second is borrowed.

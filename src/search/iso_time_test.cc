@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 namespace dreamdb {
 namespace {
 
@@ -27,6 +29,22 @@ TEST(IsoTime, ReadsAllForms) {
   EXPECT_EQ(ns("2026-01-02T03:04:05+01"), ns("2026-01-02T02:04:05Z"));
   EXPECT_EQ(ns("2024-02-29"), 1709164800 * kSecond);
   EXPECT_EQ(ns("1969-12-31T23:59:59.999999999Z"), -1);
+}
+
+TEST(IsoTime, CountsEachDayOnce) {
+  int64_t expected = ns("1678-01-01");
+  static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  for (int year = 1678; year < 2262; ++year) {
+    for (int month = 1; month <= 12; ++month) {
+      const bool leap = month == 2 && year % 4 == 0 && (year % 100 != 0 || year == 2000);
+      for (int day = 1; day <= kDays[month - 1] + (leap ? 1 : 0); ++day) {
+        char text[40];
+        std::snprintf(text, sizeof(text), "%04d-%02d-%02d", year, month, day);
+        ASSERT_EQ(ns(text), expected) << text;
+        expected += 86400 * kSecond;
+      }
+    }
+  }
 }
 
 TEST(IsoTime, ReachesBothEndsOfI64) {
