@@ -75,6 +75,9 @@ struct Segment {
   const ScalarColumn* find_column(FieldId field) const;
 };
 
+// The key of a segment: "segments/" and its address.
+std::string segment_key(const Address& address);
+
 // Checks the footer against the address and the spec. Corruption names the address.
 Result<Segment> parse_segment_footer(std::span<const std::byte> footer, const Address& address);
 // Checks header, padding, trailer and every block of a whole object; the same as above besides.

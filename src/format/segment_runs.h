@@ -44,8 +44,6 @@ std::optional<uint64_t> matrix_row_bytes(Dtype dtype, const std::vector<uint64_t
 // Rows in one block of a matrix.
 uint64_t matrix_rows_per_block(uint64_t row_bytes);
 
-// "segments/<address text>".
-std::string segment_key(const Address& address);
 // Corruption in the words of spec: "segments/<a>: <what>; restore the object from a copy".
 std::unexpected<Error> segment_corrupt(const Address& address, std::string_view what);
 
@@ -75,9 +73,9 @@ enum class RunUse : uint8_t {
   kAnchors,
   kIndex,
   kPayloads,
-  kBitmap,       // `valid`, and the data of bool columns
+  kBitmap,  // `valid`, and the data of bool columns
   kDict,
-  kIntegers,     // int, timestamp
+  kIntegers,  // int, timestamp
   kFloats,
   kDictIndexes,  // data of string columns with a dictionary
   kStrings,      // data of string columns without
