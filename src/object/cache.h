@@ -1,0 +1,78 @@
+// Verified objects and blocks kept in memory, least recently used out first, bounded in bytes.
+//
+// Thread rule: every call may come from any thread, also in a child after fork().
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "codec/address.h"
+#include "dreamdb/buffer.h"
+#include "runtime/fork.h"
+
+namespace dreamdb {
+
+// What is kept of an object.
+enum class Part : uint8_t { kManifest, kPage, kSegment, kAnchors, kDictionary, kDecoded, kMatrix };
+
+struct CacheKey {
+  Address address;
+  Part part = Part::kPage;
+  uint64_t offset = 0;  // of a block in its object
+
+  bool operator==(const CacheKey&) const = default;
+};
+
+struct CacheKeyHash {
+  size_t operator()(const CacheKey& key) const noexcept {
+    return std::hash<Address>{}(key.address) ^
+           ((key.offset * 8 + static_cast<size_t>(key.part)) * 0x9e3779b97f4a7c15u);
+  }
+};
+
+// What makes room for a new item.
+enum class Eviction : uint8_t {
+  kOldest,  // the least recently used goes
+  kNone,    // nothing goes: a scan larger than the cache keeps a part instead of losing all
+};
+
+class Cache {
+ public:
+  explicit Cache(uint64_t capacity_bytes, Eviction eviction = Eviction::kOldest)
+      : capacity_bytes_(capacity_bytes), eviction_(eviction) {}
+
+  // nullptr when absent. The type is fixed by the part; callers agree on it.
+  template <typename T>
+  std::shared_ptr<const T> find(const CacheKey& key) {
+    return std::static_pointer_cast<const T>(find_any(key));
+  }
+  // Values larger than an eighth of the capacity are not kept.
+  template <typename T>
+  void add(const CacheKey& key, std::shared_ptr<const T> value, uint64_t size_bytes) {
+    add_any(key, std::static_pointer_cast<const void>(std::move(value)), size_bytes);
+  }
+
+  uint64_t size_bytes() const;
+  uint64_t capacity_bytes() const { return capacity_bytes_; }
+
+ private:
+  struct Item {
+    CacheKey key;
+    std::shared_ptr<const void> value;
+    uint64_t size_bytes;
+  };
+  std::shared_ptr<const void> find_any(const CacheKey& key);
+  void add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes);
+
+  const uint64_t capacity_bytes_;
+  const Eviction eviction_;
+  mutable ForkSafeMutex mutex_;
+  uint64_t size_bytes_ = 0;
+  std::list<Item> items_;  // newest use first
+  std::unordered_map<CacheKey, std::list<Item>::iterator, CacheKeyHash> index_;
+};
+
+}  // namespace dreamdb

@@ -1,0 +1,219 @@
+#include "object/objects.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
+#include "runtime/thread_pool.h"
+
+namespace dreamdb {
+
+namespace {
+
+// Segments up to this size are fetched whole: one wave instead of two.
+constexpr uint64_t kWholeSegmentBytes = 64 * 1024;
+constexpr uint64_t kTrailerBytes = 16;
+// Work that is worth a thread: about 40 us of hashing.
+constexpr uint64_t kVerifyUnitBytes = 256 * 1024;
+
+Error missing_object(const std::string& key, const Error& cause) {
+  if (cause.code != Code::kNotFound) return cause;
+  return Error{Code::kCorruption, "object " + key +
+                                      " is missing although a version names it; restore it from "
+                                      "a copy of the store"};
+}
+
+// Structured objects are hashed whole.
+Status check_address(const Buffer& bytes, const Address& address, const std::string& key) {
+  const Address found = Address::of(bytes.span());
+  if (found == address) return {};
+  return fail(Code::kCorruption, key + ": its bytes hash to " + found.text() +
+                                     "; restore the object from a copy of the store");
+}
+
+size_t page_memory_bytes(const Page& page, uint64_t size_bytes) {
+  return size_bytes + page.entries.size() * sizeof(Entry);
+}
+
+size_t segment_memory_bytes(const Segment& s, uint64_t object_bytes) {
+  const size_t blocks = s.data.blocks() + s.payloads.blocks();
+  size_t bytes = 1024 + blocks * (sizeof(Hash) + 16) + object_bytes;
+  for (const ScalarColumn& column : s.columns) bytes += 512 + column.data.blocks() * 56;
+  return bytes;
+}
+
+// A block to verify and where its stored bytes are.
+struct Check {
+  const Extent* extent;
+  size_t block;
+  std::span<const std::byte> bytes;
+};
+
+Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
+  std::vector<Status> failures;
+  ForkSafeMutex mutex;
+  const auto verify_range = [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const Check& check = checks[i];
+      Status status = verify_block(check.extent->segment->segment, *check.extent->run, check.block,
+                                   check.bytes);
+      if (status) continue;
+      const std::lock_guard lock(mutex);
+      failures.push_back(std::move(status));
+      return;
+    }
+  };
+  const size_t units =
+      static_cast<size_t>(std::min<uint64_t>(total_bytes / kVerifyUnitBytes + 1, checks.size()));
+  if (units <= 1) {
+    verify_range(0, checks.size());
+  } else {
+    shared_pool().parallel_for(units, [&](size_t unit) {
+      verify_range(checks.size() * unit / units, checks.size() * (unit + 1) / units);
+    });
+  }
+  return failures.empty() ? Status{} : std::move(failures.front());
+}
+
+}  // namespace
+
+std::string manifest_key(const Address& address) { return "manifests/" + address.text(); }
+std::string page_key(const Address& address) { return "pages/" + address.text(); }
+std::string genesis_key(const Address& address) { return "genesis/" + address.text(); }
+std::string ref_key(std::string_view name) { return "refs/" + std::string(name); }
+
+Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
+    : store_(std::move(store)),
+      cache_(cache_bytes / 8 * 3),
+      matrix_cache_(cache_bytes / 8 * 5, Eviction::kNone) {}
+
+Result<ManifestPtr> Objects::manifest(const Address& address) {
+  const CacheKey cache_key{address, Part::kManifest};
+  if (auto cached = cache_.find<Manifest>(cache_key)) return cached;
+  const std::string key = manifest_key(address);
+  const ReadRequest request{.key = key};
+  DREAMDB_ASSIGN(const Buffer bytes, std::move(store_->read_many({&request, 1})[0]));
+  DREAMDB_TRY(check_address(bytes, address, key));
+  DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes.span(), key));
+  auto manifest = std::make_shared<const Manifest>(std::move(parsed));
+  remember(address, manifest, bytes.size());
+  return manifest;
+}
+
+Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
+  std::vector<ReadRequest> requests;
+  std::vector<Address> wanted;
+  for (const PageRef& ref : refs) {
+    if (into.find(ref.address) != nullptr) continue;
+    if (auto cached = cache_.find<Page>({ref.address, Part::kPage})) {
+      into.add(ref.address, std::move(cached));
+      continue;
+    }
+    requests.push_back({.key = page_key(ref.address)});
+    wanted.push_back(ref.address);
+  }
+  if (requests.empty()) return {};
+  auto replies = store_->read_many(requests);
+  for (size_t i = 0; i < replies.size(); ++i) {
+    const std::string& key = requests[i].key;
+    if (!replies[i]) return std::unexpected(missing_object(key, replies[i].error()));
+    DREAMDB_TRY(check_address(*replies[i], wanted[i], key));
+    DREAMDB_ASSIGN(Page parsed, parse_page(replies[i]->span(), key));
+    auto page = std::make_shared<const Page>(std::move(parsed));
+    remember(wanted[i], page, replies[i]->size());
+    into.add(wanted[i], std::move(page));
+  }
+  return {};
+}
+
+Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entries) {
+  std::vector<SegmentPtr> out(entries.size());
+  std::vector<ReadRequest> requests;
+  std::vector<size_t> asked;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = *entries[i];
+    out[i] = cache_.find<LoadedSegment>({entry.child, Part::kSegment});
+    if (out[i] != nullptr) continue;
+    ReadRequest request{.key = segment_key(entry.child)};
+    if (entry.size > kWholeSegmentBytes) {
+      request.offset = entry.size - kTrailerBytes - entry.footer;
+      request.size = entry.footer;
+    }
+    requests.push_back(std::move(request));
+    asked.push_back(i);
+  }
+  if (requests.empty()) return out;
+  auto replies = store_->read_many(requests);
+  for (size_t r = 0; r < replies.size(); ++r) {
+    const Entry& entry = *entries[asked[r]];
+    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
+    const Buffer& bytes = *replies[r];
+    const bool whole = entry.size <= kWholeSegmentBytes;
+    auto parsed = whole ? parse_whole_segment(bytes.span(), entry.child)
+                        : parse_segment_footer(bytes.span(), entry.child);
+    if (!parsed) return std::unexpected(std::move(parsed).error());
+    if (parsed->rows != entry.rows)
+      return fail(Code::kCorruption, requests[r].key + ": has " + std::to_string(parsed->rows) +
+                                         " rows where its page says " + std::to_string(entry.rows));
+    const size_t memory = segment_memory_bytes(*parsed, whole ? bytes.size() : 0);
+    auto loaded = std::make_shared<const LoadedSegment>(
+        LoadedSegment{*std::move(parsed), whole ? bytes : Buffer()});
+    cache_.add<LoadedSegment>({entry.child, Part::kSegment}, loaded, memory);
+    out[asked[r]] = std::move(loaded);
+  }
+  return out;
+}
+
+Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
+  std::vector<Buffer> out(extents.size());
+  std::vector<ReadRequest> requests;
+  std::vector<size_t> asked;
+  for (size_t i = 0; i < extents.size(); ++i) {
+    const Extent& e = extents[i];
+    if (e.size() == 0) continue;
+    if (!e.segment->whole.empty()) {
+      out[i] = e.segment->whole.slice(e.offset(), e.size());
+      continue;
+    }
+    requests.push_back({segment_key(e.segment->segment.address), e.offset(), e.size()});
+    asked.push_back(i);
+  }
+  if (requests.empty()) return out;
+  auto replies = store_->read_many(requests);
+  std::vector<Check> checks;
+  uint64_t total_bytes = 0;
+  for (size_t r = 0; r < replies.size(); ++r) {
+    const Extent& e = extents[asked[r]];
+    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
+    if (replies[r]->size() != e.size())
+      return fail(Code::kCorruption, requests[r].key + ": ends " +
+                                         std::to_string(e.size() - replies[r]->size()) +
+                                         " bytes early; restore the object from a copy");
+    for (size_t b = 0; b < e.block_count; ++b) {
+      const size_t block = e.first_block + b;
+      const uint64_t at = e.run->starts[block] - e.offset();
+      checks.push_back({&e, block, replies[r]->span().subspan(at, e.run->sizes[block])});
+    }
+    total_bytes += e.size();
+    out[asked[r]] = *std::move(replies[r]);
+  }
+  DREAMDB_TRY(verify_all(checks, total_bytes));
+  return out;
+}
+
+Status Objects::put(std::span<const PutRequest> requests) {
+  if (requests.empty()) return {};
+  for (Status& status : store_->put_many(requests)) DREAMDB_TRY(std::move(status));
+  return {};
+}
+
+void Objects::remember(const Address& address, PagePtr page, uint64_t size_bytes) {
+  const size_t memory = page_memory_bytes(*page, size_bytes);
+  cache_.add<Page>({address, Part::kPage}, std::move(page), memory);
+}
+
+void Objects::remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes) {
+  cache_.add<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,88 @@
+// Content-addressed reads and writes: nothing leaves here that was not compared with its hash.
+//
+// Every call that fetches issues all it needs as one batch: one wave. What was fetched and
+// verified is kept in a cache bounded in bytes.
+//
+// Thread rule: every call may come from any thread, also in a child after fork().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dreamdb/result.h"
+#include "format/manifest.h"
+#include "format/segment.h"
+#include "object/cache.h"
+#include "plan/tree.h"
+#include "store/store.h"
+
+namespace dreamdb {
+
+// A segment whose footer is verified. Small segments are held whole, all blocks verified.
+struct LoadedSegment {
+  Segment segment;
+  Buffer whole;  // empty when only the footer was read
+};
+using SegmentPtr = std::shared_ptr<const LoadedSegment>;
+using ManifestPtr = std::shared_ptr<const Manifest>;
+
+// Consecutive blocks of one run.
+struct Extent {
+  SegmentPtr segment;
+  const Run* run = nullptr;  // of `segment`
+  size_t first_block = 0;
+  size_t block_count = 0;
+
+  uint64_t offset() const { return run->starts[first_block]; }
+  uint64_t size() const { return run->starts[first_block + block_count] - offset(); }
+};
+
+std::string manifest_key(const Address& address);
+std::string page_key(const Address& address);
+std::string genesis_key(const Address& address);
+std::string ref_key(std::string_view name);
+
+class Objects {
+ public:
+  // Three eighths of `cache_bytes` for small things, the rest for matrices.
+  Objects(std::shared_ptr<Store> store, uint64_t cache_bytes);
+
+  Store& store() { return *store_; }
+  Cache& cache() { return cache_; }
+  // Pieces of matrices that exact search scans again and again.
+  Cache& matrix_cache() { return matrix_cache_; }
+
+  // A version. NotFound when it is not on the store; Corruption when its bytes are wrong.
+  Result<ManifestPtr> manifest(const Address& address);
+  // Fetches pages into `into`. A missing or wrong page is Corruption: a version names it.
+  Status pages(std::span<const PageRef> refs, PageMap& into);
+  // The segments of leaf entries, in their order. Errors as `pages`.
+  Result<std::vector<SegmentPtr>> segments(std::span<const EntryPtr> entries);
+  // The stored bytes of each extent, every block verified.
+  Result<std::vector<Buffer>> extents(std::span<const Extent> extents);
+
+  // Puts all in one wave; the first error, if any.
+  Status put(std::span<const PutRequest> requests);
+  // Keeps a page that was just written, so that the next commit need not read it.
+  void remember(const Address& address, PagePtr page, uint64_t size_bytes);
+  void remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes);
+
+ private:
+  std::shared_ptr<Store> store_;
+  Cache cache_;
+  Cache matrix_cache_;
+};
+
+// `fetch` with pages until `plan(pages)` misses none: one wave a level.
+template <typename Plan>
+auto with_pages(Objects& objects, PageMap& pages, const Plan& plan) -> decltype(plan(pages)) {
+  for (;;) {
+    auto answer = plan(pages);
+    if (!answer || answer->missing.empty()) return answer;
+    DREAMDB_TRY(objects.pages(answer->missing, pages));
+  }
+}
+
+}  // namespace dreamdb
