@@ -1,0 +1,242 @@
+// Finding the segments and rows that hold wanted anchors: the first half of a read.
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "track/row_reader.h"
+
+namespace dreamdb {
+
+namespace {
+
+// The leaf entries of several tracks that may hold the anchors, one wave a level for all tracks.
+Result<std::vector<std::vector<EntryPtr>>> find_in_tracks(Objects& objects,
+                                                          std::span<const Root* const> roots,
+                                                          std::span<const uint64_t> anchors) {
+  PageMap pages;
+  for (;;) {
+    std::vector<std::vector<EntryPtr>> entries;
+    std::vector<PageRef> missing;
+    for (const Root* root : roots) {
+      DREAMDB_ASSIGN(Found found, find_entries(*root, anchors, pages));
+      missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+      entries.push_back(std::move(found.entries));
+    }
+    if (missing.empty()) return entries;
+    DREAMDB_TRY(objects.pages(missing, pages));
+  }
+}
+
+Buffer sequence_anchors(const Segment& segment) {
+  MutableBuffer out(segment.rows * 8);
+  auto* anchors = reinterpret_cast<uint64_t*>(out.data());
+  for (uint64_t i = 0; i < segment.rows; ++i) anchors[i] = segment.first + i * segment.step;
+  return std::move(out).freeze();
+}
+
+// The anchor list of a segment from its stored blocks.
+Result<Buffer> join_anchor_blocks(const Segment& segment, const Buffer& stored) {
+  const Run& run = *segment.anchors;
+  MutableBuffer out(segment.rows * 8);
+  size_t at = 0;
+  for (size_t block = 0; block < run.blocks(); ++block) {
+    DREAMDB_ASSIGN(
+        const Buffer raw,
+        decode_anchors(segment, block, stored.slice(run.starts[block] - run.at, run.sizes[block])));
+    std::memcpy(out.data() + at, raw.data(), raw.size());
+    at += raw.size();
+  }
+  const auto* anchors = reinterpret_cast<const uint64_t*>(out.data());
+  for (uint64_t i = run.per; i < segment.rows; i += run.per)
+    if (anchors[i] <= anchors[i - 1])
+      return fail(Code::kCorruption, segment_key(segment.address) +
+                                         ": anchors do not ascend from block to block; restore "
+                                         "the object from a copy");
+  return std::move(out).freeze();
+}
+
+std::span<const uint64_t> as_anchors(const Buffer& buffer) {
+  return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / 8};
+}
+
+uint64_t run_rows(const std::vector<MatchRun>& runs) {
+  uint64_t rows = 0;
+  for (const MatchRun& run : runs) rows += run.len;
+  return rows;
+}
+
+// About what fetching the matched rows of one wide track reads.
+uint64_t estimate_bytes(const TrackMatch& track) {
+  uint64_t bytes = 0;
+  for (const SegmentMatch& match : track.segments) {
+    const Segment& s = match.segment->segment;
+    if (s.type == SegmentType::kMatrix) {
+      bytes += run_rows(match.runs) * s.row_bytes;
+    } else if (s.index) {
+      bytes += (s.payloads.end() - s.payloads.at) * run_rows(match.runs) / s.rows;
+    } else {
+      for (const MatchRun& run : match.runs)
+        bytes += s.payloads.starts[run.row + run.len] - s.payloads.starts[run.row];
+    }
+  }
+  return bytes;
+}
+
+// Leaves every anchor of a wide track to its newest segment, and adds up what is to be read.
+void finish_plan(RowPlan& plan, size_t scalars) {
+  const size_t wanted = plan.anchor_span().size();
+  for (TrackMatch& track : plan.tracks) {
+    if (track.field == kRecordTrack) {
+      plan.bytes += wanted * 8 * scalars;
+      continue;
+    }
+    std::vector<std::vector<MatchRun>> lists;
+    for (SegmentMatch& match : track.segments) lists.push_back(std::move(match.runs));
+    keep_newest(lists, wanted);
+    for (size_t i = 0; i < lists.size(); ++i) track.segments[i].runs = std::move(lists[i]);
+    std::erase_if(track.segments, [](const SegmentMatch& m) { return m.runs.empty(); });
+    plan.bytes += estimate_bytes(track);
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const SegmentPtr> segments) {
+  std::vector<Buffer> out(segments.size());
+  std::vector<Extent> extents;
+  std::vector<size_t> asked;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Segment& s = segments[i]->segment;
+    if (!s.anchors) {
+      out[i] = sequence_anchors(s);
+    } else if (auto cached = objects.cache().find<Buffer>({s.address, Part::kAnchors})) {
+      out[i] = *cached;
+    } else {
+      extents.push_back({segments[i], &*s.anchors, 0, s.anchors->blocks()});
+      asked.push_back(i);
+    }
+  }
+  DREAMDB_ASSIGN(const std::vector<Buffer> stored, objects.extents(extents));
+  for (size_t k = 0; k < asked.size(); ++k) {
+    const Segment& s = segments[asked[k]]->segment;
+    DREAMDB_ASSIGN(out[asked[k]], join_anchor_blocks(s, stored[k]));
+    objects.cache().add<Buffer>({s.address, Part::kAnchors},
+                                std::make_shared<const Buffer>(out[asked[k]]),
+                                out[asked[k]].size());
+  }
+  return out;
+}
+
+Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<const EntryPtr> entries,
+                                                std::span<const uint64_t> wanted,
+                                                const std::function<bool(const Entry&)>& load) {
+  // Sequences are matched from the page alone, so a segment without a wanted row is never read.
+  std::vector<SegmentMatch> matches;
+  std::vector<EntryPtr> needed;
+  std::vector<size_t> needed_at;
+  for (const EntryPtr& entry : entries) {
+    SegmentMatch match{entry, nullptr, {}};
+    if (entry->step > 0) {
+      match.runs = match_rows(*entry, {}, wanted);
+      if (match.runs.empty()) continue;
+    }
+    if (entry->step == 0 || load(*entry)) {
+      needed.push_back(entry);
+      needed_at.push_back(matches.size());
+    }
+    matches.push_back(std::move(match));
+  }
+  DREAMDB_ASSIGN(const std::vector<SegmentPtr> segments, objects.segments(needed));
+  std::vector<SegmentPtr> listed;
+  std::vector<size_t> listed_at;
+  for (size_t i = 0; i < needed.size(); ++i) {
+    matches[needed_at[i]].segment = segments[i];
+    if (needed[i]->step == 0) {
+      listed.push_back(segments[i]);
+      listed_at.push_back(needed_at[i]);
+    }
+  }
+  DREAMDB_ASSIGN(const std::vector<Buffer> lists, anchor_lists(objects, listed));
+  for (size_t k = 0; k < listed.size(); ++k) {
+    SegmentMatch& match = matches[listed_at[k]];
+    match.runs = match_rows(*match.entry, as_anchors(lists[k]), wanted);
+  }
+  std::erase_if(matches, [](const SegmentMatch& match) { return match.runs.empty(); });
+  std::stable_sort(
+      matches.begin(), matches.end(),
+      [](const SegmentMatch& a, const SegmentMatch& b) { return a.entry->seq < b.entry->seq; });
+  return matches;
+}
+
+Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fields,
+                                bool find_records) const {
+  RowPlan plan;
+  plan.anchors = std::move(anchors);
+  plan.fields.assign(fields.begin(), fields.end());
+  const std::span<const uint64_t> wanted = plan.anchor_span();
+  if (wanted.empty()) return plan;
+  const auto scalars = static_cast<size_t>(std::count_if(
+      fields.begin(), fields.end(), [](const Field* f) { return is_scalar(f->type); }));
+  std::vector<const Root*> roots;
+  const auto need = [&](FieldId track) {
+    for (const Root* root : roots)
+      if (root->field == track) return;
+    if (const Root* root = manifest_->find_track(track)) roots.push_back(root);
+  };
+  if (find_records) need(kRecordTrack);
+  for (const Field* field : fields) need(is_scalar(field->type) ? kRecordTrack : field->id);
+  DREAMDB_ASSIGN(const auto entries, find_in_tracks(objects_, roots, wanted));
+  // One call for all tracks, so that footers and anchor lists are one wave each.
+  std::vector<EntryPtr> all;
+  std::unordered_map<const Entry*, size_t> track_of;
+  for (size_t t = 0; t < roots.size(); ++t)
+    for (const EntryPtr& entry : entries[t]) {
+      track_of[entry.get()] = t;
+      all.push_back(entry);
+    }
+  DREAMDB_ASSIGN(std::vector<SegmentMatch> matches,
+                 match_entries(objects_, all, wanted, [&](const Entry& entry) {
+                   return scalars > 0 || roots[track_of.at(&entry)]->field != kRecordTrack;
+                 }));
+  for (const Root* root : roots) plan.tracks.push_back({root->field, {}});
+  for (SegmentMatch& match : matches) {
+    TrackMatch& track = plan.tracks[track_of.at(match.entry.get())];
+    if (track.field == kRecordTrack && match.entry->records > 0 && find_records)
+      plan.records.insert(plan.records.end(), match.runs.begin(), match.runs.end());
+    if (match.segment == nullptr) continue;
+    if (match.segment->segment.field != track.field)
+      return fail(Code::kCorruption, segment_key(match.segment->segment.address) +
+                                         ": belongs to another track than the page that names it");
+    track.segments.push_back(std::move(match));
+  }
+  std::sort(plan.records.begin(), plan.records.end(),
+            [](const MatchRun& a, const MatchRun& b) { return a.pos < b.pos; });
+  finish_plan(plan, scalars);
+  return plan;
+}
+
+Result<Batch> RowReader::read(Buffer anchors, std::span<const Field* const> fields) const {
+  DREAMDB_ASSIGN(const RowPlan row_plan, plan(std::move(anchors), fields));
+  return fetch(row_plan);
+}
+
+Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
+                                           std::span<const uint64_t> anchors) {
+  const Root* root = manifest.find_track(kRecordTrack);
+  std::vector<MatchRun> runs;
+  if (root == nullptr || anchors.empty()) return runs;
+  PageMap pages;
+  DREAMDB_ASSIGN(Found found, with_pages(objects, pages, [&](const PageMap& have) {
+                   return find_entries(*root, anchors, have);
+                 }));
+  std::erase_if(found.entries, [](const EntryPtr& entry) { return entry->records == 0; });
+  DREAMDB_ASSIGN(const auto matches, match_entries(objects, found.entries, anchors,
+                                                   [](const Entry&) { return false; }));
+  for (const SegmentMatch& match : matches)
+    runs.insert(runs.end(), match.runs.begin(), match.runs.end());
+  std::sort(runs.begin(), runs.end(),
+            [](const MatchRun& a, const MatchRun& b) { return a.pos < b.pos; });
+  return runs;
+}
+
+}  // namespace dreamdb

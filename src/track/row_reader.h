@@ -1,0 +1,84 @@
+// Values of chosen fields at given anchors, from all tracks at once.
+//
+// A read goes in waves: pages of all tracks, footers, lists of anchors where they are no
+// sequence, indexes and dictionaries, blocks. What is cached costs nothing. Rows that stand
+// together in a segment are handed out in place, without a copy.
+//
+// Thread rule: calls may come from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dreamdb/batch.h"
+#include "format/manifest.h"
+#include "object/objects.h"
+#include "track/locate.h"
+
+namespace dreamdb {
+
+// A segment and the wanted rows in it.
+struct SegmentMatch {
+  EntryPtr entry;
+  SegmentPtr segment;  // nullptr where only the anchors were asked for
+  std::vector<MatchRun> runs;
+};
+
+// Where the wanted anchors stand in one track: segments oldest first. In wide tracks an anchor is
+// in one segment only; in the record track layers may hold other columns of it.
+struct TrackMatch {
+  FieldId field{0};
+  std::vector<SegmentMatch> segments;
+};
+
+// What one read needs; made by `plan`, used up by `fetch`.
+struct RowPlan {
+  Buffer anchors;  // u64[rows], ascending, unique
+  std::vector<const Field*> fields;
+  std::vector<TrackMatch> tracks;  // those that the fields need
+  std::vector<MatchRun> records;   // anchors that have a record, when asked for; ascending
+  uint64_t bytes = 0;              // about what `fetch` reads
+
+  std::span<const uint64_t> anchor_span() const {
+    return {reinterpret_cast<const uint64_t*>(anchors.data()), anchors.size() / 8};
+  }
+};
+
+class RowReader {
+ public:
+  RowReader(Objects& objects, ManifestPtr manifest)
+      : objects_(objects), manifest_(std::move(manifest)) {}
+
+  const Manifest& manifest() const { return *manifest_; }
+
+  // fields: of the manifest's schema. An anchor without a record has no values.
+  // `find_records` tells which anchors have one, for no extra wave.
+  Result<RowPlan> plan(Buffer anchors, std::span<const Field* const> fields,
+                       bool find_records = false) const;
+  // The columns in the order of the plan's fields.
+  Result<Batch> fetch(const RowPlan& plan) const;
+  Result<Batch> read(Buffer anchors, std::span<const Field* const> fields) const;
+
+ private:
+  Objects& objects_;
+  ManifestPtr manifest_;
+};
+
+// The segments of `entries` with the rows that hold `wanted`, oldest first. Fetches anchor lists
+// where anchors are no sequence, and the footers of all that match if `load` says so of an entry.
+Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<const EntryPtr> entries,
+                                                std::span<const uint64_t> wanted,
+                                                const std::function<bool(const Entry&)>& load);
+
+// Which of `anchors` (ascending, unique) have a record in the version: runs of positions.
+Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
+                                           std::span<const uint64_t> anchors);
+
+// All anchors (u64, ascending) of each segment; those that are no arithmetic sequence come from
+// the cache or in one wave.
+Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const SegmentPtr> segments);
+
+}  // namespace dreamdb
