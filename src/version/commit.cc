@@ -1,0 +1,195 @@
+#include "version/commit.h"
+
+#include <algorithm>
+
+#include "dreamdb/interrupt.h"
+#include "version/history.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr int kUnansweredSwapsMax = 6;
+constexpr uint64_t kFirstPauseNs = 2'000'000;
+constexpr uint64_t kLostPauseMaxNs = 50'000'000;
+constexpr uint32_t kTurnTimeoutMs = 2'000;
+constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
+
+Result<std::optional<Root>> insert_into(Objects& objects, const Root* root, FieldId field,
+                                        std::vector<Entry> entries, uint64_t seq,
+                                        const Nonce& nonce, Committer::Built& built) {
+  for (Entry& entry : entries) entry.seq = seq;
+  PageMap pages;
+  DREAMDB_ASSIGN(Inserted inserted, with_pages(objects, pages, [&](const PageMap& have) {
+                   return insert_entries(root == nullptr ? std::nullopt : std::optional(*root),
+                                         field, entries, nonce, have);
+                 }));
+  for (NewPage& page : inserted.pages) {
+    built.objects.push_back({page_key(page.address), page.body});
+    built.pages.push_back(std::move(page));
+  }
+  return inserted.root;
+}
+
+void set_root(std::vector<Root>& tracks, const Root& root) {
+  const auto at = std::lower_bound(tracks.begin(), tracks.end(), root.field,
+                                   [](const Root& r, FieldId f) { return r.field < f; });
+  if (at != tracks.end() && at->field == root.field) {
+    *at = root;
+  } else {
+    tracks.insert(at, root);
+  }
+}
+
+}  // namespace
+
+Result<Committer::Built> Committer::build(const Tip* parent, const Change& change,
+                                          const WriteId& write) {
+  Built built;
+  Manifest& m = built.manifest;
+  if (parent != nullptr) {
+    m = *parent->manifest;
+    m.parents = {parent->address()};
+    m.generation += 1;
+    m.depth += 1;
+    m.ancestors = ancestors_of_child(*parent->manifest, parent->address());
+  }
+  m.nonce = writer_.nonce;
+  m.operation = change.operation;
+  m.writer = writer_.program;
+  m.write = write;
+  m.time_ns = std::max(runtime_.now_ns(), m.time_ns);
+  if (change.edit) DREAMDB_TRY(change.edit(m));
+  for (const auto& [field, entries] : change.entries) {
+    DREAMDB_ASSIGN(const std::optional<Root> root,
+                   insert_into(objects_, m.find_track(field), field, entries, m.generation,
+                               writer_.nonce, built));
+    if (root) set_root(m.tracks, *root);
+  }
+  if (!change.ledger.empty()) {
+    DREAMDB_ASSIGN(m.ledger, insert_into(objects_, m.ledger ? &*m.ledger : nullptr, kRecordTrack,
+                                         change.ledger, m.generation, writer_.nonce, built));
+  }
+  DREAMDB_ASSIGN(const Buffer body, write_manifest(m));
+  built.address = Address::of(body.span());
+  built.manifest_bytes = body.size();
+  built.objects.push_back({manifest_key(built.address), body});
+  return built;
+}
+
+Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, const Address& of) {
+  DREAMDB_ASSIGN(const ManifestPtr from, objects_.manifest(of));
+  if (from->depth < depth) return false;
+  DREAMDB_ASSIGN(const VersionPoint found, ancestor_at(objects_, {of, from}, depth));
+  return found.address == address;
+}
+
+Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& built,
+                                               const WriteId& write) {
+  Ref ref = tip.ref;
+  ref.nonce = writer_.nonce;
+  ref.manifest = built.address;
+  ref.write = write;
+  ref.time_ns = runtime_.now_ns();
+  const Buffer body = write_ref(ref);
+  uint64_t pause_ns = kFirstPauseNs;
+  for (int tries = 0;; ++tries) {
+    auto swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
+    if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
+    const Error cause = std::move(swapped).error();
+    const bool lost = cause.code == Code::kConflict;
+    if (!lost && cause.code != Code::kOutcomeUnknown && cause.code != Code::kUnavailable)
+      return std::unexpected(cause);
+    auto found = load_ref(objects_.store(), tip.name);
+    if (found) {
+      const bool moved = found->version != tip.version;
+      Attempt attempt{Outcome::kLost, {tip.name, found->ref, found->version, nullptr}};
+      if (found->ref.write == write) attempt.outcome = Outcome::kCommitted;
+      if (attempt.outcome == Outcome::kLost && moved) {
+        // Our version may stand below what others put on top of it meanwhile.
+        DREAMDB_ASSIGN(const bool below,
+                       is_ancestor(built.address, built.manifest.depth, found->ref.manifest));
+        // The old version stays in the tip, so that the next commit finds the ref moved.
+        if (below) attempt = {Outcome::kCommitted, {tip.name, ref, tip.version, nullptr}};
+      }
+      if (moved || attempt.outcome == Outcome::kCommitted) return attempt;
+      // Unmoved: the request may still be on its way. The same swap again does no harm: at most
+      // one of the two can find the version it expects.
+    } else if (found.error().code == Code::kNotFound) {
+      return fail(Code::kConflict, "ref `" + tip.name + "` was deleted while this writer was at " +
+                                       "work; nothing was committed");
+    }
+    if (tries >= kUnansweredSwapsMax)
+      return fail(Code::kOutcomeUnknown,
+                  "ref `" + tip.name + "`: the store did not say whether the commit took place (" +
+                      cause.message +
+                      "); open the dataset and look, or repeat the call with the "
+                      "same anchors or idempotency key");
+    DREAMDB_TRY(check_interrupt());
+    runtime_.sleep_ns(pause_ns);
+    pause_ns *= 2;
+  }
+}
+
+Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase) {
+  Tip tip = start;
+  const uint64_t begin_ns = runtime_.monotonic_ns();
+  uint64_t pause_ns = 1'000'000;
+  // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
+  // pages and the manifest that were written for it.
+  std::unique_ptr<Turn> turn;
+  bool reread = false;
+  if (contended_) {
+    DREAMDB_TRY(objects_.put(change.objects));
+    change.objects.clear();
+    turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
+    reread = true;
+  } else {
+    turn = objects_.store().wait_turn(ref_key(tip.name), 0);
+  }
+  for (bool lost = false;; lost = true) {
+    if (tip.ref.snapshot)
+      return fail(Code::kDenied, "`" + tip.name +
+                                     "` is a snapshot and never moves; make a branch of it to "
+                                     "write");
+    if (lost || reread) {
+      DREAMDB_ASSIGN(Tip moved, load_tip(objects_, tip.name));
+      reread = false;
+      if (moved.version != tip.version) {
+        DREAMDB_ASSIGN(const bool go_on, rebase(moved, change));
+        tip = std::move(moved);
+        if (!go_on) return tip;
+      }
+    }
+    const WriteId write = random_write_id(runtime_);
+    DREAMDB_ASSIGN(Built built, build(&tip, change, write));
+    std::vector<PutRequest> objects = std::move(change.objects);
+    change.objects.clear();
+    objects.insert(objects.end(), built.objects.begin(), built.objects.end());
+    DREAMDB_TRY(objects_.put(objects));
+    for (NewPage& page : built.pages) objects_.remember(page.address, page.page, page.body.size());
+    DREAMDB_ASSIGN(Attempt attempt, swap_ref(tip, built, write));
+    if (attempt.outcome == Outcome::kCommitted) {
+      contended_ = lost || (contended_ && turn == nullptr);
+      attempt.tip.manifest = std::make_shared<const Manifest>(std::move(built.manifest));
+      objects_.remember(built.address, attempt.tip.manifest, built.manifest_bytes);
+      return std::move(attempt.tip);
+    }
+    if (runtime_.monotonic_ns() - begin_ns > kCommitBudgetNs)
+      return fail(Code::kConflict, "publish conflict on ref `" + tip.name +
+                                       "`: it advanced concurrently for ten minutes; nothing was "
+                                       "committed, try again");
+    DREAMDB_TRY(check_interrupt());
+    if (turn == nullptr) {
+      turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
+      if (turn == nullptr) {
+        uint64_t draw = 0;
+        runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
+        runtime_.sleep_ns(draw % pause_ns);
+        pause_ns = std::min(pause_ns * 2, kLostPauseMaxNs);
+      }
+    }
+  }
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,68 @@
+// The commit protocol: objects in one wave, one compare-and-swap, rebase when it was lost.
+//
+// A commit has three outcomes: committed, not committed (an error), unknown (OutcomeUnknown). A
+// swap whose reply is lost is resolved by the write id in the ref's body, or by the ancestry of
+// the version that the ref names by then (spec S4.3).
+//
+// Thread rule: one commit of a handle at a time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "version/tip.h"
+
+namespace dreamdb {
+
+// What a commit adds to the version it stands on.
+struct Change {
+  std::string operation;                          // "append", "add_field", ...
+  std::map<FieldId, std::vector<Entry>> entries;  // leaf entries by track; `seq` is set here
+  std::vector<Entry> ledger;                      // idempotency keys
+  std::vector<PutRequest> objects;                // segments that are not on the store yet
+  std::function<Status(Manifest&)> edit;          // schema and user map; may be empty
+};
+
+// Called when another writer moved the ref: checks the change against the new tip and adapts it.
+// False: the tip has all of it already, nothing is to be committed.
+using Rebase = std::function<Result<bool>(const Tip& moved, Change& change)>;
+
+class Committer {
+ public:
+  Committer(Objects& objects, Runtime& runtime, WriterIdentity writer)
+      : objects_(objects), runtime_(runtime), writer_(std::move(writer)) {}
+
+  const WriterIdentity& writer() const { return writer_; }
+
+  // The tip with the change. 2 waves on a warm cache when nobody else writes. Conflict: a snapshot,
+  // or what `rebase` refuses. The change's objects are put exactly once.
+  Result<Tip> commit(const Tip& tip, Change change, const Rebase& rebase);
+
+  // A manifest and its pages, for a version that stands on `parent` (nullptr: the first).
+  struct Built {
+    Manifest manifest;
+    Address address;
+    std::vector<PutRequest> objects;
+    std::vector<NewPage> pages;
+    uint64_t manifest_bytes = 0;
+  };
+  Result<Built> build(const Tip* parent, const Change& change, const WriteId& write);
+
+ private:
+  enum class Outcome : uint8_t { kCommitted, kLost };
+  struct Attempt {
+    Outcome outcome = Outcome::kLost;
+    Tip tip;  // kCommitted: ours; kLost: the ref that won, its manifest not read yet
+  };
+  Result<Attempt> swap_ref(const Tip& tip, const Built& built, const WriteId& write);
+  Result<bool> is_ancestor(const Address& address, uint64_t depth, const Address& of);
+
+  Objects& objects_;
+  Runtime& runtime_;
+  WriterIdentity writer_;
+  bool contended_ = false;  // the last commit lost a race: wait for a turn first
+};
+
+}  // namespace dreamdb

@@ -1,0 +1,78 @@
+#include "version/tip.h"
+
+namespace dreamdb {
+
+namespace {
+
+// How often a swap without an answer is tried again before its outcome is given up as unknown.
+constexpr int kUnansweredSwapsMax = 6;
+constexpr uint64_t kFirstPauseNs = 2'000'000;
+
+bool is_unanswered(const Error& error) {
+  return error.code == Code::kOutcomeUnknown || error.code == Code::kUnavailable;
+}
+
+}  // namespace
+
+WriteId random_write_id(Runtime& runtime) {
+  WriteId id{};
+  runtime.random(id);
+  return id;
+}
+
+Result<LoadedRef> load_ref(Store& store, std::string_view name) {
+  const std::string key = ref_key(name);
+  auto loaded = store.load(key);
+  if (!loaded) {
+    if (loaded.error().code != Code::kNotFound) return std::unexpected(std::move(loaded).error());
+    return fail(Code::kNotFound, "dataset `" + std::string(name) + "` not found in " +
+                                     store.describe() +
+                                     "; create it first, or list the refs there are");
+  }
+  DREAMDB_ASSIGN(const Ref ref, parse_ref(loaded->body.span(), key));
+  return LoadedRef{ref, std::move(loaded->version)};
+}
+
+Result<Tip> load_tip(Objects& objects, std::string_view name) {
+  DREAMDB_ASSIGN(LoadedRef loaded, load_ref(objects.store(), name));
+  auto manifest = objects.manifest(loaded.ref.manifest);
+  if (!manifest) {
+    Error error = std::move(manifest).error();
+    if (error.code == Code::kNotFound) error.code = Code::kCorruption;
+    error.message += " (ref `" + std::string(name) + "` names it)";
+    return std::unexpected(std::move(error));
+  }
+  return Tip{std::string(name), loaded.ref, std::move(loaded.version), *std::move(manifest)};
+}
+
+Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
+                       std::string_view name, const Address& manifest, const ManifestPtr& parsed,
+                       bool snapshot, const WriteId& write) {
+  const Ref ref{writer.nonce, manifest, 0, write, snapshot, runtime.now_ns()};
+  const Buffer body = write_ref(ref);
+  uint64_t pause_ns = kFirstPauseNs;
+  for (int tries = 0;; ++tries) {
+    auto swapped = objects.store().swap(ref_key(name), std::nullopt, body);
+    if (swapped) return Tip{std::string(name), ref, *std::move(swapped), parsed};
+    if (swapped.error().code != Code::kConflict && !is_unanswered(swapped.error()))
+      return std::unexpected(std::move(swapped).error());
+    auto found = load_ref(objects.store(), name);
+    if (found && found->ref.write == write)
+      return Tip{std::string(name), found->ref, std::move(found->version), parsed};
+    if (found)
+      return fail(Code::kAlreadyExists, std::string(snapshot ? "snapshot `" : "ref `") +
+                                            std::string(name) + "` already exists in " +
+                                            objects.store().describe() +
+                                            "; open it, or choose another name");
+    if (swapped.error().code == Code::kConflict && found.error().code != Code::kNotFound)
+      return std::unexpected(std::move(found).error());
+    if (tries >= kUnansweredSwapsMax)
+      return fail(Code::kOutcomeUnknown,
+                  "ref `" + std::string(name) + "`: the store did not say whether it was made (" +
+                      swapped.error().message + "); list the refs to find out");
+    runtime.sleep_ns(pause_ns);
+    pause_ns *= 2;
+  }
+}
+
+}  // namespace dreamdb
