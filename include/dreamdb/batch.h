@@ -31,8 +31,7 @@ struct Column {
   std::vector<Buffer> blobs;
 
   bool is_valid(size_t row) const {
-    return valid.empty() ||
-           ((static_cast<uint8_t>(valid.data()[row / 8]) >> (row % 8)) & 1u) != 0;
+    return valid.empty() || ((static_cast<uint8_t>(valid.data()[row / 8]) >> (row % 8)) & 1u) != 0;
   }
   // string, categorical: the text of a row.
   std::string_view text(size_t row) const {

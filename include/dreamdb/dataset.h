@@ -59,12 +59,12 @@ struct AppendOptions {
 };
 
 struct AppendReport {
-  uint64_t rows = 0;      // given
-  uint64_t records = 0;   // new records
-  uint64_t filled = 0;    // rows that added a field to an existing record
-  uint64_t unchanged = 0; // rows that were there already, equal
-  uint64_t skipped = 0;   // rows with a value kept back by kSkip
-  uint64_t replaced = 0;  // rows with a value that replaced another
+  uint64_t rows = 0;             // given
+  uint64_t records = 0;          // new records
+  uint64_t filled = 0;           // rows that added a field to an existing record
+  uint64_t unchanged = 0;        // rows that were there already, equal
+  uint64_t skipped = 0;          // rows with a value kept back by kSkip
+  uint64_t replaced = 0;         // rows with a value that replaced another
   bool already_applied = false;  // the idempotency key was there
   std::string manifest;          // of the version that has the rows
   std::vector<std::pair<uint64_t, uint64_t>> assigned;  // [first, last] of assigned anchors, if any
@@ -79,8 +79,8 @@ struct NewRows {
 };
 
 struct WriterOptions {
-  AppendOptions append;              // the idempotency key gets "/<n>" for the n-th commit
-  uint64_t commit_bytes = 1ull << 30;   // commit when this much has been written since the last
+  AppendOptions append;                // the idempotency key gets "/<n>" for the n-th commit
+  uint64_t commit_bytes = 1ull << 30;  // commit when this much has been written since the last
   uint64_t commit_rows = 1'000'000;
   uint64_t buffer_bytes = 64ull << 20;  // rows kept in memory before they become segments
 };
@@ -88,11 +88,11 @@ struct WriterOptions {
 struct ReadOptions {
   std::optional<std::vector<std::string>> fields;  // default: all, in schema order
   std::optional<Where> where;
-  uint64_t start = 0;                       // anchors in [start, end)
+  uint64_t start = 0;  // anchors in [start, end)
   uint64_t end = UINT64_MAX;
-  size_t batch_rows = 256;                  // every batch but the last has exactly so many
-  uint64_t memory_bytes = 96ull << 20;      // bound of what is fetched ahead
-  bool present_only = false;                // leave out records that lack all chosen fields
+  size_t batch_rows = 256;              // every batch but the last has exactly so many
+  uint64_t memory_bytes = 96ull << 20;  // bound of what is fetched ahead
+  bool present_only = false;            // leave out records that lack all chosen fields
 };
 
 enum class Distance : uint8_t { kCosine, kInnerProduct, kL2 };
@@ -132,14 +132,14 @@ struct RefInfo {
 
 struct FieldDiff {
   std::string name;
-  std::string change;            // "added", "removed", "same"
-  uint64_t rows_only_left = 0;   // rows in segments that only the left version has
+  std::string change;           // "added", "removed", "same"
+  uint64_t rows_only_left = 0;  // rows in segments that only the left version has
   uint64_t rows_only_right = 0;
 };
 
 struct DiffReport {
-  std::string left, right;           // manifests
-  std::string common_ancestor;       // empty: none
+  std::string left, right;                       // manifests
+  std::string common_ancestor;                   // empty: none
   uint64_t commits_left = 0, commits_right = 0;  // since the common ancestor
   uint64_t records_left = 0, records_right = 0;
   uint64_t records_only_left = 0, records_only_right = 0;

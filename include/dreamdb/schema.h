@@ -18,13 +18,37 @@ enum class FieldId : uint32_t {};
 inline constexpr FieldId kRecordTrack{0};
 
 enum class FieldType : uint8_t {
-  kImage, kAudio, kVideo, kText, kBlob,              // one payload of bytes a record
-  kEmbedding, kArray,                                // one row of fixed shape a record
-  kBool, kInt, kFloat, kString, kCategorical, kTimestamp,  // one scalar a record
+  kImage,
+  kAudio,
+  kVideo,
+  kText,
+  kBlob,  // one payload of bytes a record
+  kEmbedding,
+  kArray,  // one row of fixed shape a record
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kCategorical,
+  kTimestamp,  // one scalar a record
 };
 
 // Element type of embeddings and arrays.
-enum class Dtype : uint8_t { kBool, kI8, kI16, kI32, kI64, kU8, kU16, kU32, kU64, kF16, kBf16, kF32, kF64 };
+enum class Dtype : uint8_t {
+  kBool,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kU8,
+  kU16,
+  kU32,
+  kU64,
+  kF16,
+  kBf16,
+  kF32,
+  kF64
+};
 
 std::string_view type_name(FieldType type);
 Result<FieldType> parse_type(std::string_view name);

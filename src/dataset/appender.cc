@@ -1,0 +1,289 @@
+#include "dataset/appender.h"
+
+#include <algorithm>
+
+#include "dreamdb/interrupt.h"
+#include "track/columns.h"
+#include "track/row_reader.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kPutsUnderWayMax = 2;
+constexpr int kAssignTriesMax = 8;
+
+Buffer sequence(uint64_t first, uint64_t step, size_t rows) {
+  MutableBuffer out(rows * 8);
+  auto* anchors = reinterpret_cast<uint64_t*>(out.data());
+  for (size_t i = 0; i < rows; ++i) anchors[i] = first + i * step;
+  return std::move(out).freeze();
+}
+
+std::span<const uint64_t> as_anchors(const Buffer& buffer) {
+  return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / 8};
+}
+
+bool ranges_meet(std::span<const uint64_t> a, std::span<const uint64_t> b) {
+  return !a.empty() && !b.empty() && a.front() <= b.back() && b.front() <= a.back();
+}
+
+// Both ascending.
+bool have_common(std::span<const uint64_t> a, std::span<const uint64_t> b) {
+  for (size_t i = 0, k = 0; i < a.size() && k < b.size();) {
+    if (a[i] == b[k]) return true;
+    a[i] < b[k] ? ++i : ++k;
+  }
+  return false;
+}
+
+void add_counts(AppendReport& into, const AppendReport& counts) {
+  into.rows += counts.rows;
+  into.records += counts.records;
+  into.filled += counts.filled;
+  into.unchanged += counts.unchanged;
+  into.skipped += counts.skipped;
+  into.replaced += counts.replaced;
+}
+
+}  // namespace
+
+struct Appender::Put {
+  std::vector<PutRequest> requests;
+  Status status;
+  Task task;
+};
+
+Appender::~Appender() {
+  for (const auto& put : puts_) put->task.wait();
+}
+
+bool Appender::meets_pending(const NewRows& rows) const {
+  if (!rows.anchors) return false;
+  std::vector<uint64_t> sorted(as_anchors(*rows.anchors).begin(), as_anchors(*rows.anchors).end());
+  std::sort(sorted.begin(), sorted.end());
+  return std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    const auto held = as_anchors(group.anchors);
+    return ranges_meet(held, sorted) && have_common(held, sorted);
+  });
+}
+
+Status Appender::start_put(const std::vector<TrackSegment>& segments) {
+  while (puts_.size() >= kPutsUnderWayMax) {
+    puts_.front()->task.wait();
+    DREAMDB_TRY(puts_.front()->status);
+    puts_.erase(puts_.begin());
+  }
+  auto put = std::make_shared<Put>();
+  for (const TrackSegment& segment : segments)
+    put->requests.push_back({segment_key(segment.entry.child), segment.object});
+  put->task = shared_pool().submit([put = put.get(), space = dataset_.shared_space()] {
+    put->status = space->objects().put(put->requests);
+    put->requests.clear();
+  });
+  puts_.push_back(std::move(put));
+  return {};
+}
+
+Status Appender::finish_puts() {
+  for (const auto& put : puts_) put->task.wait();
+  Status first;
+  for (const auto& put : puts_)
+    if (first && !put->status) first = put->status;
+  puts_.clear();
+  return first;
+}
+
+Result<Appender::Group> Appender::make_group(const SortedRows& rows, bool assigned,
+                                             const Tip& tip) {
+  DREAMDB_ASSIGN(const Selection selection,
+                 classify(dataset_.objects(), tip.manifest, rows, on_conflict_));
+  Group group;
+  group.base = tip.address();
+  group.anchors = rows.batch.anchors_bytes;
+  for (const Field* field : rows.fields) group.fields.push_back(field->name);
+  group.assigned = assigned;
+  group.all_fresh = selection.all_fresh;
+  group.counts = selection.counts;
+  DREAMDB_ASSIGN(group.segments, build_segments(rows, selection, dataset_.space().writer().nonce));
+  return group;
+}
+
+Status Appender::add(NewRows rows, bool spill) {
+  if (rows.rows == 0) return check_columns(rows, dataset_.schema());
+  const bool assigned = !rows.anchors.has_value();
+  const Tip tip = dataset_.tip();
+  const ManifestPtr& manifest = tip.manifest;
+  if (assigned) {
+    DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows));
+    rows.anchors = sequence(first, 1000, rows.rows);
+  }
+  DREAMDB_ASSIGN(SortedRows sorted, sort_rows(std::move(rows), manifest->schema));
+  for (int tries = 0; assigned; ++tries) {
+    DREAMDB_ASSIGN(const auto taken, find_records(dataset_.objects(), *manifest, sorted.anchors()));
+    if (taken.empty()) break;
+    if (tries == kAssignTriesMax)
+      return fail(Code::kExhausted, "no free anchors were found near the clock; give anchors");
+    DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(sorted.rows()));
+    sorted.batch.anchors_bytes = sequence(first, 1000, sorted.rows());
+  }
+  DREAMDB_ASSIGN(Group group, make_group(sorted, assigned, tip));
+  for (const TrackSegment& segment : group.segments) pending_bytes_ += segment.entry.size;
+  pending_rows_ += group.counts.rows;
+  if (spill) {
+    DREAMDB_TRY(start_put(group.segments));
+  } else {
+    for (const TrackSegment& segment : group.segments)
+      unput_.push_back({segment_key(segment.entry.child), segment.object});
+  }
+  for (TrackSegment& segment : group.segments) segment.object = {};
+  groups_.push_back(std::move(group));
+  return {};
+}
+
+void Appender::drop() {
+  for (const auto& put : puts_) put->task.wait();
+  puts_.clear();
+  groups_.clear();
+  unput_.clear();
+  pending_rows_ = pending_bytes_ = 0;
+}
+
+void Appender::fill_change(Change& change) const {
+  change.entries.clear();
+  for (const Group& group : groups_)
+    for (const TrackSegment& segment : group.segments)
+      change.entries[segment.track].push_back(segment.entry);
+}
+
+// The rows of a group, read from its own segments, which are on the store by now.
+Result<SortedRows> Appender::read_back(const Group& group, const Schema& schema) {
+  auto manifest = std::make_shared<Manifest>();
+  manifest->schema = schema;
+  std::map<FieldId, std::vector<Entry>> entries;
+  for (const TrackSegment& segment : group.segments)
+    entries[segment.track].push_back(segment.entry);
+  // The pages are put like any others; without a version that names them they are garbage.
+  std::vector<PutRequest> pages;
+  for (const auto& [field, list] : entries) {
+    DREAMDB_ASSIGN(Inserted inserted,
+                   insert_entries(std::nullopt, field, list, dataset_.space().writer().nonce, {}));
+    for (const NewPage& page : inserted.pages) pages.push_back({page_key(page.address), page.body});
+    manifest->tracks.push_back(*inserted.root);
+  }
+  DREAMDB_TRY(dataset_.objects().put(pages));
+  SortedRows rows;
+  for (const std::string& name : group.fields) {
+    DREAMDB_ASSIGN(const Field* field, schema.get(name));
+    rows.fields.push_back(field);
+  }
+  const RowReader reader(dataset_.objects(), manifest);
+  DREAMDB_ASSIGN(rows.batch, reader.read(group.anchors, rows.fields));
+  return rows;
+}
+
+Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::string& key) {
+  if (!key.empty()) {
+    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
+    if (applied) return false;
+  }
+  const bool new_schema = moved.manifest->schema != dataset_.schema();
+  for (Group& group : groups_) {
+    DREAMDB_TRY(check_interrupt());
+    DREAMDB_ASSIGN(const auto taken,
+                   find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
+    if (taken.empty() && group.all_fresh && !new_schema) continue;
+    DREAMDB_ASSIGN(SortedRows rows, read_back(group, moved.manifest->schema));
+    if (group.assigned && !taken.empty()) {
+      DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows()));
+      rows.batch.anchors_bytes = sequence(first, 1000, rows.rows());
+    }
+    DREAMDB_ASSIGN(group, make_group(rows, group.assigned, moved));
+    for (TrackSegment& segment : group.segments)
+      change.objects.push_back({segment_key(segment.entry.child), std::move(segment.object)});
+  }
+  fill_change(change);
+  return !change.entries.empty() || !change.ledger.empty();
+}
+
+Status Appender::commit_change(Change change, const std::string& key, AppendReport& report) {
+  const auto on_moved = [&](const Tip& moved, Change& again) -> Result<bool> {
+    DREAMDB_ASSIGN(const bool go_on, rebase(moved, again, key));
+    if (!go_on && !key.empty()) report.already_applied = true;
+    return go_on;
+  };
+  // Another writer of this handle may have moved it since the groups were checked.
+  const Tip tip = dataset_.tip();
+  const bool stale = std::any_of(groups_.begin(), groups_.end(),
+                                 [&](const Group& group) { return group.base != tip.address(); });
+  if (stale) {
+    DREAMDB_TRY(dataset_.objects().put(change.objects));
+    change.objects.clear();
+    DREAMDB_ASSIGN(const bool go_on, on_moved(tip, change));
+    if (!go_on) return {};
+  }
+  return dataset_.commit(std::move(change), on_moved);
+}
+
+Result<AppendReport> Appender::commit(const std::string& key) {
+  AppendReport report;
+  uint64_t rows = 0;
+  for (const Group& group : groups_) rows += group.counts.rows;
+  DREAMDB_TRY(finish_puts());
+  if (!key.empty()) {
+    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key));
+    report.already_applied = applied;
+  }
+  Change change;
+  change.operation = "append";
+  change.objects = std::move(unput_);
+  unput_.clear();
+  fill_change(change);
+  if (!key.empty()) change.ledger = {ledger_entry(key, rows)};
+  if (!report.already_applied && (!change.entries.empty() || !change.ledger.empty())) {
+    Status status = commit_change(std::move(change), key, report);
+    if (!status) {
+      drop();
+      return std::unexpected(std::move(status).error());
+    }
+  }
+  if (report.already_applied) {
+    report.rows = report.unchanged = rows;
+  } else {
+    for (const Group& group : groups_) {
+      add_counts(report, group.counts);
+      if (group.assigned)
+        report.assigned.emplace_back(as_anchors(group.anchors).front(),
+                                     as_anchors(group.anchors).back());
+    }
+  }
+  report.manifest = dataset_.tip().address().text();
+  drop();
+  return report;
+}
+
+Entry ledger_entry(const std::string& key, uint64_t rows) {
+  const Hash hash = blake3(std::as_bytes(std::span(key.data(), key.size())));
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < 8; ++i) prefix = prefix << 8 | static_cast<uint8_t>(hash[i]);
+  Entry entry;
+  entry.first = entry.last = std::min(prefix, kAnchorMax);
+  entry.step = 1;
+  entry.rows = rows + 1;
+  entry.child = Address{hash};
+  entry.bytes = 0;
+  return entry;
+}
+
+Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key) {
+  if (!manifest.ledger) return false;
+  const Entry wanted = ledger_entry(key, 0);
+  PageMap pages;
+  DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
+                   return find_range(*manifest.ledger, wanted.first, wanted.last, have);
+                 }));
+  return std::any_of(found.entries.begin(), found.entries.end(),
+                     [&](const EntryPtr& entry) { return entry->child == wanted.child; });
+}
+
+}  // namespace dreamdb

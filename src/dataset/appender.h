@@ -1,0 +1,78 @@
+// Rows on their way into a version: checked, cut into segments, put, committed.
+//
+// Groups of rows become segments as they come; a commit puts them all into the version at once.
+// When another writer was first, each group is checked against the new tip; only a group that
+// meets its anchors is read back and written anew.
+//
+// Thread rule: one thread at a time, with the handle's write mutex held.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataset/build.h"
+#include "dataset/dataset_impl.h"
+#include "runtime/thread_pool.h"
+
+namespace dreamdb {
+
+class Appender {
+ public:
+  Appender(Dataset::Impl& dataset, OnConflict on_conflict)
+      : dataset_(dataset), on_conflict_(on_conflict) {}
+  ~Appender();
+
+  // Checks rows against the pinned version and builds their segments. They are put at once in the
+  // background when `spill`, else with the commit. Conflict, InvalidArgument: nothing is kept.
+  Status add(NewRows rows, bool spill);
+
+  // Whether `rows` meets anchors that were added since the last commit.
+  bool meets_pending(const NewRows& rows) const;
+
+  // Commits what was added. `key`: idempotency key or empty; when the version has it already,
+  // nothing is committed and the report says so.
+  Result<AppendReport> commit(const std::string& key);
+
+  // Forgets what was added since the last commit.
+  void drop();
+
+  uint64_t pending_rows() const { return pending_rows_; }
+  uint64_t pending_bytes() const { return pending_bytes_; }
+  bool empty() const { return groups_.empty(); }
+
+ private:
+  struct Group {
+    Buffer anchors;  // ascending
+    std::vector<std::string> fields;
+    Address base;  // the version it was checked against
+    bool assigned = false;
+    bool all_fresh = false;
+    std::vector<TrackSegment> segments;
+    AppendReport counts;
+  };
+
+  Result<Group> make_group(const SortedRows& rows, bool assigned, const Tip& tip);
+  Status start_put(const std::vector<TrackSegment>& segments);
+  Status finish_puts();
+  Result<bool> rebase(const Tip& moved, Change& change, const std::string& key);
+  Result<SortedRows> read_back(const Group& group, const Schema& schema);
+  void fill_change(Change& change) const;
+  Status commit_change(Change change, const std::string& key, AppendReport& report);
+
+  Dataset::Impl& dataset_;
+  const OnConflict on_conflict_;
+  std::vector<Group> groups_;
+  uint64_t pending_rows_ = 0;
+  uint64_t pending_bytes_ = 0;
+  std::vector<PutRequest> unput_;  // segments that go up with the commit
+  struct Put;
+  std::vector<std::shared_ptr<Put>> puts_;  // under way
+};
+
+// The ledger entry of an idempotency key (spec 6.4).
+Entry ledger_entry(const std::string& key, uint64_t rows);
+// Whether the version has the key.
+Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key);
+
+}  // namespace dreamdb

@@ -1,0 +1,26 @@
+// What an append means for a version: which rows are new records, which add to or change old ones.
+//
+// Thread rule: functions may be called from any thread.
+#pragma once
+
+#include <vector>
+
+#include "dataset/rows.h"
+#include "object/objects.h"
+
+namespace dreamdb {
+
+// Which values of the rows are to be written.
+struct Selection {
+  bool all_fresh = false;                // every row is a new record: everything is written
+  std::vector<uint32_t> fresh;           // rows that are new records (left empty when all_fresh)
+  std::vector<uint32_t> existing;        // rows of old records with at least one value to write
+  std::vector<std::vector<bool>> write;  // [column][i]: write the value of row existing[i]
+  AppendReport counts;                   // rows, records, filled, unchanged, skipped, replaced
+};
+
+// InvalidArgument: a new record lacks a required field. Conflict (kRefuse): names the anchors.
+Result<Selection> classify(Objects& objects, const ManifestPtr& manifest, const SortedRows& rows,
+                           OnConflict on_conflict);
+
+}  // namespace dreamdb

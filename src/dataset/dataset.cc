@@ -1,0 +1,197 @@
+// Opening, making and naming datasets.
+#include "dreamdb/dataset.h"
+
+#include "dataset/dataset_impl.h"
+#include "store/locator.h"
+#include "version/history.h"
+
+namespace dreamdb {
+
+namespace {
+
+// A genesis and an empty first version.
+Result<Committer::Built> first_version(Space& space, const Schema& schema, int64_t origin_ns,
+                                       const WriteId& write) {
+  const Genesis genesis{space.writer().nonce, origin_ns, space.runtime().now_ns()};
+  Buffer body = write_genesis(genesis);
+  const Address timeline = Address::of(body.span());
+  Change change;
+  change.operation = "create";
+  change.edit = [&](Manifest& manifest) -> Status {
+    manifest.timeline = timeline;
+    manifest.schema = schema;
+    return {};
+  };
+  Committer committer(space.objects(), space.runtime(), space.writer());
+  DREAMDB_ASSIGN(Committer::Built built, committer.build(nullptr, change, write));
+  built.objects.push_back({genesis_key(timeline), std::move(body)});
+  return built;
+}
+
+Result<Address> parse_manifest_address(const std::string& text) {
+  auto address = Address::parse(text);
+  if (address) return address;
+  return fail(Code::kInvalidArgument,
+              "`" + text + "` is not a manifest: " + address.error().message);
+}
+
+RefInfo ref_info(const std::string& name, const Ref& ref) {
+  return {name, ref.manifest.text(), ref.snapshot, ref.time_ns};
+}
+
+Result<std::vector<RefInfo>> list_refs_of(Store& store, std::string_view prefix,
+                                          std::string_view start_after, size_t limit) {
+  std::vector<RefInfo> out;
+  std::string after = start_after.empty() ? "" : ref_key(start_after);
+  while (out.size() < limit) {
+    DREAMDB_ASSIGN(const ListPage page,
+                   store.list(ref_key(prefix), after, std::min<size_t>(limit - out.size(), 1000)));
+    for (const ListedObject& object : page.objects) {
+      const std::string name = object.key.substr(ref_key("").size());
+      auto loaded = load_ref(store, name);
+      if (!loaded && loaded.error().code == Code::kNotFound) continue;  // deleted meanwhile
+      if (!loaded) return std::unexpected(std::move(loaded).error());
+      out.push_back(ref_info(name, loaded->ref));
+    }
+    if (!page.more || page.objects.empty()) break;
+    after = page.objects.back().key;
+  }
+  return out;
+}
+
+}  // namespace
+
+Dataset::Dataset(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<Dataset> Dataset::create(std::string_view locator, const Schema& schema,
+                                const CreateOptions& options) {
+  DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
+  DREAMDB_TRY(check_ref_name(parsed.ref));
+  DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, true));
+  const auto existing = load_ref(space->objects().store(), parsed.ref);
+  if (existing || existing.error().code != Code::kNotFound) {
+    if (!existing) return std::unexpected(existing.error());
+    return fail(Code::kAlreadyExists, "create: ref `" + parsed.ref + "` already exists in " +
+                                          space->url() + "; open it, or choose another name");
+  }
+  const WriteId write = random_write_id(space->runtime());
+  DREAMDB_ASSIGN(Committer::Built built, first_version(*space, schema, options.origin_ns, write));
+  DREAMDB_TRY(space->objects().put(built.objects));
+  const auto manifest = std::make_shared<const Manifest>(std::move(built.manifest));
+  DREAMDB_ASSIGN(Tip tip, create_ref(space->objects(), space->runtime(), space->writer(),
+                                     parsed.ref, built.address, manifest, false, write));
+  return Dataset(std::make_shared<Impl>(space, std::move(tip), false));
+}
+
+Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& options) {
+  DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
+  DREAMDB_TRY(check_ref_name(parsed.ref));
+  DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, false));
+  Objects& objects = space->objects();
+  if (!options.manifest && !options.time_ns) {
+    DREAMDB_ASSIGN(Tip tip, load_tip(objects, parsed.ref));
+    return Dataset(std::make_shared<Impl>(space, std::move(tip), false));
+  }
+  VersionPoint point;
+  if (options.manifest) {
+    DREAMDB_ASSIGN(point.address, parse_manifest_address(*options.manifest));
+    auto manifest = objects.manifest(point.address);
+    if (!manifest && manifest.error().code == Code::kNotFound)
+      return fail(Code::kNotFound, "object not found: manifest at " + manifest_key(point.address) +
+                                       " in " + space->url());
+    DREAMDB_ASSIGN(point.manifest, std::move(manifest));
+  } else {
+    DREAMDB_ASSIGN(const Tip tip, load_tip(objects, parsed.ref));
+    point = {tip.address(), tip.manifest};
+  }
+  if (options.time_ns) {
+    DREAMDB_ASSIGN(point, version_at_time(objects, std::move(point), *options.time_ns));
+  }
+  Tip tip;
+  tip.name = "@" + point.address.text();
+  tip.ref.manifest = point.address;
+  tip.manifest = point.manifest;
+  return Dataset(std::make_shared<Impl>(space, std::move(tip), true));
+}
+
+const Schema& Dataset::schema() const { return impl_->schema(); }
+
+std::string Dataset::locator() const { return impl_->space().url() + "@" + ref_name(); }
+
+std::string Dataset::store_url() const { return impl_->space().url(); }
+
+std::string Dataset::ref_name() const { return impl_->tip().name; }
+
+std::string Dataset::manifest() const { return impl_->tip().address().text(); }
+
+std::string Dataset::timeline() const { return impl_->manifest()->timeline.text(); }
+
+bool Dataset::is_snapshot() const { return impl_->tip().ref.snapshot; }
+
+uint64_t Dataset::generation() const { return impl_->manifest()->generation; }
+
+Result<bool> Dataset::refresh() {
+  if (impl_->pinned()) return false;
+  const std::lock_guard lock(impl_->write_mutex());
+  const Tip before = impl_->tip();
+  DREAMDB_ASSIGN(LoadedRef loaded, load_ref(impl_->objects().store(), before.name));
+  if (loaded.version == before.version) return false;
+  DREAMDB_ASSIGN(ManifestPtr manifest, impl_->objects().manifest(loaded.ref.manifest));
+  const bool moved = loaded.ref.manifest != before.address();
+  impl_->set_tip({before.name, loaded.ref, std::move(loaded.version), std::move(manifest)});
+  return moved;
+}
+
+Result<RefInfo> Dataset::snapshot(std::string_view label) {
+  const Tip tip = impl_->tip();
+  if (impl_->pinned())
+    return fail(Code::kDenied, "this handle is pinned to version " + tip.address().text() +
+                                   " and has no ref to name a snapshot after; make a branch of it "
+                                   "first");
+  const std::string name = tip.name + "@" + std::string(label);
+  DREAMDB_TRY(check_ref_name(std::string(label)));
+  DREAMDB_TRY(check_ref_name(name));
+  Space& space = impl_->space();
+  DREAMDB_ASSIGN(const Tip made,
+                 create_ref(space.objects(), space.runtime(), space.writer(), name, tip.address(),
+                            tip.manifest, true, random_write_id(space.runtime())));
+  return ref_info(name, made.ref);
+}
+
+Result<Dataset> Dataset::branch(std::string_view name) const {
+  DREAMDB_TRY(check_ref_name(name));
+  const Tip tip = impl_->tip();
+  Space& space = impl_->space();
+  DREAMDB_ASSIGN(Tip made,
+                 create_ref(space.objects(), space.runtime(), space.writer(), name, tip.address(),
+                            tip.manifest, false, random_write_id(space.runtime())));
+  return Dataset(std::make_shared<Impl>(impl_->shared_space(), std::move(made), false));
+}
+
+Result<std::vector<RefInfo>> Dataset::list_refs(std::string_view prefix,
+                                                std::string_view start_after, size_t limit) const {
+  return list_refs_of(impl_->objects().store(), prefix, start_after, limit);
+}
+
+Status Dataset::delete_ref(std::string_view name) {
+  DREAMDB_TRY(check_ref_name(name));
+  Store& store = impl_->objects().store();
+  DREAMDB_ASSIGN(const LoadedRef loaded, load_ref(store, name));
+  Status deleted = store.swap_delete(ref_key(name), loaded.version);
+  if (!deleted && deleted.error().code == Code::kConflict)
+    return fail(Code::kConflict, "ref `" + std::string(name) +
+                                     "` moved while it was to be deleted; look at it and try "
+                                     "again");
+  return deleted;
+}
+
+StoreStats Dataset::store_stats() const { return impl_->space().stats(); }
+
+Result<std::vector<RefInfo>> list_refs(std::string_view store_url, std::string_view prefix,
+                                       std::string_view start_after, size_t limit) {
+  DREAMDB_ASSIGN(const Locator parsed, parse_locator(store_url));
+  DREAMDB_ASSIGN(const auto store, open_store(parsed.store_url, false));
+  return list_refs_of(*store, prefix, start_after, limit);
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,94 @@
+#include "dataset/dataset_impl.h"
+
+#include <algorithm>
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kAssignedStepNs = 1000;
+
+}  // namespace
+
+Dataset::Impl::Impl(std::shared_ptr<Space> space, Tip tip, bool pinned)
+    : space_(std::move(space)),
+      pinned_(pinned),
+      tip_(std::move(tip)),
+      committer_(space_->objects(), space_->runtime(), space_->writer()) {
+  kept_schemas_.push_back(tip_.manifest);
+}
+
+Tip Dataset::Impl::tip() const {
+  const std::lock_guard lock(tip_mutex_);
+  return tip_;
+}
+
+const Schema& Dataset::Impl::schema() const {
+  const std::lock_guard lock(tip_mutex_);
+  return kept_schemas_.back()->schema;
+}
+
+void Dataset::Impl::set_tip(Tip tip) {
+  Tip old;
+  const std::lock_guard lock(tip_mutex_);
+  if (tip.manifest->schema != kept_schemas_.back()->schema) kept_schemas_.push_back(tip.manifest);
+  old = std::exchange(tip_, std::move(tip));
+}
+
+Status Dataset::Impl::check_writable() const {
+  const Tip now = tip();
+  if (pinned_)
+    return fail(Code::kDenied, "this handle is pinned to version " + now.address().text() +
+                                   "; make a branch of it to write");
+  if (now.ref.snapshot)
+    return fail(Code::kDenied, "`" + now.name +
+                                   "` is a snapshot and never moves; make a branch "
+                                   "of it to write");
+  return {};
+}
+
+Status Dataset::Impl::commit(Change change, const Rebase& rebase) {
+  DREAMDB_ASSIGN(Tip moved, committer_.commit(tip(), std::move(change), rebase));
+  set_tip(std::move(moved));
+  return {};
+}
+
+Result<uint64_t> Dataset::Impl::assign_anchors(size_t rows) {
+  if (!origin_ns_) {
+    const std::string key = genesis_key(manifest()->timeline);
+    const ReadRequest request{.key = key};
+    DREAMDB_ASSIGN(const Buffer bytes, std::move(objects().store().read_many({&request, 1})[0]));
+    if (Address::of(bytes.span()) != manifest()->timeline)
+      return fail(Code::kCorruption, key + ": its bytes do not hash to its name; restore it");
+    DREAMDB_ASSIGN(const Genesis genesis, parse_genesis(bytes.span(), key));
+    origin_ns_ = genesis.origin_ns;
+  }
+  const auto unix_now = static_cast<int64_t>(space_->runtime().now_ns());
+  const uint64_t now = unix_now > *origin_ns_
+                           ? static_cast<uint64_t>(unix_now) - static_cast<uint64_t>(*origin_ns_)
+                           : 0;
+  uint64_t residue = 0;
+  space_->runtime().random(std::as_writable_bytes(std::span(&residue, 1)));
+  uint64_t first = now / kAssignedStepNs * kAssignedStepNs + residue % kAssignedStepNs;
+  first = std::max(first, next_assigned_);
+  if (first > kAnchorMax - rows * kAssignedStepNs)
+    return fail(Code::kExhausted, "no anchors are left after " + std::to_string(first));
+  next_assigned_ = first + rows * kAssignedStepNs;
+  return first;
+}
+
+Result<std::vector<const Field*>> choose_fields(
+    const Schema& schema, const std::optional<std::vector<std::string>>& names) {
+  std::vector<const Field*> out;
+  if (!names) {
+    for (const Field& field : schema.fields()) out.push_back(&field);
+    return out;
+  }
+  for (const std::string& name : *names) {
+    DREAMDB_ASSIGN(const Field* field, schema.get(name));
+    if (std::find(out.begin(), out.end(), field) == out.end()) out.push_back(field);
+  }
+  return out;
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,59 @@
+// What a Dataset handle holds: its space and the version it is pinned to.
+//
+// Thread rule: `tip` and `set_tip` from any thread; writers hold `write_mutex` throughout.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "dataset/space.h"
+#include "runtime/fork.h"
+#include "version/commit.h"
+
+namespace dreamdb {
+
+class Dataset::Impl {
+ public:
+  // pinned: opened by manifest or time; `tip.name` is then "@<manifest>" and never written.
+  Impl(std::shared_ptr<Space> space, Tip tip, bool pinned);
+
+  Space& space() const { return *space_; }
+  const std::shared_ptr<Space>& shared_space() const { return space_; }
+  Objects& objects() const { return space_->objects(); }
+
+  Tip tip() const;
+  ManifestPtr manifest() const { return tip().manifest; }
+  const Schema& schema() const;  // stays valid while the handle lives
+  void set_tip(Tip tip);
+  bool pinned() const { return pinned_; }
+
+  // Denied when the handle cannot be written through.
+  Status check_writable() const;
+
+  // Commits with `write_mutex` held and moves the handle.
+  Status commit(Change change, const Rebase& rebase);
+
+  // First anchor for `rows` records to come, 1,000 ns apart: after the clock, after what this
+  // handle gave before, in a residue class of its own, so that parallel writers seldom meet.
+  Result<uint64_t> assign_anchors(size_t rows);
+
+  std::mutex& write_mutex() { return write_mutex_; }
+
+ private:
+  const std::shared_ptr<Space> space_;
+  const bool pinned_;
+  mutable ForkSafeMutex tip_mutex_;
+  Tip tip_;
+  std::vector<ManifestPtr> kept_schemas_;  // manifests whose schema `schema()` has handed out
+  std::mutex write_mutex_;
+  Committer committer_;
+  std::optional<int64_t> origin_ns_;
+  uint64_t next_assigned_ = 0;
+};
+
+// The fields named, or all in schema order. InvalidArgument for an unknown name.
+Result<std::vector<const Field*>> choose_fields(
+    const Schema& schema, const std::optional<std::vector<std::string>>& names);
+
+}  // namespace dreamdb

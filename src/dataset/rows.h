@@ -1,0 +1,30 @@
+// Rows to append, checked against the schema and sorted by anchor.
+//
+// Thread rule: values and pure functions.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "dreamdb/dataset.h"
+
+namespace dreamdb {
+
+// Columns of schema fields with equal length; `batch.anchors_bytes` ascends without repeats.
+struct SortedRows {
+  Batch batch;
+  std::vector<const Field*> fields;  // of batch.columns, ascending by field id
+
+  size_t rows() const { return batch.rows(); }
+  std::span<const uint64_t> anchors() const { return {batch.anchors(), batch.rows()}; }
+};
+
+// InvalidArgument: an unknown field, a column of the wrong shape, type or length, NaN or infinity
+// in an embedding, a zero vector under cosine, text that is no UTF-8 or too long, an anchor that is
+// none or stands twice. `schema` must outlive the answer. `rows.anchors` must be set.
+Result<SortedRows> sort_rows(NewRows rows, const Schema& schema);
+
+// The same without anchors: checks the columns only.
+Status check_columns(const NewRows& rows, const Schema& schema);
+
+}  // namespace dreamdb

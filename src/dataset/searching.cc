@@ -1,0 +1,235 @@
+// Exact vector search over a version.
+//
+// Without a filter the field's own segments are scanned, several at a time, in pieces of 8 MiB
+// that stay in memory, verified, while there is room. With a filter the records that match are
+// streamed and scanned.
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "dataset/dataset_impl.h"
+#include "dataset/reading.h"
+#include "dreamdb/interrupt.h"
+#include "runtime/thread_pool.h"
+#include "search/exact.h"
+#include "track/columns.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kPieceBytes = 8ull << 20;
+constexpr size_t kSegmentsAtOnce = 16;  // footers and anchor lists fetched in one wave
+constexpr size_t kFilteredBatchRows = 4096;
+constexpr size_t kTopKMax = 1'000'000;
+
+Metric metric_of(Distance distance) {
+  switch (distance) {
+    case Distance::kCosine: return Metric::kCosine;
+    case Distance::kInnerProduct: return Metric::kInnerProduct;
+    case Distance::kL2: return Metric::kL2;
+  }
+  return Metric::kCosine;
+}
+
+// Blocks [first_block, first_block + block_count) of one segment's matrix.
+struct Piece {
+  SegmentPtr segment;
+  const uint64_t* anchors;           // of the segment
+  const std::vector<uint8_t>* keep;  // of the segment; empty: all rows
+  size_t first_block;
+  size_t block_count;
+};
+
+class TrackScan {
+ public:
+  TrackScan(Objects& objects, const Root& root, const QuerySet& queries, size_t top_k,
+            const ReadOptions& range)
+      : objects_(objects), root_(root), queries_(queries), range_(range) {
+    best_.assign(queries.count(), TopK(top_k));
+  }
+
+  Result<std::vector<TopK>> run() {
+    TreeCursor cursor(root_, range_.start, range_.end - 1);
+    std::vector<EntryPtr> wave;
+    for (bool done = false; !done;) {
+      DREAMDB_TRY(check_interrupt());
+      DREAMDB_ASSIGN(const TreeCursor::Step step, cursor.next());
+      if (!step.missing.empty()) {
+        PageMap pages;
+        DREAMDB_TRY(objects_.pages(step.missing, pages));
+        DREAMDB_TRY(cursor.feed(step.missing[0].address, pages.find(step.missing[0].address)));
+        continue;
+      }
+      done = step.entry == nullptr;
+      if (!done) wave.push_back(step.entry);
+      if (wave.size() == kSegmentsAtOnce || (done && !wave.empty())) {
+        DREAMDB_TRY(scan_wave(wave));
+        wave.clear();
+      }
+    }
+    return std::move(best_);
+  }
+
+ private:
+  Status scan_wave(std::span<const EntryPtr> entries) {
+    DREAMDB_ASSIGN(const auto segments, objects_.segments(entries));
+    DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
+    std::vector<std::vector<uint8_t>> keep(entries.size());
+    std::vector<Piece> pieces;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const auto* anchors = reinterpret_cast<const uint64_t*>(lists[i].data());
+      DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}));
+      const Run& data = segments[i]->segment.data;
+      const uint64_t block_bytes = std::max<uint64_t>(1, data.per * segments[i]->segment.row_bytes);
+      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, kPieceBytes / block_bytes));
+      for (size_t b = 0; b < data.blocks(); b += step)
+        pieces.push_back({segments[i], anchors, &keep[i], b, std::min(step, data.blocks() - b)});
+    }
+    std::vector<Status> failures(pieces.size());
+    shared_pool().parallel_for(pieces.size(), [&](size_t i) { failures[i] = scan(pieces[i]); });
+    for (Status& status : failures) DREAMDB_TRY(std::move(status));
+    return {};
+  }
+
+  // Rows inside the range of anchors that no newer segment overrides; empty: all of them.
+  Result<std::vector<uint8_t>> rows_to_keep(const Entry& entry, std::span<const uint64_t> anchors) {
+    std::vector<uint8_t> keep;
+    if (entry.first < range_.start || entry.last >= range_.end) {
+      keep.resize(anchors.size());
+      for (size_t i = 0; i < anchors.size(); ++i)
+        keep[i] = anchors[i] >= range_.start && anchors[i] < range_.end;
+    }
+    PageMap pages;
+    DREAMDB_ASSIGN(Found found, with_pages(objects_, pages, [&](const PageMap& have) {
+                     return find_range(root_, entry.first, entry.last, have);
+                   }));
+    std::erase_if(found.entries, [&](const EntryPtr& e) { return e->seq <= entry.seq; });
+    if (found.entries.empty()) return keep;
+    DREAMDB_ASSIGN(const auto newer, match_entries(objects_, found.entries, anchors,
+                                                   [](const Entry&) { return false; }));
+    if (!newer.empty()) keep.resize(anchors.size(), 1);
+    for (const SegmentMatch& match : newer)
+      for (const MatchRun& run : match.runs)
+        std::fill_n(keep.begin() + run.pos, run.len, uint8_t{0});
+    return keep;
+  }
+
+  Status scan(const Piece& piece) {
+    const Segment& segment = piece.segment->segment;
+    const Extent extent{piece.segment, &segment.data, piece.first_block, piece.block_count};
+    const CacheKey key{segment.address, Part::kMatrix, extent.offset()};
+    std::shared_ptr<const Buffer> rows = objects_.matrix_cache().find<Buffer>(key);
+    if (rows == nullptr) {
+      DREAMDB_ASSIGN(std::vector<Buffer> fetched, objects_.extents({&extent, 1}));
+      rows = std::make_shared<const Buffer>(std::move(fetched[0]));
+      objects_.matrix_cache().add<Buffer>(key, rows, rows->size());
+    }
+    const size_t first = piece.first_block * segment.data.per;
+    const size_t count = rows->size() / segment.row_bytes;
+    std::vector<TopK> best(queries_.count(), TopK(best_[0].k()));
+    scan_exact(queries_, rows->data(), segment.dtype, piece.anchors + first, count,
+               piece.keep->empty() ? nullptr : piece.keep->data() + first, best);
+    const std::lock_guard lock(mutex_);
+    for (size_t q = 0; q < best.size(); ++q) best_[q].merge(best[q]);
+    return {};
+  }
+
+  Objects& objects_;
+  const Root& root_;
+  const QuerySet& queries_;
+  const ReadOptions& range_;
+  std::mutex mutex_;
+  std::vector<TopK> best_;
+};
+
+Result<std::vector<TopK>> scan_filtered(const std::shared_ptr<Space>& space,
+                                        const ManifestPtr& manifest, const QuerySet& queries,
+                                        size_t top_k, const ReadOptions& options) {
+  DREAMDB_ASSIGN(RowStreamOptions bound, bind_read(manifest, options));
+  RowStream rows(space->shared_objects(), manifest, std::move(bound));
+  std::vector<TopK> best(queries.count(), TopK(top_k));
+  for (;;) {
+    DREAMDB_ASSIGN(const std::optional<Batch> batch, rows.next());
+    if (!batch) return best;
+    const Column& column = batch->columns[0];
+    std::vector<uint8_t> keep;
+    if (!column.valid.empty()) {
+      keep.resize(batch->rows());
+      for (size_t i = 0; i < keep.size(); ++i) keep[i] = column.is_valid(i);
+    }
+    scan_exact(queries, column.values.data(), column.dtype, batch->anchors(), batch->rows(),
+               keep.empty() ? nullptr : keep.data(), best);
+  }
+}
+
+// The chosen fields of the hits of all queries, each record read once.
+Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
+                                          std::span<const std::vector<Hit>> hits,
+                                          std::span<const Field* const> fields, Metric metric) {
+  std::vector<uint64_t> anchors;
+  for (const auto& list : hits)
+    for (const Hit& hit : list) anchors.push_back(hit.anchor);
+  std::sort(anchors.begin(), anchors.end());
+  anchors.erase(std::unique(anchors.begin(), anchors.end()), anchors.end());
+  DREAMDB_ASSIGN(const Batch all,
+                 reader.read(Buffer::copy_of(std::as_bytes(std::span(anchors))), fields));
+  std::vector<SearchHits> out;
+  for (const auto& list : hits) {
+    SearchHits answer;
+    std::vector<uint32_t> rows;
+    for (const Hit& hit : list) {
+      rows.push_back(static_cast<uint32_t>(
+          std::lower_bound(anchors.begin(), anchors.end(), hit.anchor) - anchors.begin()));
+      answer.scores.push_back(score_of_key(metric, hit.key));
+    }
+    answer.rows = pick_rows(all, rows);
+    out.push_back(std::move(answer));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<SearchHits>> Dataset::search(std::string_view field,
+                                                std::span<const float> queries, size_t count,
+                                                const SearchOptions& options) const {
+  const ManifestPtr manifest = impl_->manifest();
+  DREAMDB_ASSIGN(const Field* target, manifest->schema.get(field));
+  if (target->type != FieldType::kEmbedding)
+    return fail(Code::kInvalidArgument, "field `" + target->name + "` is of type " +
+                                            std::string(type_name(target->type)) +
+                                            "; search needs an embedding");
+  const uint64_t dim = target->shape[0];
+  if (count == 0 || queries.size() != count * dim)
+    return fail(Code::kInvalidArgument,
+                "query dim " + std::to_string(count == 0 ? 0 : queries.size() / count) +
+                    " != schema dim " + std::to_string(dim) + " of field `" + target->name + "`");
+  if (options.top_k > kTopKMax)
+    return fail(Code::kInvalidArgument, "top_k " + std::to_string(options.top_k) +
+                                            " is more than " + std::to_string(kTopKMax) +
+                                            "; stream the field instead");
+  const Metric metric = metric_of(options.distance);
+  DREAMDB_ASSIGN(const QuerySet set, make_queries(queries, count, dim, metric));
+  DREAMDB_ASSIGN(const auto chosen, choose_fields(manifest->schema, options.fields));
+
+  ReadOptions range;
+  range.fields = {target->name};
+  range.where = options.where;
+  range.start = options.start;
+  range.end = options.end;
+  range.batch_rows = kFilteredBatchRows;
+  range.present_only = true;
+  std::vector<TopK> best(count, TopK(options.top_k));
+  const Root* root = manifest->find_track(target->id);
+  if (options.where) {
+    DREAMDB_ASSIGN(best, scan_filtered(impl_->shared_space(), manifest, set, options.top_k, range));
+  } else if (root != nullptr && range.start < range.end && options.top_k > 0) {
+    DREAMDB_ASSIGN(best, TrackScan(impl_->objects(), *root, set, options.top_k, range).run());
+  }
+  std::vector<std::vector<Hit>> hits;
+  for (TopK& list : best) hits.push_back(list.take_sorted());
+  return read_hits(RowReader(impl_->objects(), manifest), hits, chosen, metric);
+}
+
+}  // namespace dreamdb

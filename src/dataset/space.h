@@ -1,0 +1,41 @@
+// An opened store prefix: the store with its counters, the cache, and who writes.
+//
+// Thread rule: every call may come from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "dreamdb/dataset.h"
+#include "object/objects.h"
+#include "runtime/runtime.h"
+#include "store/counting_store.h"
+#include "version/tip.h"
+
+namespace dreamdb {
+
+class Space {
+ public:
+  // NotFound when there is no such store and `create` is false.
+  static Result<std::shared_ptr<Space>> open(std::string_view store_url, uint64_t cache_bytes,
+                                             bool create);
+  // On a store that is open already (tests, tools).
+  static std::shared_ptr<Space> on(std::shared_ptr<Store> store, std::string url,
+                                   uint64_t cache_bytes);
+
+  Objects& objects() { return *objects_; }
+  const std::shared_ptr<Objects>& shared_objects() const { return objects_; }
+  Runtime& runtime() { return real_runtime(); }
+  const std::string& url() const { return url_; }
+  const WriterIdentity& writer() const { return writer_; }
+  StoreStats stats() const;
+
+ private:
+  std::string url_;
+  std::shared_ptr<CountingStore> store_;
+  std::shared_ptr<Objects> objects_;
+  WriterIdentity writer_;
+};
+
+}  // namespace dreamdb

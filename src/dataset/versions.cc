@@ -1,0 +1,197 @@
+// History, comparison and figures of versions.
+#include <algorithm>
+
+#include "dataset/dataset_impl.h"
+#include "plan/tree_diff.h"
+#include "version/history.h"
+
+namespace dreamdb {
+
+namespace {
+
+CommitInfo commit_info(const VersionPoint& point) {
+  const Manifest& m = *point.manifest;
+  CommitInfo out;
+  out.manifest = point.address.text();
+  out.time_ns = m.time_ns;
+  out.generation = m.generation;
+  out.records = m.record_count();
+  out.operation = m.operation;
+  out.writer = m.writer;
+  for (const Address& parent : m.parents) out.parents.push_back(parent.text());
+  out.tracks = m.tracks.size();
+  return out;
+}
+
+// Pages may stand in either of two spaces.
+Result<TreeDiff> diff_tracks(Objects& left, Objects& right, const Root* a, const Root* b) {
+  PageMap pages;
+  for (;;) {
+    DREAMDB_ASSIGN(TreeDiff diff, diff_trees(a, b, pages));
+    if (diff.missing.empty()) return diff;
+    Status fetched = left.pages(diff.missing, pages);
+    if (!fetched) {
+      if (&left == &right) return std::unexpected(std::move(fetched).error());
+      DREAMDB_TRY(right.pages(diff.missing, pages));
+    }
+  }
+}
+
+uint64_t sum(const std::vector<EntryPtr>& entries, uint64_t Entry::* member) {
+  uint64_t total = 0;
+  for (const EntryPtr& entry : entries) total += (*entry).*member;
+  return total;
+}
+
+// Values of a scalar field in the segments of the record track.
+uint64_t present(const std::vector<EntryPtr>& entries, FieldId field) {
+  uint64_t total = 0;
+  for (const EntryPtr& entry : entries) {
+    const auto it = entry->stats.find(field);
+    if (it != entry->stats.end()) total += it->second.present;
+  }
+  return total;
+}
+
+Status diff_fields(Objects& lo, Objects& ro, const Manifest& left, const Manifest& right,
+                   DiffReport& report) {
+  DREAMDB_ASSIGN(const TreeDiff records, diff_tracks(lo, ro, left.find_track(kRecordTrack),
+                                                     right.find_track(kRecordTrack)));
+  report.records_only_left = sum(records.left_only, &Entry::records);
+  report.records_only_right = sum(records.right_only, &Entry::records);
+  std::vector<Field> fields = left.schema.fields();
+  for (const Field& field : right.schema.fields()) {
+    const Field* held = left.schema.find(field.id);
+    if (held == nullptr || held->name != field.name) fields.push_back(field);
+  }
+  for (const Field& field : fields) {
+    FieldDiff out;
+    out.name = field.name;
+    const bool in_left = left.schema.find(field.name) != nullptr;
+    const bool in_right = right.schema.find(field.name) != nullptr;
+    out.change = in_left && in_right ? "same" : in_right ? "added" : "removed";
+    if (is_scalar(field.type)) {
+      out.rows_only_left = present(records.left_only, field.id);
+      out.rows_only_right = present(records.right_only, field.id);
+    } else {
+      DREAMDB_ASSIGN(const TreeDiff diff,
+                     diff_tracks(lo, ro, left.find_track(field.id), right.find_track(field.id)));
+      out.rows_only_left = sum(diff.left_only, &Entry::rows);
+      out.rows_only_right = sum(diff.right_only, &Entry::rows);
+    }
+    report.fields.push_back(std::move(out));
+  }
+  return {};
+}
+
+std::vector<std::string> meta_changes(const Manifest& left, const Manifest& right) {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : left.meta) {
+    const auto it = right.meta.find(key);
+    if (it == right.meta.end() || it->second != value) out.push_back(key);
+  }
+  for (const auto& [key, value] : right.meta)
+    if (!left.meta.contains(key)) out.push_back(key);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace
+
+class HistoryStream::Impl {
+ public:
+  Impl(std::shared_ptr<Space> space, VersionPoint start)
+      : space_(std::move(space)), next_(std::move(start)) {}
+
+  Result<std::optional<CommitInfo>> next() {
+    if (!next_) return std::optional<CommitInfo>();
+    const VersionPoint point = *std::exchange(next_, std::nullopt);
+    if (point.manifest->depth > 0) {
+      DREAMDB_ASSIGN(next_, ancestor_at(space_->objects(), point, point.manifest->depth - 1));
+    }
+    return std::optional(commit_info(point));
+  }
+
+ private:
+  const std::shared_ptr<Space> space_;
+  std::optional<VersionPoint> next_;
+};
+
+HistoryStream::HistoryStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HistoryStream::HistoryStream(HistoryStream&&) noexcept = default;
+HistoryStream& HistoryStream::operator=(HistoryStream&&) noexcept = default;
+HistoryStream::~HistoryStream() = default;
+
+Result<std::optional<CommitInfo>> HistoryStream::next() { return impl_->next(); }
+
+Result<HistoryStream> Dataset::history() const {
+  const Tip tip = impl_->tip();
+  return HistoryStream(std::make_unique<HistoryStream::Impl>(
+      impl_->shared_space(), VersionPoint{tip.address(), tip.manifest}));
+}
+
+Result<CommitInfo> Dataset::version_at(uint64_t depth) const {
+  const Tip tip = impl_->tip();
+  DREAMDB_ASSIGN(const VersionPoint point,
+                 ancestor_at(impl_->objects(), {tip.address(), tip.manifest}, depth));
+  return commit_info(point);
+}
+
+Result<DiffReport> Dataset::diff(const Dataset& other) const {
+  const Tip left = impl_->tip();
+  const Tip right = other.impl_->tip();
+  DiffReport report;
+  report.left = left.address().text();
+  report.right = right.address().text();
+  report.records_left = left.manifest->record_count();
+  report.records_right = right.manifest->record_count();
+  report.commits_left = left.manifest->depth;
+  report.commits_right = right.manifest->depth;
+  if (left.manifest->timeline == right.manifest->timeline) {
+    DREAMDB_ASSIGN(const auto common,
+                   common_ancestor(impl_->objects(), {left.address(), left.manifest},
+                                   {right.address(), right.manifest}));
+    if (common) {
+      report.common_ancestor = common->address.text();
+      report.commits_left -= common->manifest->depth;
+      report.commits_right -= common->manifest->depth;
+    }
+  }
+  DREAMDB_TRY(diff_fields(impl_->objects(), other.impl_->objects(), *left.manifest, *right.manifest,
+                          report));
+  report.meta_changed = meta_changes(*left.manifest, *right.manifest);
+  return report;
+}
+
+std::vector<std::pair<std::string, std::string>> Dataset::meta() const {
+  const ManifestPtr manifest = impl_->manifest();
+  return {manifest->meta.begin(), manifest->meta.end()};
+}
+
+Result<DatasetStat> Dataset::stat() const {
+  const ManifestPtr manifest = impl_->manifest();
+  DatasetStat out;
+  out.records = manifest->record_count();
+  out.commits = manifest->depth + 1;
+  DREAMDB_ASSIGN(const Buffer body, write_manifest(*manifest));
+  out.manifest_bytes = body.size();
+  if (const Root* records = manifest->find_track(kRecordTrack)) {
+    out.first_anchor = records->first;
+    out.last_anchor = records->last;
+    out.tracks.push_back({"(records)", "scalars", records->rows, records->segments, records->bytes,
+                          records->height});
+    out.bytes += records->bytes;
+  }
+  for (const Field& field : manifest->schema.fields()) {
+    if (is_scalar(field.type)) continue;
+    TrackStat track{field.name, std::string(type_name(field.type)), 0, 0, 0, 0};
+    if (const Root* root = manifest->find_track(field.id)) {
+      track = {field.name, track.type, root->rows, root->segments, root->bytes, root->height};
+      out.bytes += root->bytes;
+    }
+    out.tracks.push_back(std::move(track));
+  }
+  return out;
+}
+
+}  // namespace dreamdb

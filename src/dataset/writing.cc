@@ -1,0 +1,233 @@
+// Appending rows and changing what a version says of itself.
+#include "dataset/appender.h"
+#include "dreamdb/interrupt.h"
+#include "track/columns.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kMetaKeyBytesMax = 256;
+
+void add_report(AppendReport& into, AppendReport&& more) {
+  into.rows += more.rows;
+  into.records += more.records;
+  into.filled += more.filled;
+  into.unchanged += more.unchanged;
+  into.skipped += more.skipped;
+  into.replaced += more.replaced;
+  into.already_applied = into.already_applied || more.already_applied;
+  into.manifest = std::move(more.manifest);
+  into.assigned.insert(into.assigned.end(), more.assigned.begin(), more.assigned.end());
+}
+
+uint64_t rows_bytes(const NewRows& rows) {
+  uint64_t bytes = 0;
+  for (const Column& column : rows.columns) {
+    bytes += column.values.size() + column.offsets.size() + column.valid.size();
+    for (const Buffer& blob : column.blobs) bytes += blob.size();
+  }
+  return bytes;
+}
+
+Result<bool> go_on(const Tip&, Change&) { return true; }
+
+Status change_meta(Dataset::Impl& impl, const std::string& operation,
+                   const std::function<void(std::map<std::string, std::string>&)>& edit) {
+  DREAMDB_TRY(impl.check_writable());
+  const std::lock_guard lock(impl.write_mutex());
+  Change change;
+  change.operation = operation;
+  change.edit = [&edit](Manifest& manifest) -> Status {
+    edit(manifest.meta);
+    return {};
+  };
+  return impl.commit(std::move(change), go_on);
+}
+
+}  // namespace
+
+Result<AppendReport> Dataset::append(NewRows rows, const AppendOptions& options) {
+  DREAMDB_TRY(impl_->check_writable());
+  const std::lock_guard lock(impl_->write_mutex());
+  if (!options.idempotency_key.empty()) {
+    DREAMDB_ASSIGN(const bool applied,
+                   has_key(impl_->objects(), *impl_->manifest(), options.idempotency_key));
+    if (applied) {
+      AppendReport report;
+      report.rows = report.unchanged = rows.rows;
+      report.already_applied = true;
+      report.manifest = impl_->tip().address().text();
+      return report;
+    }
+  }
+  Appender appender(*impl_, options.on_conflict);
+  DREAMDB_TRY(appender.add(std::move(rows), false));
+  if (options.progress && !options.progress(appender.pending_rows(), appender.pending_bytes()))
+    return fail(Code::kCancelled, "stopped because the caller asked to; nothing was committed");
+  return appender.commit(options.idempotency_key);
+}
+
+class Writer::Impl {
+ public:
+  Impl(std::shared_ptr<Dataset::Impl> dataset, WriterOptions options)
+      : dataset_(std::move(dataset)),
+        options_(std::move(options)),
+        appender_(*dataset_, options_.append.on_conflict) {}
+
+  Status append(NewRows rows) {
+    const std::lock_guard lock(dataset_->write_mutex());
+    DREAMDB_TRY(check_columns(rows, dataset_->schema()));
+    // A buffer holds either rows with anchors or rows without, of the same columns.
+    if (!buffer_.empty() && !same_shape(buffer_.front(), rows)) DREAMDB_TRY(flush());
+    buffered_rows_ += rows.rows;
+    buffered_bytes_ += rows_bytes(rows);
+    if (rows.rows > 0) buffer_.push_back(std::move(rows));
+    if (buffered_bytes_ >= options_.buffer_bytes || buffered_rows_ >= options_.commit_rows)
+      DREAMDB_TRY(flush());
+    if (appender_.pending_rows() >= options_.commit_rows ||
+        appender_.pending_bytes() >= options_.commit_bytes)
+      return commit_pending();
+    return {};
+  }
+
+  Result<AppendReport> commit() {
+    const std::lock_guard lock(dataset_->write_mutex());
+    if (!buffer_.empty()) DREAMDB_TRY(flush());
+    DREAMDB_TRY(commit_pending());
+    return total_;
+  }
+
+  const AppendReport& report() const { return total_; }
+
+ private:
+  static bool same_shape(const NewRows& a, const NewRows& b) {
+    if (a.anchors.has_value() != b.anchors.has_value() || a.columns.size() != b.columns.size())
+      return false;
+    for (size_t c = 0; c < a.columns.size(); ++c)
+      if (a.columns[c].name != b.columns[c].name) return false;
+    return true;
+  }
+
+  // Joins what is buffered into one piece, column by column so that little stands twice.
+  NewRows join_buffer() {
+    if (buffer_.size() == 1) {
+      NewRows only = std::move(buffer_.front());
+      buffer_.clear();
+      return only;
+    }
+    NewRows out;
+    out.rows = buffered_rows_;
+    const bool anchored = buffer_.front().anchors.has_value();
+    for (size_t c = 0; c < buffer_.front().columns.size(); ++c) {
+      std::vector<Batch> pieces;
+      for (NewRows& rows : buffer_) {
+        MutableBuffer unused(rows.rows * 8);
+        Buffer anchors = anchored ? *rows.anchors : std::move(unused).freeze();
+        pieces.push_back({std::move(anchors), {}});
+        pieces.back().columns.push_back(std::move(rows.columns[c]));
+      }
+      Batch joined = concat_batches(pieces);
+      out.columns.push_back(std::move(joined.columns[0]));
+    }
+    if (anchored) {
+      std::vector<Batch> pieces;
+      for (NewRows& rows : buffer_) pieces.push_back({*std::move(rows.anchors), {}});
+      out.anchors = concat_batches(pieces).anchors_bytes;
+    }
+    buffer_.clear();
+    return out;
+  }
+
+  Status flush() {
+    NewRows rows = join_buffer();
+    buffered_rows_ = buffered_bytes_ = 0;
+    if (appender_.meets_pending(rows)) DREAMDB_TRY(commit_pending());
+    Status added = appender_.add(std::move(rows), true);
+    if (!added) {
+      appender_.drop();
+      return added;
+    }
+    DREAMDB_TRY(check_interrupt());
+    const auto& progress = options_.append.progress;
+    if (progress && !progress(total_.rows + appender_.pending_rows(),
+                              committed_bytes_ + appender_.pending_bytes()))
+      return fail(Code::kCancelled,
+                  "stopped because the caller asked to; what was committed "
+                  "before stays");
+    return {};
+  }
+
+  Status commit_pending() {
+    if (appender_.empty()) {
+      if (total_.manifest.empty()) total_.manifest = dataset_->tip().address().text();
+      return {};
+    }
+    const uint64_t bytes = appender_.pending_bytes();
+    std::string key = options_.append.idempotency_key;
+    if (!key.empty()) key += "/" + std::to_string(commits_);
+    DREAMDB_ASSIGN(AppendReport report, appender_.commit(key));
+    ++commits_;
+    committed_bytes_ += bytes;
+    add_report(total_, std::move(report));
+    return {};
+  }
+
+  const std::shared_ptr<Dataset::Impl> dataset_;
+  const WriterOptions options_;
+  Appender appender_;
+  std::vector<NewRows> buffer_;
+  uint64_t buffered_rows_ = 0;
+  uint64_t buffered_bytes_ = 0;
+  uint64_t committed_bytes_ = 0;
+  uint64_t commits_ = 0;
+  AppendReport total_;
+};
+
+Writer::Writer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Writer::Writer(Writer&&) noexcept = default;
+Writer& Writer::operator=(Writer&&) noexcept = default;
+Writer::~Writer() = default;
+
+Status Writer::append(NewRows rows) { return impl_->append(std::move(rows)); }
+
+Result<AppendReport> Writer::commit() { return impl_->commit(); }
+
+const AppendReport& Writer::report() const { return impl_->report(); }
+
+Result<Writer> Dataset::writer(const WriterOptions& options) {
+  DREAMDB_TRY(impl_->check_writable());
+  return Writer(std::make_unique<Writer::Impl>(impl_, options));
+}
+
+Status Dataset::add_field(Field field) {
+  DREAMDB_TRY(impl_->check_writable());
+  const std::lock_guard lock(impl_->write_mutex());
+  Change change;
+  change.operation = "add_field";
+  change.edit = [&field](Manifest& manifest) -> Status {
+    if (field.required && manifest.record_count() > 0)
+      return fail(Code::kInvalidArgument, "field `" + field.name +
+                                              "`: cannot be required, because the " +
+                                              std::to_string(manifest.record_count()) +
+                                              " records there are lack it; add it as optional");
+    if (manifest.schema.find(field.name) != nullptr)
+      return fail(Code::kAlreadyExists, "field `" + field.name + "` already exists in the schema");
+    return manifest.schema.add(field);
+  };
+  return impl_->commit(std::move(change), go_on);
+}
+
+Status Dataset::set_meta(std::string_view key, std::string_view value) {
+  if (key.empty() || key.size() > kMetaKeyBytesMax)
+    return fail(Code::kInvalidArgument,
+                "a meta key has 1 to 256 bytes, not " + std::to_string(key.size()));
+  return change_meta(*impl_, "set_meta",
+                     [&](auto& meta) { meta[std::string(key)] = std::string(value); });
+}
+
+Status Dataset::remove_meta(std::string_view key) {
+  return change_meta(*impl_, "remove_meta", [&](auto& meta) { meta.erase(std::string(key)); });
+}
+
+}  // namespace dreamdb
