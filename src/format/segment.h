@@ -87,7 +87,9 @@ Result<Segment> parse_whole_segment(std::span<const std::byte> object, const Add
 Status verify_block(const Segment& segment, const Run& run, size_t block,
                     std::span<const std::byte> stored);
 
-// Decoders of one verified block into raw form; each checks what S7.3 demands.
+// Decoders of one verified block into raw form; each checks what S7.3 demands. All but payloads come
+// back aligned to 8 bytes, copied only if `stored` is not. Anchors ascend within the block: that they
+// do so from one block to the next (S7.4) is for the caller to check.
 Result<Buffer> decode_anchors(const Segment& segment, size_t block, const Buffer& stored);  // u64[]
 Result<Buffer> decode_index(const Segment& segment, size_t block, const Buffer& stored);    // u32[]
 Result<Buffer> decode_payload(const Segment& segment, size_t block, const Buffer& stored);

@@ -48,8 +48,7 @@ Result<Buffer> decode(const Segment& segment, const Run& run, RunUse use, size_t
     return block_bad(segment, run, block,
                      "expected " + std::to_string(run.sizes[block]) + " bytes, found " +
                          std::to_string(stored.size()));
-  Result<Buffer> raw =
-      decode_block(run.codec(block), run_item(use), stored, run.raw_size(block));
+  Result<Buffer> raw = decode_block(run.codec(block), run_item(use), stored, run.raw_size(block));
   if (!raw) return block_bad(segment, run, block, raw.error().message);
   if (use == RunUse::kPayloads) return raw;
   return aligned(*std::move(raw));
@@ -88,9 +87,9 @@ Result<Buffer> decode_indexes(const Segment& segment, const Run& run, RunUse use
   uint32_t greatest = 0;
   for (const uint32_t index : numbers<uint32_t>(raw)) greatest = std::max(greatest, index);
   if (greatest >= limit)
-    return block_bad(segment, run, block,
-                     "index " + std::to_string(greatest) + ", expected less than " +
-                         std::to_string(limit));
+    return block_bad(
+        segment, run, block,
+        "index " + std::to_string(greatest) + ", expected less than " + std::to_string(limit));
   return raw;
 }
 
@@ -113,9 +112,9 @@ Status verify_block(const Segment& segment, const Run& run, size_t block,
                          std::to_string(stored.size()));
   const Hash found = blake3(stored);
   if (found == run.hashes[block]) return {};
-  return block_bad(segment, run, block,
-                   "expected hash " + hash_prefix(run.hashes[block]) + ", found " +
-                       hash_prefix(found));
+  return block_bad(
+      segment, run, block,
+      "expected hash " + hash_prefix(run.hashes[block]) + ", found " + hash_prefix(found));
 }
 
 Result<Buffer> decode_anchors(const Segment& segment, size_t block, const Buffer& stored) {

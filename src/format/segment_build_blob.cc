@@ -66,8 +66,8 @@ RunDraft payload_run(const Distinct& distinct, bool compress) {
 RunDraft index_run(const std::vector<uint32_t>& index) {
   RunDraft draft = empty_run(index.size(), kIndexRowsPerBlock);
   for (size_t at = 0; at < index.size(); at += kIndexRowsPerBlock) {
-    const auto part = std::as_bytes(std::span(index).subspan(
-        at, std::min<size_t>(kIndexRowsPerBlock, index.size() - at)));
+    const auto part = std::as_bytes(
+        std::span(index).subspan(at, std::min<size_t>(kIndexRowsPerBlock, index.size() - at)));
     const Buffer raw(nullptr, part.data(), part.size());  // the caller keeps `index`
     add_block(draft, encode_block(Item::kU32, raw, false), part.size());
   }

@@ -112,8 +112,8 @@ Status check_segment(Segment& segment, uint64_t footer_size) {
   if (segment.rows == 0 || segment.rows > kSegmentRowsMax)
     return footer_bad(std::to_string(segment.rows) + " rows, expected 1 to 2^24");
   if ((segment.field == kRecordTrack) != (segment.type == SegmentType::kScalar))
-    return footer_bad("a " + std::string(segment_type_name(segment.type)) +
-                      " segment of field " + number(segment.field) +
+    return footer_bad("a " + std::string(segment_type_name(segment.type)) + " segment of field " +
+                      number(segment.field) +
                       "; scalar segments have field 0, others none below 1");
   DREAMDB_TRY(check_anchors(segment));
   switch (segment.type) {

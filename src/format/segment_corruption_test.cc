@@ -13,11 +13,13 @@ std::vector<Whole> small_segments() {
   const auto blobs = [](const std::vector<std::string>& payloads, bool compress) {
     std::vector<Buffer> buffers;
     for (const auto& payload : payloads) buffers.push_back(Buffer::copy_of(payload));
-    return build_blob_segment(test_nonce(), FieldId{3}, jittered(payloads.size()), buffers, compress);
+    return build_blob_segment(test_nonce(), FieldId{3}, jittered(payloads.size()), buffers,
+                              compress);
   };
   wholes.emplace_back(
       build_matrix_segment(test_nonce(), FieldId{2}, jittered(5), Dtype::kF32, {3}, noise(60)));
-  wholes.emplace_back(build_matrix_segment(test_nonce(), FieldId{2}, steady(2), Dtype::kF32, {0}, {}));
+  wholes.emplace_back(
+      build_matrix_segment(test_nonce(), FieldId{2}, steady(2), Dtype::kF32, {0}, {}));
   wholes.emplace_back(blobs({"picture", "", "other", "picture"}, false));
   wholes.emplace_back(blobs({std::string(2000, 'z'), "plain"}, true));
   std::vector<Column> columns;
@@ -44,7 +46,8 @@ void expect_corrupt(std::span<const std::byte> object, const Address& address,
 
 TEST(SegmentCorruption, EveryBitOfSmallObjects) {
   for (const Whole& whole : small_segments()) {
-    std::vector<std::byte> object(whole.built.object.span().begin(), whole.built.object.span().end());
+    std::vector<std::byte> object(whole.built.object.span().begin(),
+                                  whole.built.object.span().end());
     for (size_t i = 0; i < object.size(); ++i)
       for (int bit = 0; bit < 8; ++bit) {
         const auto flip = static_cast<std::byte>(1u << bit);
@@ -105,7 +108,8 @@ TEST(SegmentCorruption, RangesAreVerifiedAlone) {
 }
 
 TEST(SegmentCorruption, TheMessageSaysWhereAndWhatToDo) {
-  const Whole whole(build_columns(steady(5000), {column_of(FieldType::kInt, Cells(5000, bytes_of(int64_t{5})))}));
+  const Whole whole(
+      build_columns(steady(5000), {column_of(FieldType::kInt, Cells(5000, bytes_of(int64_t{5})))}));
   const auto& run = whole.segment.columns[0].data;
   const Buffer stored = whole.stored(run, 1);
   std::vector<std::byte> bytes(stored.span().begin(), stored.span().end());

@@ -32,10 +32,9 @@ Whole scalar() {
     floats.push_back(bytes_of(1.0 / double(i + 1)));
     flags.push_back(std::string(1, static_cast<char>(i % 2)));
   }
-  return Whole(build_columns(steady(5000), {column_of(FieldType::kString, words),
-                                            column_of(FieldType::kInt, numbers),
-                                            column_of(FieldType::kFloat, floats),
-                                            column_of(FieldType::kBool, flags)}));
+  return Whole(build_columns(
+      steady(5000), {column_of(FieldType::kString, words), column_of(FieldType::kInt, numbers),
+                     column_of(FieldType::kFloat, floats), column_of(FieldType::kBool, flags)}));
 }
 
 Result<Segment> parse(std::span<const std::byte> footer) {
@@ -105,24 +104,25 @@ std::vector<Lie> lies_about(const std::function<Run&(Segment&)>& run) {
 TEST(SegmentFooter, LiesOfAnySegmentAreRefused) {
   for (const Whole& whole : {matrix(), blob(), scalar()})
     expect_refused(
-        whole, {
-                   {"no rows", [](Segment& s) { s.rows = 0; }},
-                   {"a row more", [](Segment& s) { s.rows += 1; }},
-                   {"2^24 + 1 rows", [](Segment& s) { s.rows = (1 << 24) + 1; }},
-                   {"2^64-1 rows", [](Segment& s) { s.rows = kHuge; }},
-                   {"an end of 0", [](Segment& s) { s.end = 0; }},
-                   {"an end not aligned", [](Segment& s) { s.end += 1; }},
-                   {"an end before the blocks", [](Segment& s) { s.end = 64; }},
-                   {"an end near 2^64", [](Segment& s) { s.end = kHuge - 63; }},
-                   {"an end of 4 GiB", [](Segment& s) { s.end = 4ull << 30; }},
-                   {"a field that does not fit the type",
-                    [](Segment& s) { s.field = FieldId{s.field == kRecordTrack ? 1u : 0u}; }},
-                   {"a step of 0", [](Segment& s) { s.anchors.reset(), s.step = 0; }},
-                   {"anchors that reach 2^64-1",
-                    [](Segment& s) { s.anchors.reset(), s.step = 1, s.first = kHuge - s.rows + 1; }},
-                   {"anchors that overflow",
-                    [](Segment& s) { s.anchors.reset(), s.step = kHuge / 2, s.first = 7; }},
-               });
+        whole,
+        {
+            {"no rows", [](Segment& s) { s.rows = 0; }},
+            {"a row more", [](Segment& s) { s.rows += 1; }},
+            {"2^24 + 1 rows", [](Segment& s) { s.rows = (1 << 24) + 1; }},
+            {"2^64-1 rows", [](Segment& s) { s.rows = kHuge; }},
+            {"an end of 0", [](Segment& s) { s.end = 0; }},
+            {"an end not aligned", [](Segment& s) { s.end += 1; }},
+            {"an end before the blocks", [](Segment& s) { s.end = 64; }},
+            {"an end near 2^64", [](Segment& s) { s.end = kHuge - 63; }},
+            {"an end of 4 GiB", [](Segment& s) { s.end = 4ull << 30; }},
+            {"a field that does not fit the type",
+             [](Segment& s) { s.field = FieldId{s.field == kRecordTrack ? 1u : 0u}; }},
+            {"a step of 0", [](Segment& s) { s.anchors.reset(), s.step = 0; }},
+            {"anchors that reach 2^64-1",
+             [](Segment& s) { s.anchors.reset(), s.step = 1, s.first = kHuge - s.rows + 1; }},
+            {"anchors that overflow",
+             [](Segment& s) { s.anchors.reset(), s.step = kHuge / 2, s.first = 7; }},
+        });
 }
 
 TEST(SegmentFooter, LiesAboutRunsAreRefused) {
@@ -138,7 +138,8 @@ TEST(SegmentFooter, LiesAboutRunsAreRefused) {
 }
 
 TEST(SegmentFooter, RunsInAnotherOrderAreRefused) {
-  expect_refused(matrix(), {{"data before anchors", [](Segment& s) { s.data.at = s.anchors->at; }}});
+  expect_refused(matrix(),
+                 {{"data before anchors", [](Segment& s) { s.data.at = s.anchors->at; }}});
   expect_refused(blob(), {{"swapped", [](Segment& s) {
                              s.payloads.at = 64;
                              s.index->at = align_run(64 + s.payloads.end() - s.payloads.starts[0]);
@@ -154,10 +155,10 @@ TEST(SegmentFooter, CodecsThatAUseDoesNotAllowAreRefused) {
   const auto data = [](size_t column, Codec codec) {
     return [=](Segment& s) { set_codecs(s.columns[column].data, codec); };
   };
-  expect_refused(matrix(),
-                 {{"zstd matrix", [](Segment& s) { set_codecs(s.data, Codec::kZstd); }},
-                  {"frame of anchors",
-                   [](Segment& s) { set_codecs(*s.anchors, Codec::kFrameOfReference); }}});
+  expect_refused(
+      matrix(),
+      {{"zstd matrix", [](Segment& s) { set_codecs(s.data, Codec::kZstd); }},
+       {"frame of anchors", [](Segment& s) { set_codecs(*s.anchors, Codec::kFrameOfReference); }}});
   expect_refused(blob(),
                  {{"delta payload", [](Segment& s) { set_codecs(s.payloads, Codec::kDelta); }},
                   {"delta index", [](Segment& s) { set_codecs(*s.index, Codec::kDelta); }}});
@@ -171,14 +172,16 @@ TEST(SegmentFooter, CodecsThatAUseDoesNotAllowAreRefused) {
 }
 
 TEST(SegmentFooter, LiesOfMatricesAreRefused) {
-  expect_refused(matrix(), {
-      {"33 dimensions", [](Segment& s) { s.shape.assign(33, 1); }},
-      {"another dimension", [](Segment& s) { s.shape = {4}; }},
-      {"a product that wraps to 12", [](Segment& s) { s.shape = {(1ull << 62) + 3}; }},
-      {"no bytes, yet blocks", [](Segment& s) { s.shape = {0}; }},
-      {"hidden overflow", [](Segment& s) { s.shape = {0, 1ull << 60, 1ull << 60}; }},
-      {"another dtype", [](Segment& s) { s.dtype = Dtype::kF64; }},
-  });
+  expect_refused(
+      matrix(),
+      {
+          {"33 dimensions", [](Segment& s) { s.shape.assign(33, 1); }},
+          {"another dimension", [](Segment& s) { s.shape = {4}; }},
+          {"a product that wraps to 12", [](Segment& s) { s.shape = {(1ull << 62) + 3}; }},
+          {"no bytes, yet blocks", [](Segment& s) { s.shape = {0}; }},
+          {"hidden overflow", [](Segment& s) { s.shape = {0, 1ull << 60, 1ull << 60}; }},
+          {"another dtype", [](Segment& s) { s.dtype = Dtype::kF64; }},
+      });
 }
 
 TEST(SegmentFooter, LiesOfBlobsAreRefused) {
@@ -189,29 +192,32 @@ TEST(SegmentFooter, LiesOfColumnsAreRefused) {
   const auto stats = [](uint32_t field, std::function<void(ColumnStats&)> tell) {
     return [=](Segment& s) { tell(s.stats.at(FieldId{field})); };
   };
-  expect_refused(scalar(), {
-      {"field 0", [](Segment& s) { s.columns[0].field = kRecordTrack; }},
-      {"a field twice", [](Segment& s) { s.columns[1].field = FieldId{1}; }},
-      {"descending", [](Segment& s) { std::swap(s.columns[2], s.columns[3]); }},
-      {"a blob type", [](Segment& s) { s.columns[1].type = FieldType::kImage; }},
-      {"an array type", [](Segment& s) { s.columns[1].type = FieldType::kArray; }},
-      {"strings that are integers", [](Segment& s) { s.columns[0].type = FieldType::kInt; }},
-      {"a dictionary of no words", [](Segment& s) { s.columns[0].dict = dreamdb::Run{}; }},
-      {"no statistics", [](Segment& s) { s.stats.clear(); }},
-      {"statistics of another field",
-       [](Segment& s) {
-         s.stats[FieldId{9}] = s.stats[FieldId{1}];
-         s.stats.erase(FieldId{1});
-       }},
-      {"more values than rows", stats(2, [](ColumnStats& c) { c.present = 5001; })},
-      {"no values", stats(2, [](ColumnStats& c) { c.present = 0; })},
-      {"nulls without a bitmap", stats(1, [](ColumnStats& c) { c.present = 4999; })},
-      {"a bound of another type", stats(2, [](ColumnStats& c) { c.min = std::string("a"); })},
-      {"a bool bound of an int", stats(2, [](ColumnStats& c) { c.max = true; })},
-      {"an int bound of a float", stats(3, [](ColumnStats& c) { c.min = int64_t{1}; })},
-      {"float statistics of an int", stats(2, [](ColumnStats& c) { c.is_float = true; })},
-      {"words of an int", stats(2, [](ColumnStats& c) { c.distinct = std::vector<std::string>{"a"}; })},
-  });
+  expect_refused(
+      scalar(),
+      {
+          {"field 0", [](Segment& s) { s.columns[0].field = kRecordTrack; }},
+          {"a field twice", [](Segment& s) { s.columns[1].field = FieldId{1}; }},
+          {"descending", [](Segment& s) { std::swap(s.columns[2], s.columns[3]); }},
+          {"a blob type", [](Segment& s) { s.columns[1].type = FieldType::kImage; }},
+          {"an array type", [](Segment& s) { s.columns[1].type = FieldType::kArray; }},
+          {"strings that are integers", [](Segment& s) { s.columns[0].type = FieldType::kInt; }},
+          {"a dictionary of no words", [](Segment& s) { s.columns[0].dict = dreamdb::Run{}; }},
+          {"no statistics", [](Segment& s) { s.stats.clear(); }},
+          {"statistics of another field",
+           [](Segment& s) {
+             s.stats[FieldId{9}] = s.stats[FieldId{1}];
+             s.stats.erase(FieldId{1});
+           }},
+          {"more values than rows", stats(2, [](ColumnStats& c) { c.present = 5001; })},
+          {"no values", stats(2, [](ColumnStats& c) { c.present = 0; })},
+          {"nulls without a bitmap", stats(1, [](ColumnStats& c) { c.present = 4999; })},
+          {"a bound of another type", stats(2, [](ColumnStats& c) { c.min = std::string("a"); })},
+          {"a bool bound of an int", stats(2, [](ColumnStats& c) { c.max = true; })},
+          {"an int bound of a float", stats(3, [](ColumnStats& c) { c.min = int64_t{1}; })},
+          {"float statistics of an int", stats(2, [](ColumnStats& c) { c.is_float = true; })},
+          {"words of an int",
+           stats(2, [](ColumnStats& c) { c.distinct = std::vector<std::string>{"a"}; })},
+      });
 }
 
 // A footer as it would be written with other keys: the map of `segment` after `edit`.
@@ -245,7 +251,8 @@ TEST(SegmentFooter, ExactlyTheKeysOfTheTypeAreTaken) {
     EXPECT_FALSE(parse(edited(whole.segment, "kind", [](CborMap& m) { m["kind"].text("page"); })));
     EXPECT_FALSE(parse(edited(whole.segment, "type", [](CborMap& m) { m["type"].text("code"); })));
   }
-  EXPECT_FALSE(parse(edited(matrix(10).segment, "dtype", [](CborMap& m) { m["dtype"].text("float32"); })));
+  EXPECT_FALSE(
+      parse(edited(matrix(10).segment, "dtype", [](CborMap& m) { m["dtype"].text("float32"); })));
   EXPECT_FALSE(parse(edited(matrix(10).segment, "", [](CborMap& m) { m["stats"].map(0); })));
 }
 
@@ -257,7 +264,8 @@ TEST(SegmentFooter, ANewerVersionIsUnsupported) {
   const auto parsed = parse(footer);
   ASSERT_FALSE(parsed.has_value());
   EXPECT_EQ(parsed.error().code, Code::kUnsupported);
-  for (const std::string& part : {Address::of(footer).text(), std::string("version 2"), std::string("upgrade")})
+  for (const std::string& part :
+       {Address::of(footer).text(), std::string("version 2"), std::string("upgrade")})
     EXPECT_NE(parsed.error().message.find(part), std::string::npos) << parsed.error().message;
 }
 
@@ -278,12 +286,14 @@ RC_GTEST_PROP(SegmentFooter, DamagedFootersAreRefusedOrCanonical, ()) {
   auto footer = *rc::gen::elementOf(footers);
   const auto hits = *rc::gen::inRange(1, 4);
   for (int i = 0; i < hits; ++i)
-    footer[*rc::gen::inRange<size_t>(0, footer.size())] = static_cast<std::byte>(*rc::gen::inRange(0, 256));
+    footer[*rc::gen::inRange<size_t>(0, footer.size())] =
+        static_cast<std::byte>(*rc::gen::inRange(0, 256));
   const auto parsed = parse(footer);
   if (parsed) {
     RC_ASSERT(write_segment_footer(*parsed) == footer);
   } else {
-    RC_ASSERT(parsed.error().code == Code::kCorruption || parsed.error().code == Code::kUnsupported);
+    RC_ASSERT(parsed.error().code == Code::kCorruption ||
+              parsed.error().code == Code::kUnsupported);
   }
 }
 

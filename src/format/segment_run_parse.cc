@@ -145,8 +145,7 @@ RunUse data_use(const ScalarColumn& column) {
     case FieldType::kBool: return RunUse::kBitmap;
     case FieldType::kFloat: return RunUse::kFloats;
     case FieldType::kString:
-    case FieldType::kCategorical:
-      return column.dict ? RunUse::kDictIndexes : RunUse::kStrings;
+    case FieldType::kCategorical: return column.dict ? RunUse::kDictIndexes : RunUse::kStrings;
     default: return RunUse::kIntegers;
   }
 }

@@ -56,8 +56,8 @@ uint64_t matrix_rows_per_block(uint64_t row_bytes) {
 std::string segment_key(const Address& address) { return "segments/" + address.text(); }
 
 std::unexpected<Error> segment_corrupt(const Address& address, std::string_view what) {
-  return fail(Code::kCorruption, segment_key(address) + ": " + std::string(what) +
-                                     "; restore the object from a copy");
+  return fail(Code::kCorruption,
+              segment_key(address) + ": " + std::string(what) + "; restore the object from a copy");
 }
 
 std::vector<NamedRun> list_runs(const Segment& segment) {

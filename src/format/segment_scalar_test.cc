@@ -14,8 +14,8 @@ namespace {
 using namespace segment_testing;
 
 constexpr FieldId kFirst{1};
-constexpr FieldType kScalarTypes[] = {FieldType::kBool,   FieldType::kInt,
-                                      FieldType::kFloat,  FieldType::kString,
+constexpr FieldType kScalarTypes[] = {FieldType::kBool,        FieldType::kInt,
+                                      FieldType::kFloat,       FieldType::kString,
                                       FieldType::kCategorical, FieldType::kTimestamp};
 
 // A value of a type from a seed; few distinct ones when `narrow`.
@@ -132,7 +132,8 @@ TEST(ScalarSegment, WideNumbersStayRawAndContiguous) {
 }
 
 TEST(ScalarSegment, NarrowNumbersArePacked) {
-  const Whole ints = whole_of(FieldType::kInt, cells_of(FieldType::kInt, 10'000, true, Nulls::kNone));
+  const Whole ints =
+      whole_of(FieldType::kInt, cells_of(FieldType::kInt, 10'000, true, Nulls::kNone));
   EXPECT_EQ(data_of(ints).codec(0), Codec::kFrameOfReference);
   EXPECT_LE(data_of(ints).end() - data_of(ints).at, 10'000u);
   const Cells same(10'000, bytes_of(0.5));
@@ -141,12 +142,13 @@ TEST(ScalarSegment, NarrowNumbersArePacked) {
 }
 
 TEST(ScalarSegment, ExtremeNumbersComeBack) {
-  const Cells ints = {bytes_of(INT64_MIN), bytes_of(INT64_MAX), std::nullopt, bytes_of(int64_t{-1})};
+  const Cells ints = {bytes_of(INT64_MIN), bytes_of(INT64_MAX), std::nullopt,
+                      bytes_of(int64_t{-1})};
   whole_of(FieldType::kInt, ints);
   whole_of(FieldType::kTimestamp, ints);
   const double inf = std::numeric_limits<double>::infinity();
-  whole_of(FieldType::kFloat, {bytes_of(inf), bytes_of(-inf), bytes_of(-0.0), bytes_of(std::nan("7")),
-                               bytes_of(5e-324), std::nullopt});
+  whole_of(FieldType::kFloat, {bytes_of(inf), bytes_of(-inf), bytes_of(-0.0),
+                               bytes_of(std::nan("7")), bytes_of(5e-324), std::nullopt});
 }
 
 TEST(ScalarSegment, RepeatedWordsMakeADictionary) {
@@ -177,7 +179,8 @@ TEST(ScalarSegment, MoreWordsThanTheCapStayPlain) {
 }
 
 TEST(ScalarSegment, StringsAtTheLimits) {
-  whole_of(FieldType::kString, {"", std::string(1 << 20, 'x'), "\xf0\x9f\x90\xb6", std::nullopt, ""});
+  whole_of(FieldType::kString,
+           {"", std::string(1 << 20, 'x'), "\xf0\x9f\x90\xb6", std::nullopt, ""});
   const Cells high = {"\xc3\xbf", "a", "\x7f", "\xc3\xbf", "a", "\x7f", "a", "a", "a", "a"};
   whole_of(FieldType::kCategorical, high);
 }
@@ -207,7 +210,8 @@ TEST(ScalarSegment, WrongInputIsRefused) {
   refused(build(column_of(FieldType::kString, {"a", "\xff", "c"})));
   refused(build(column_of(FieldType::kString, {"a", std::string((1 << 20) + 1, 'a'), "c"})));
   refused(build_columns(steady(4097), {[] {
-                          Column column = column_of(FieldType::kBool, Cells(4097, std::string(1, '\0')));
+                          Column column =
+                              column_of(FieldType::kBool, Cells(4097, std::string(1, '\0')));
                           column.valid = Buffer::copy_of("too short");
                           return column;
                         }()}));
@@ -234,7 +238,8 @@ RC_GTEST_PROP(ScalarSegment, AnyStringsComeBack, (const std::vector<std::vector<
   RC_ASSERT(whole.cells(kFirst) == cells);
 }
 
-RC_GTEST_PROP(ScalarSegment, AnyIntegersComeBack, (const std::vector<int64_t>& some, uint8_t shift)) {
+RC_GTEST_PROP(ScalarSegment, AnyIntegersComeBack,
+              (const std::vector<int64_t>& some, uint8_t shift)) {
   RC_PRE(!some.empty());
   Cells cells;
   for (const int64_t value : some) cells.push_back(bytes_of(value << (shift % 64)));

@@ -58,7 +58,8 @@ struct Words {
 void sort_words(Words& words, const Column& column) {
   std::vector<uint32_t> order(words.sorted.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::ranges::sort(order, [&](uint32_t a, uint32_t b) { return words.sorted[a] < words.sorted[b]; });
+  std::ranges::sort(order,
+                    [&](uint32_t a, uint32_t b) { return words.sorted[a] < words.sorted[b]; });
   std::vector<uint32_t> rank(order.size());
   std::vector<std::string_view> sorted(order.size());
   for (uint32_t i = 0; i < order.size(); ++i) {
@@ -144,8 +145,8 @@ Status check_strings(const Column& column, uint64_t rows) {
                        " do not ascend within " + std::to_string(column.values.size()) + " bytes");
     const std::string_view text = column.text(row);
     if (text.size() > kScalarStringBytesMax)
-      return bad_input("column `" + column.name + "` row " + std::to_string(row) + ": a string of " +
-                       std::to_string(text.size()) +
+      return bad_input("column `" + column.name + "` row " + std::to_string(row) +
+                       ": a string of " + std::to_string(text.size()) +
                        " bytes, expected at most 1 MiB; use a field of type text");
     if (!is_utf8(text))
       return bad_input("column `" + column.name + "` row " + std::to_string(row) +

@@ -157,7 +157,8 @@ struct Whole {
     if (column->dict) dictionary = *decode_dictionary(segment, *column, stored(*column->dict, 0));
     Cells out;
     for (size_t block = 0; block < column->data.blocks(); ++block) {
-      const Buffer raw = decode_scalar(segment, *column, block, stored(column->data, block)).value();
+      const Buffer raw =
+          decode_scalar(segment, *column, block, stored(column->data, block)).value();
       Buffer valid;
       if (column->valid)
         valid = decode_valid(segment, *column, block, stored(*column->valid, block)).value();

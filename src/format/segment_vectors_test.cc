@@ -148,8 +148,8 @@ TEST(SegmentVectors, Blobs) {
     EXPECT_EQ(whole_of(c).payloads(), expected);
     std::vector<Buffer> payloads;
     for (const std::string& payload : expected) payloads.push_back(Buffer::copy_of(payload));
-    same += expect_same_bytes(c, build_blob_segment(c.segment.nonce, c.segment.field, c.anchors(),
-                                                    payloads, false));
+    same += expect_same_bytes(
+        c, build_blob_segment(c.segment.nonce, c.segment.field, c.anchors(), payloads, false));
   });
   EXPECT_GE(same, 2);
 }

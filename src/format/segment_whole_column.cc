@@ -51,7 +51,8 @@ Column column_of_block(FieldType type, RunUse use, const Buffer& data, const Buf
 }
 
 // The words that some row has, as a column of their own: it has the bounds of the whole.
-Column column_of_words(FieldType type, const Dictionary& dictionary, const std::vector<bool>& used) {
+Column column_of_words(FieldType type, const Dictionary& dictionary,
+                       const std::vector<bool>& used) {
   std::string text;
   std::vector<uint32_t> offsets = {0};
   for (size_t i = 0; i < used.size(); ++i) {
@@ -108,20 +109,20 @@ Status check_whole_column(std::span<const std::byte> object, const Segment& segm
   uint64_t present = 0;
   for (size_t block = 0; block < column.data.blocks(); ++block) {
     const uint64_t rows = column.data.block_items(block);
-    DREAMDB_ASSIGN(const Buffer data, decode_scalar(segment, column, block,
-                                                    borrow_block(object, column.data, block)));
+    DREAMDB_ASSIGN(const Buffer data,
+                   decode_scalar(segment, column, block, borrow_block(object, column.data, block)));
     Buffer valid;
     if (column.valid) {
-      DREAMDB_ASSIGN(valid, decode_valid(segment, column, block,
-                                         borrow_block(object, *column.valid, block)));
+      DREAMDB_ASSIGN(
+          valid, decode_valid(segment, column, block, borrow_block(object, *column.valid, block)));
     }
     for (size_t row = 0; row < rows; ++row) {
       if (valid.empty() || bit_at(valid, row)) {
         ++present;
       } else if (!is_blank(use, data, row)) {
-        return segment_corrupt(segment.address,
-                               name + " row " + std::to_string(block * column.data.per + row) +
-                                   " has no value but is not blank");
+        return segment_corrupt(segment.address, name + " row " +
+                                                    std::to_string(block * column.data.per + row) +
+                                                    " has no value but is not blank");
       }
     }
     if (column.dict) {

@@ -32,7 +32,8 @@ void decode_all(std::span<const std::byte> object, const Segment& s) {
     for_each_block(object, *s.anchors,
                    [&](size_t i, const Buffer& b) { judge(decode_anchors(s, i, b)); });
   if (s.index)
-    for_each_block(object, *s.index, [&](size_t i, const Buffer& b) { judge(decode_index(s, i, b)); });
+    for_each_block(object, *s.index,
+                   [&](size_t i, const Buffer& b) { judge(decode_index(s, i, b)); });
   if (s.type == SegmentType::kBlob)
     for_each_block(object, s.payloads,
                    [&](size_t i, const Buffer& b) { judge(decode_payload(s, i, b)); });

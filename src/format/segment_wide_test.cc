@@ -120,8 +120,7 @@ TEST(SegmentAnchors, ConstantStepsTakeNoSpace) {
   const std::vector<std::vector<uint64_t>> arithmetic = {
       {0}, {top}, {0, top}, {top - 2, top - 1, top}, steady(5000, 3, 1ull << 40)};
   for (const auto& anchors : arithmetic) {
-    const Whole whole =
-        matrix_of(anchors, Dtype::kU8, {1}, std::vector<std::byte>(anchors.size()));
+    const Whole whole = matrix_of(anchors, Dtype::kU8, {1}, std::vector<std::byte>(anchors.size()));
     EXPECT_EQ(whole.anchors(), anchors);
     EXPECT_FALSE(whole.segment.anchors.has_value());
     EXPECT_EQ(whole.built.entry.step, anchors.size() == 1 ? 1 : anchors[1] - anchors[0]);
@@ -132,8 +131,7 @@ TEST(SegmentAnchors, OthersComeBackFromARun) {
   std::vector<std::vector<uint64_t>> cases = {{0, 1, 3}, {0, 1, UINT64_MAX - 1}};
   for (const size_t rows : {3, 4095, 4096, 4097, 8192, 20000}) cases.push_back(jittered(rows));
   for (const auto& anchors : cases) {
-    const Whole whole =
-        matrix_of(anchors, Dtype::kU8, {1}, std::vector<std::byte>(anchors.size()));
+    const Whole whole = matrix_of(anchors, Dtype::kU8, {1}, std::vector<std::byte>(anchors.size()));
     EXPECT_EQ(whole.anchors(), anchors);
     ASSERT_TRUE(whole.segment.anchors.has_value());
     EXPECT_EQ(whole.segment.anchors->per, 4096u);

@@ -25,8 +25,8 @@ Status check_anchors(std::span<const uint64_t> anchors) {
   for (size_t i = 1; i < anchors.size(); ++i)
     if (anchors[i - 1] >= anchors[i])
       return bad_input("anchor " + std::to_string(anchors[i]) + " of row " + std::to_string(i) +
-                       " is not greater than the one before it, " +
-                       std::to_string(anchors[i - 1]) + "; sort the rows");
+                       " is not greater than the one before it, " + std::to_string(anchors[i - 1]) +
+                       "; sort the rows");
   if (anchors.back() == UINT64_MAX)
     return bad_input("anchor 2^64-1 of row " + std::to_string(anchors.size() - 1) +
                      ", expected at most 2^64-2");
@@ -36,8 +36,8 @@ Status check_anchors(std::span<const uint64_t> anchors) {
 RunDraft anchor_run(std::span<const uint64_t> anchors) {
   RunDraft draft = empty_run(anchors.size(), kAnchorsPerBlock);
   for (size_t at = 0; at < anchors.size(); at += kAnchorsPerBlock) {
-    const auto part = std::as_bytes(
-        anchors.subspan(at, std::min<size_t>(kAnchorsPerBlock, anchors.size() - at)));
+    const auto part =
+        std::as_bytes(anchors.subspan(at, std::min<size_t>(kAnchorsPerBlock, anchors.size() - at)));
     const Buffer raw(nullptr, part.data(), part.size());  // borrowed, as all of the draft
     add_block(draft, encode_block(Item::kU64, raw, false), part.size());
   }
@@ -131,7 +131,9 @@ void SegmentDraft::lay_out() {
 }
 
 void SegmentDraft::write_blocks(std::byte* object) {
-  const auto fill_zero = [&](uint64_t from, uint64_t to) { std::memset(object + from, 0, to - from); };
+  const auto fill_zero = [&](uint64_t from, uint64_t to) {
+    std::memset(object + from, 0, to - from);
+  };
   const std::vector<NamedRun> runs = list_runs(segment_);
   DREAMDB_ASSERT(runs.size() == blocks_.size());
   uint64_t end = kSegmentHeaderBytes;
