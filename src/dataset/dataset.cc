@@ -68,10 +68,15 @@ Result<Dataset> Dataset::create(std::string_view locator, const Schema& schema,
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
   DREAMDB_TRY(check_ref_name(parsed.ref));
   DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, true));
-  const auto existing = load_ref(space->objects().store(), parsed.ref);
+  return create_in(space, parsed.ref, schema, options);
+}
+
+Result<Dataset> create_in(const std::shared_ptr<Space>& space, const std::string& ref,
+                          const Schema& schema, const CreateOptions& options) {
+  const auto existing = load_ref(space->objects().store(), ref);
   if (existing || existing.error().code != Code::kNotFound) {
     if (!existing) return std::unexpected(existing.error());
-    return fail(Code::kAlreadyExists, "create: ref `" + parsed.ref + "` already exists in " +
+    return fail(Code::kAlreadyExists, "create: ref `" + ref + "` already exists in " +
                                           space->url() + "; open it, or choose another name");
   }
   const WriteId write = random_write_id(space->runtime());
@@ -79,18 +84,23 @@ Result<Dataset> Dataset::create(std::string_view locator, const Schema& schema,
   DREAMDB_TRY(space->objects().put(built.objects));
   const auto manifest = std::make_shared<const Manifest>(std::move(built.manifest));
   DREAMDB_ASSIGN(Tip tip, create_ref(space->objects(), space->runtime(), space->writer(),
-                                     parsed.ref, built.address, manifest, false, write));
-  return Dataset(std::make_shared<Impl>(space, std::move(tip), false));
+                                     ref, built.address, manifest, false, write));
+  return Dataset(std::make_shared<Dataset::Impl>(space, std::move(tip), false));
 }
 
 Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& options) {
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
   DREAMDB_TRY(check_ref_name(parsed.ref));
   DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, false));
+  return open_in(space, parsed.ref, options);
+}
+
+Result<Dataset> open_in(const std::shared_ptr<Space>& space, const std::string& ref,
+                        const OpenOptions& options) {
   Objects& objects = space->objects();
   if (!options.manifest && !options.time_ns) {
-    DREAMDB_ASSIGN(Tip tip, load_tip(objects, parsed.ref));
-    return Dataset(std::make_shared<Impl>(space, std::move(tip), false));
+    DREAMDB_ASSIGN(Tip tip, load_tip(objects, ref));
+    return Dataset(std::make_shared<Dataset::Impl>(space, std::move(tip), false));
   }
   VersionPoint point;
   if (options.manifest) {
@@ -101,7 +111,7 @@ Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& optio
                                        " in " + space->url());
     DREAMDB_ASSIGN(point.manifest, std::move(manifest));
   } else {
-    DREAMDB_ASSIGN(const Tip tip, load_tip(objects, parsed.ref));
+    DREAMDB_ASSIGN(const Tip tip, load_tip(objects, ref));
     point = {tip.address(), tip.manifest};
   }
   if (options.time_ns) {
@@ -111,7 +121,7 @@ Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& optio
   tip.name = "@" + point.address.text();
   tip.ref.manifest = point.address;
   tip.manifest = point.manifest;
-  return Dataset(std::make_shared<Impl>(space, std::move(tip), true));
+  return Dataset(std::make_shared<Dataset::Impl>(space, std::move(tip), true));
 }
 
 const Schema& Dataset::schema() const { return impl_->schema(); }

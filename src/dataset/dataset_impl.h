@@ -52,6 +52,13 @@ class Dataset::Impl {
   uint64_t next_assigned_ = 0;
 };
 
+// Dataset::create and Dataset::open on a space that is open already: what the tests do on stores
+// that count, fail or crash.
+Result<Dataset> create_in(const std::shared_ptr<Space>& space, const std::string& ref,
+                          const Schema& schema, const CreateOptions& options = {});
+Result<Dataset> open_in(const std::shared_ptr<Space>& space, const std::string& ref,
+                        const OpenOptions& options = {});
+
 // The fields named, or all in schema order. InvalidArgument for an unknown name.
 Result<std::vector<const Field*>> choose_fields(
     const Schema& schema, const std::optional<std::vector<std::string>>& names);
