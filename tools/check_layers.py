@@ -26,6 +26,7 @@ class Floor:
 class Law:
     floors: list = field(default_factory=list)
     never: list = field(default_factory=list)
+    excepted: set = field(default_factory=set)  # (file, header)
 
     def floor_of(self, file):
         for floor in self.floors:
@@ -47,6 +48,9 @@ def read_law(text):
             continue
         if words[0] == "never":
             law.never += words[1:]
+            continue
+        if words[0] == "except" and len(words) == 3:
+            law.excepted.add((pathlib.Path(words[1]), words[2]))
             continue
         if words[0] not in WINGS or len(words) < 2:
             raise ValueError(f"layers.txt:{number}: expected a wing {WINGS} or 'never', "
@@ -141,7 +145,7 @@ class Tree:
         seen, queue = {start}, [(start, None)]
         for file, first_line in queue:
             for line, header in self.others.get(file, []):
-                if self.law.forbids(header):
+                if self.law.forbids(header) and (file, header) not in self.law.excepted:
                     way = "" if file == start else f" (through {file}:{line})"
                     self.breach(start, first_line or line, f"the pure wing may not use "
                                 f"<{header}>{way}; pass the value in, or move this to runtime")

@@ -43,6 +43,12 @@ class CheckLayers(unittest.TestCase):
             "cli/main.cc": '#include "args.h"\n#include "dreamdb/result.h"\n',
         })
 
+    def test_an_exception_holds_for_its_file_and_header_alone(self):
+        law = LAW + "except src/base/a.cc poll.h\n"
+        self.assertEqual(self.run_on({"src/base/a.cc": "#include <poll.h>\n"}, law)[0], 0)
+        self.assertEqual(self.run_on({"src/base/b.cc": "#include <poll.h>\n"}, law)[0], 1)
+        self.assertEqual(self.run_on({"src/base/a.cc": "#include <thread>\n"}, law)[0], 1)
+
     def test_upward_include(self):
         self.assert_breach({"src/store/store.h": "", "src/codec/cbor.h": '#include "store/store.h"\n'},
                            "src/codec/cbor.h:1", "upward", "store/store.h")

@@ -1,17 +1,11 @@
 #include "dreamdb/buffer.h"
 
 #include <cstring>
-#include <new>
 
+#include "base/allocate.h"
 #include "base/assert.h"
 
 namespace dreamdb {
-
-namespace {
-
-constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register, Arrow's advice
-
-}  // namespace
 
 Buffer Buffer::copy_of(std::span<const std::byte> bytes) {
   MutableBuffer copy(bytes.size());
@@ -42,11 +36,7 @@ Buffer Buffer::slice(size_t offset, size_t size) const {
   return {owner_, data_ + offset, size};
 }
 
-MutableBuffer::MutableBuffer(size_t size) : size_(size) {
-  auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}));
-  data_ = std::shared_ptr<std::byte>(
-      memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); });
-}
+MutableBuffer::MutableBuffer(size_t size) : data_(allocate_bytes(size)), size_(size) {}
 
 Buffer MutableBuffer::freeze() && {
   const size_t size = size_;

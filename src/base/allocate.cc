@@ -1,0 +1,95 @@
+#include "base/allocate.h"
+
+#include <array>
+#include <atomic>
+#include <new>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register, Arrow's advice
+constexpr size_t kLargeBytes = 1u << 20;
+constexpr size_t kHugePageBytes = 2u << 20;
+constexpr size_t kKeptBlockBytesMax = 16u << 20;  // larger ones are rare and go back at once
+constexpr size_t kKeptBytesMax = 64u << 20;
+constexpr size_t kSlots = 32;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kReuse = false;  // a sanitizer must see every block end
+#else
+constexpr bool kReuse = true;
+#endif
+
+// A free block; this stands in its first bytes.
+struct Block {
+  size_t size;
+};
+
+// Free large blocks. A slot is emptied and filled by one atomic step, so there is no lock that a
+// fork could leave held.
+std::array<std::atomic<Block*>, kSlots> slots{};
+std::atomic<size_t> kept_bytes{0};
+
+size_t rounded(size_t size) {
+  return (size + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+}
+
+void* take_kept(size_t size) {
+  for (auto& slot : slots) {
+    Block* block = slot.load(std::memory_order_relaxed);
+    if (block == nullptr) continue;
+    block = slot.exchange(nullptr, std::memory_order_acquire);
+    if (block == nullptr) continue;
+    if (block->size == size) {
+      kept_bytes.fetch_sub(size, std::memory_order_relaxed);
+      return block;
+    }
+    Block* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, block, std::memory_order_release)) continue;
+    kept_bytes.fetch_sub(block->size, std::memory_order_relaxed);
+    ::operator delete(block, std::align_val_t{kHugePageBytes});
+  }
+  return nullptr;
+}
+
+bool keep(void* memory, size_t size) {
+  if (!kReuse || size > kKeptBlockBytesMax) return false;
+  if (kept_bytes.fetch_add(size, std::memory_order_relaxed) + size <= kKeptBytesMax) {
+    Block* block = new (memory) Block{size};
+    for (auto& slot : slots) {
+      Block* empty = nullptr;
+      if (slot.compare_exchange_strong(empty, block, std::memory_order_release)) return true;
+    }
+  }
+  kept_bytes.fetch_sub(size, std::memory_order_relaxed);
+  return false;
+}
+
+std::byte* allocate_large(size_t size) {
+  if (void* kept = take_kept(size)) return static_cast<std::byte*>(kept);
+  void* memory = ::operator new(size, std::align_val_t{kHugePageBytes});
+#ifdef __linux__
+  madvise(memory, size, MADV_HUGEPAGE);  // advice: without it the block is slower, not wrong
+#endif
+  return static_cast<std::byte*>(memory);
+}
+
+}  // namespace
+
+std::shared_ptr<std::byte> allocate_bytes(size_t size) {
+  if (size < kLargeBytes) {
+    auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}));
+    return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+  }
+  const size_t large = rounded(size);
+  return {allocate_large(large), [large](std::byte* p) {
+            if (!keep(p, large)) ::operator delete(p, std::align_val_t{kHugePageBytes});
+          }};
+}
+
+}  // namespace dreamdb
