@@ -63,7 +63,7 @@ def pet_rows():
                 "film": b"",
                 "caption": f"Tier {i} — 動物",
                 "raw": bytes(range(256)),
-                "half": np.array([i, -i], np.float16),
+                "half": np.array([i + 1, -i], np.float16),
                 "pose": np.arange(6, dtype=np.float64).reshape(2, 3) * i,
                 "flags": np.array([i % 2 == 0, True, False]),
                 "good": i % 2 == 0,
