@@ -127,12 +127,10 @@ void add_append(CLI::App& app, Session& session) {
   add_locator(command, o->locator);
   command->add_option("--set,-s", o->set, "a value: text as it is, numbers, lists as JSON")
       ->type_name("FIELD=VALUE")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_option("--file", o->file, "a blob or text from a file, a matrix from an .npy file")
       ->type_name("FIELD=PATH")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_option("--anchor", o->anchor, "where to put it");
   add_on_conflict(command, o->on_conflict);
   command->add_option("--idempotency-key", o->idempotency_key,

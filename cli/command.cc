@@ -50,7 +50,9 @@ void add_where(CLI::App* command, std::string& where) {
 }
 
 void add_fields(CLI::App* command, std::vector<std::string>& fields) {
-  command->add_option("--fields,-f", fields, "these fields, separated by commas")->delimiter(',');
+  command->add_option("--fields,-f", fields, "these fields, separated by commas")
+      ->delimiter(',')
+      ->allow_extra_args(false);
 }
 
 void add_range(CLI::App* command, ReadArgs& args) {

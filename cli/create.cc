@@ -95,8 +95,7 @@ void add_create(CLI::App& app, Session& session) {
                   "  dreamdb create ./more --schema schema.json");
   add_locator(command, o->locator);
   command->add_option("--field,-F", o->fields, "a field, name:type[:params][?]; may be repeated")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_option("--schema", o->schema_file, "fields from a JSON file")->type_name("FILE");
   command->add_option("--origin", o->origin,
                       "the time of anchor 0 (default 1970, so that anchors are Unix nanoseconds)");
@@ -125,8 +124,7 @@ void add_schema(CLI::App& app, Session& session) {
   add->add_option("FIELD", a->field, "name:type[:params][?]")->required();
   add->add_option("--info", a->info, "a remark to keep with the field, for example unit=m")
       ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   on_run(add, session, a, run_add_field);
 }
 

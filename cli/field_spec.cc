@@ -11,6 +11,10 @@ namespace dreamdb::cli {
 
 namespace {
 
+// What searches of an embedding will be served by once an index is built; until then they are
+// exact.
+constexpr std::string_view kAlgorithm = "dreamdb.ivf-cosine";
+
 constexpr std::string_view kHelp =
     "; write name:type[:params][?], for example img:image:jpeg, emb:embedding:512, "
     "pose:array:f32:3x4, label:categorical, caption:text?";
@@ -53,6 +57,7 @@ Status read_embedding(Field& field, std::span<const std::string_view> params,
           "\"" + one_line(param, 40) + "\" is no number of dimensions, f32 or f16, or algorithm"));
     }
   }
+  if (field.algorithm.empty()) field.algorithm = kAlgorithm;
   if (field.shape.empty()) {
     return std::unexpected(bad(text, "an embedding needs its number of dimensions"));
   }
@@ -130,7 +135,7 @@ std::string field_spec(const Field& field) {
   if (field.type == FieldType::kEmbedding) {
     out += ":" + std::to_string(field.shape.empty() ? 0 : field.shape[0]);
     if (field.dtype != Dtype::kF32) out += ":" + std::string(dtype_name(field.dtype));
-    if (!field.algorithm.empty()) out += ":" + field.algorithm;
+    if (field.algorithm != kAlgorithm) out += ":" + field.algorithm;
   }
   if (field.type == FieldType::kArray) {
     out += ":" + std::string(dtype_name(field.dtype));

@@ -143,12 +143,10 @@ void add_ingest(CLI::App& app, Session& session) {
                       "JSON lines (- is standard input), or one folder of `export`");
   command->add_option("--npy", o->npy, "a column from an .npy file; may be repeated")
       ->type_name("FIELD=FILE")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_flag("--create", o->create, "make the dataset if it is not there");
   command->add_option("--field,-F", o->fields, "with --create: a field, name:type[:params][?]")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   command->add_option("--schema", o->schema_file, "with --create: fields from a JSON file")
       ->type_name("FILE");
   add_on_conflict(command, o->on_conflict);

@@ -152,7 +152,7 @@ Status read_descr(NpyHeader& header, std::string_view name) {
     return refuse(
         "big-endian; save it little-endian: np.save(f, a.astype(a.dtype.newbyteorder('<')))");
   }
-  if (d.size() < 3 || (d[0] != '<' && d[0] != '|' && d[0] != '='))
+  if (d.size() < 2 || (d[0] != '<' && d[0] != '|' && d[0] != '='))
     return refuse("which is not known");
   const std::string_view type = d.substr(1);
   if (type.starts_with("M8")) {

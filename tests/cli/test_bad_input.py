@@ -1,0 +1,232 @@
+"""Wrong input: the error names the thing and the way out, and the dataset is as it was."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from conftest import PROGRAM, dreamdb, field_options
+
+
+@pytest.fixture
+def tip(pets):
+    """Checks at the end of the test that the ref did not move and all is readable."""
+    before = dreamdb("log", pets, "-n", 1).out
+    rows = dreamdb("stream", pets, "--blobs").bytes
+    yield pets
+    assert dreamdb("log", pets, "-n", 1).out == before
+    assert dreamdb("stream", pets, "--blobs").bytes == rows
+
+
+@pytest.mark.parametrize("line, parts", [
+    ('{"_anchor": 5, "n": 1', ["rows.jsonl:2", "cut short"]),
+    ('{"_anchor": 5, "n" 1}', ["rows.jsonl:2", "malformed"]),
+    ('[1, 2]', ["rows.jsonl:2", "object"]),
+    ('{"_anchor": 5, "zz": 1}', ["rows.jsonl:2", "zz", "label"]),
+    ('{"_anchor": 5, "emb": [1, 2]}', ["rows.jsonl:2", "emb", "4", "2"]),
+    ('{"_anchor": 5, "emb": [1, 2, 3, "NaN"]}', ["rows.jsonl:2", "emb"]),
+    ('{"_anchor": 5, "emb": [1, 2, 3, 1e999]}', ["rows.jsonl:2"]),
+    ('{"_anchor": 5, "n": 1.5}', ["rows.jsonl:2", "`n`", "1.5"]),
+    ('{"_anchor": 5, "n": 9223372036854775808}', ["rows.jsonl:2", "`n`"]),
+    ('{"_anchor": 5, "score": "high"}', ["rows.jsonl:2", "score"]),
+    ('{"_anchor": 5, "pose": [[1, 2, 3], [4, 5]]}', ["rows.jsonl:2", "pose", "2 x 3"]),
+    ('{"_anchor": 5, "pose": [[1, 2, 3], [4, 5, 70000]]}', ["rows.jsonl:2", "pose"]),
+    ('{"_anchor": 5, "img": "img/none.jpg"}', ["rows.jsonl:2", "img/none.jpg", "No such file"]),
+    ('{"_anchor": 5, "raw": {"base64": "%%%%"}}', ["rows.jsonl:2", "base64"]),
+    ('{"_anchor": -5, "n": 1}', ["rows.jsonl:2", "_anchor"]),
+    ('{"_anchor": 18446744073709551615, "n": 1}', ["rows.jsonl:2", "_anchor"]),
+    ('{"n": 1}', ["rows.jsonl:2", "_anchor"]),
+    ('[' * 100000, ["rows.jsonl:2", "nested"]),
+    ('{"_anchor": 5, "label": "x"}', ["img"]),                       # a new record without required fields
+    ('{"_anchor": 6000, "n": 7}', ["6000"]),                         # another value is there
+    ('{"_anchor": 1000, "score": 1}', ["1000", "twice"]),            # the anchor of line 1
+])
+def test_json_lines(tip, source, line, parts):
+    # The first line is right: it must not become visible either.
+    path = source / "rows.jsonl"
+    path.write_text('{"_anchor": 1000, "score": 1}\n' + line + "\n")
+    code = 5 if '"n": 7' in line else 3 if "none.jpg" in line else 2
+    run = dreamdb("ingest", tip, path, code=code)
+    for part in [*parts, "Nothing was committed"]:
+        assert part in run.err
+    assert "Traceback" not in run.err and len(run.err) < 2000
+
+
+def test_committed_rows_are_told_and_skip_goes_on(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"n": i}) for i in range(10)]
+    path.write_text("\n".join(lines[:7] + ['{"n": "seven"}'] + lines[8:]) + "\n")
+    words = ["ingest", tmp_path / "a", "--create", "--field", "n:int", path, "--commit-rows", 3, "--batch-rows", 1]
+    run = dreamdb(*words, code=2)
+    assert "rows.jsonl:8" in run.err and "first 6 rows" in run.err and "--skip 6" in run.err
+    assert dreamdb("count", tmp_path / "a").out == "6\n"
+    path.write_text("\n".join(lines) + "\n")
+    dreamdb(*words, "--skip", 6)
+    assert sorted(row["n"] for row in dreamdb("stream", tmp_path / "a").lines()) == list(range(10))
+    dreamdb(*words, "--skip", 11, code=2)
+
+
+def npy_run(tip, tmp_path, field, array, code=2, cut=None, anchors=True):
+    path = tmp_path / "x.npy"
+    np.save(path, array)
+    if cut is not None:
+        data = path.read_bytes()
+        path.write_bytes(data[:cut] if cut < 0 or cut > 10 else data[:cut])
+    np.save(tmp_path / "anchors.npy", np.arange(len(array)) * 1000)
+    return dreamdb("ingest", tip, "--npy", f"{field}={path}", "--npy", f"_anchor={tmp_path / 'anchors.npy'}", code=code)
+
+
+def test_npy_files(tip, tmp_path):
+    good = np.ones((20, 4), dtype=np.float32)
+    run = npy_run(tip, tmp_path, "emb", good, cut=-1)
+    assert "expected 320 bytes" in run.err and "found 319" in run.err
+    assert "cut short" in npy_run(tip, tmp_path, "emb", good, cut=9).err
+    assert "(4)" in npy_run(tip, tmp_path, "emb", np.ones((20, 5), dtype=np.float32)).err
+    bad = good.copy()
+    bad[13, 2] = np.nan
+    run = npy_run(tip, tmp_path, "emb", bad)
+    assert "row 13, element 2" in run.err and "NaN" in run.err
+    assert "Fortran" in npy_run(tip, tmp_path, "emb", np.asfortranarray(good)).err
+    assert "big-endian" in npy_run(tip, tmp_path, "emb", good.astype(">f4")).err
+    assert "'<f8'" in npy_run(tip, tmp_path, "n", np.ones(20)).err
+    assert "row 3" in npy_run(tip, tmp_path, "pose", np.full((20, 2, 3), 0, dtype=np.int64) + (np.arange(20) == 3).reshape(-1, 1, 1) * 40000).err
+    assert "zz" in npy_run(tip, tmp_path, "zz", good).err
+    run = dreamdb("ingest", tip, "--npy", f"emb={tmp_path / 'none.npy'}", code=3)
+    assert "none.npy" in run.err
+
+
+def test_npy_and_lines_must_have_the_same_rows(tip, source, tmp_path):
+    np.save(tmp_path / "n.npy", np.arange(3))
+    rows = tmp_path / "rows.jsonl"
+    for count in (2, 4):
+        rows.write_text("".join(json.dumps({"_anchor": 5 + i, "score": 1}) + "\n" for i in range(count)))
+        run = dreamdb("ingest", tip, rows, "--npy", f"n={tmp_path / 'n.npy'}", code=2)
+        assert "n.npy" in run.err and "3" in run.err
+
+
+@pytest.mark.parametrize("locator, code", [
+    ("{}/none", 3), ("{}/pets@none", 3), ("{}/pets@../x", 2), ("{}/pets@Main", 2), ("{}/pets@a//b", 2),
+    ("file://relative", 2), ("{}/pets@\x1b", 2), ("s3://bucket/x", 11), ("nope://x", 11), ("", 2),
+])
+def test_locators(pets, locator, code):
+    run = dreamdb("count", locator.format(pets.parent), code=code)
+    assert "\x1b" not in run.err and run.err.startswith("dreamdb count: ")
+
+
+def test_where_has_a_caret(pets):
+    run = dreamdb("count", pets, "--where", "label = 'cat' and and", code=2)
+    place, caret = next((a, b) for a, b in zip(run.err.splitlines(), run.err.splitlines()[1:]) if b.strip() == "^")
+    assert place[caret.index("^"):].startswith("and")
+    assert "zz" in dreamdb("count", pets, "--where", "zz == 1", code=2).err
+    dreamdb("count", pets, "--where", "label > 5", code=2)
+
+
+def test_usage_errors_are_exit_2(pets):
+    for words in ([], ["nope"], ["count"], ["count", pets, "--nope"], ["search", pets, "emb", "-k", "x"],
+                  ["ingest", pets, "-", "--on-conflict", "maybe"], ["completion", "fish"]):
+        run = dreamdb(*words, code=2)
+        assert "--help" in run.err and run.out == ""
+    error = json.loads(dreamdb("count", pets.parent / "none", "--json", code=3).err)["error"]
+    assert error["code"] == "NotFound" and error["exit"] == 3
+
+
+def unprivileged():
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def open_path_for_all(path):
+    """Lets an unprivileged user through to `path` (pytest's folders are 0700)."""
+    for folder in [path, *path.parents]:
+        if folder.owner() == pathlib.Path.home().owner() and folder.stat().st_mode & 0o055 != 0o055:
+            folder.chmod(folder.stat().st_mode | 0o055)
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_no_permission(tip, source, tmp_path):
+    open_path_for_all(tmp_path)
+    program = tmp_path / "dreamdb"
+    shutil.copy(PROGRAM, program)
+    program.chmod(0o755)
+    closed = tmp_path / "closed"
+    dreamdb("create", closed, "--field", "n:int")
+    closed.chmod(0o700 if os.geteuid() == 0 else 0)
+    run = subprocess.run([*unprivileged(), program, "count", closed], capture_output=True, text=True, check=False, cwd="/")
+    closed.chmod(0o755)
+    assert run.returncode == 9 and str(closed) in run.stderr, run.stderr
+    if os.geteuid() == 0:  # readable, not writable
+        run = subprocess.run([*unprivileged(), program, "append", tip, "--anchor", "1000", "--set", "score=1"],
+                             capture_output=True, text=True, check=False, cwd="/")
+        assert run.returncode == 9, run.stderr
+        run = subprocess.run([*unprivileged(), program, "count", tip], capture_output=True, text=True, check=False, cwd="/")
+        assert run.stdout == "20\n", run.stderr
+
+
+def test_full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small tmpfs is not allowed here")
+    try:
+        np.save(tmp_path / "small.npy", np.ones((100, 64), dtype=np.float32))
+        np.save(tmp_path / "large.npy", np.random.default_rng(1).standard_normal((40_000, 64)).astype(np.float32))
+        store = disk / "store"
+        dreamdb("ingest", store, "--create", "--field", "e:embedding:64", "--npy", f"e={tmp_path / 'small.npy'}")
+        before = dreamdb("log", store, "-n", 1).out
+        run = dreamdb("ingest", store, "--npy", f"e={tmp_path / 'large.npy'}", code=10)
+        assert "No space left" in run.err or "no space" in run.err.lower()
+        assert "Nothing was committed" in run.err
+        assert dreamdb("log", store, "-n", 1).out == before
+        assert len(dreamdb("stream", store).lines()) == 100
+        with open(disk / "out", "wb") as out:  # what is printed does not fit either
+            run = subprocess.run([PROGRAM, "stream", store], stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+            out.truncate(0)
+            filler = disk / "filler"
+            with open(filler, "wb") as fill:
+                try:
+                    while True:
+                        fill.write(b"x" * 4096)
+                        fill.flush()
+                except OSError:
+                    pass
+            run = subprocess.run([PROGRAM, "stream", store], stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        assert run.returncode == 10 and "standard output" in run.stderr, run.stderr
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
+
+
+def objects(store, kind):
+    return sorted(path for path in (store / kind).rglob("*") if path.is_file())
+
+
+def test_flipped_bytes_are_found_and_named(pets):
+    found = 0
+    for kind in ("manifests", "pages", "segments"):
+        for path in objects(pets, kind):
+            whole = path.read_bytes()
+            place = len(whole) // 2
+            path.chmod(0o644)
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x20]) + whole[place + 1:])
+            done = subprocess.run([PROGRAM, "stream", pets, "--blobs"], capture_output=True, text=True, check=False)
+            if done.returncode:
+                assert done.returncode == 6 and path.name[-20:] in done.stderr.replace("/", ""), done.stderr
+                found += 1
+            path.write_bytes(whole)
+    assert found >= 3
+    dreamdb("stream", pets, "--blobs")
+
+
+def test_missing_objects_are_named(pets):
+    found = 0
+    for path in [path for kind in ("manifests", "pages", "segments") for path in objects(pets, kind)]:
+        aside = path.with_name(path.name + ".aside")
+        path.rename(aside)
+        done = subprocess.run([PROGRAM, "stream", pets, "--blobs"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            assert done.returncode in (3, 6) and path.name[-20:] in done.stderr.replace("/", ""), done.stderr
+            found += 1
+        aside.rename(path)
+    assert found >= 3
