@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register, Arrow's advice
 constexpr size_t kLargeBytes = 1u << 20;
 constexpr size_t kHugePageBytes = 2u << 20;
-constexpr size_t kKeptBlockBytesMax = 16u << 20;  // larger ones are rare and go back at once
-constexpr size_t kKeptBytesMax = 64u << 20;
+constexpr size_t kKeptBlockBytesMax = 72u << 20;  // a segment under construction; no larger one
+constexpr size_t kKeptBytesMax = 96u << 20;
 constexpr size_t kSlots = 32;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -39,14 +39,15 @@ size_t rounded(size_t size) {
   return (size + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
 }
 
-void* take_kept(size_t size) {
+// A kept block of at least `size` bytes and not much more; its size stands in it.
+Block* take_kept(size_t size) {
   for (auto& slot : slots) {
     Block* block = slot.load(std::memory_order_relaxed);
     if (block == nullptr) continue;
     block = slot.exchange(nullptr, std::memory_order_acquire);
     if (block == nullptr) continue;
-    if (block->size == size) {
-      kept_bytes.fetch_sub(size, std::memory_order_relaxed);
+    if (block->size >= size && block->size - size <= size / 4) {
+      kept_bytes.fetch_sub(block->size, std::memory_order_relaxed);
       return block;
     }
     Block* empty = nullptr;
@@ -70,13 +71,17 @@ bool keep(void* memory, size_t size) {
   return false;
 }
 
-std::byte* allocate_large(size_t size) {
-  if (void* kept = take_kept(size)) return static_cast<std::byte*>(kept);
-  void* memory = ::operator new(size, std::align_val_t{kHugePageBytes});
+Block allocate_large(size_t size, std::byte*& memory) {
+  if (Block* kept = take_kept(size)) {
+    const Block block = *kept;
+    memory = reinterpret_cast<std::byte*>(kept);
+    return block;
+  }
+  memory = static_cast<std::byte*>(::operator new(size, std::align_val_t{kHugePageBytes}));
 #ifdef __linux__
   madvise(memory, size, MADV_HUGEPAGE);  // advice: without it the block is slower, not wrong
 #endif
-  return static_cast<std::byte*>(memory);
+  return {size};
 }
 
 }  // namespace
@@ -86,9 +91,10 @@ std::shared_ptr<std::byte> allocate_bytes(size_t size) {
     auto* memory = static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}));
     return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
   }
-  const size_t large = rounded(size);
-  return {allocate_large(large), [large](std::byte* p) {
-            if (!keep(p, large)) ::operator delete(p, std::align_val_t{kHugePageBytes});
+  std::byte* memory = nullptr;
+  const Block block = allocate_large(rounded(size), memory);
+  return {memory, [block](std::byte* p) {
+            if (!keep(p, block.size)) ::operator delete(p, std::align_val_t{kHugePageBytes});
           }};
 }
 

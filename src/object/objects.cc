@@ -157,7 +157,8 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
                                          " rows where its page says " + std::to_string(entry.rows));
     const size_t memory = segment_memory_bytes(*parsed, whole ? bytes.size() : 0);
     auto loaded = std::make_shared<const LoadedSegment>(
-        LoadedSegment{*std::move(parsed), whole ? bytes : Buffer()});
+        // A copy: the reply may share its memory with others of the wave.
+        LoadedSegment{*std::move(parsed), whole ? Buffer::copy_of(bytes.span()) : Buffer()});
     cache_.add<LoadedSegment>({entry.child, Part::kSegment}, loaded, memory);
     out[asked[r]] = std::move(loaded);
   }

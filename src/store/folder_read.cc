@@ -10,6 +10,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "base/allocate.h"
 #include "runtime/thread_pool.h"
 #include "store/key.h"
 
@@ -23,20 +24,54 @@ constexpr uint64_t kParallelBytes = 1 << 20;
 // Ranges that one thread takes at a time, so that drawing work costs little.
 constexpr size_t kRangesPerPiece = 8;
 
-// One range that is to be read: where, and how many bytes there are.
+// Short ranges of one wave share blocks of this size: scattered reads then touch memory that is
+// used again instead of faulting in new pages. A reply that is kept holds its block.
+constexpr size_t kSharedBlockBytes = 2 << 20;
+constexpr size_t kSharedRangeBytesMax = 64 * 1024;
+constexpr size_t kSharedRangesMin = 8;
+
+// One range that is to be read: where, how many bytes there are, and where they go.
 struct Range {
   size_t request = 0;
   int fd = -1;
   const std::string* path = nullptr;
   uint64_t offset = 0;
   size_t size = 0;
+  std::shared_ptr<std::byte> memory = nullptr;
+
+  Buffer reply(size_t bytes) const { return {memory, memory.get(), bytes}; }
 };
+
+size_t aligned(size_t size) { return (size + 63) / 64 * 64; }
+
+// Gives every range its memory.
+void allocate(std::span<Range> ranges) {
+  size_t begin = 0;
+  while (begin < ranges.size()) {
+    size_t end = begin;
+    size_t bytes = 0;
+    while (end < ranges.size() && ranges[end].size <= kSharedRangeBytesMax &&
+           bytes + aligned(ranges[end].size) <= kSharedBlockBytes)
+      bytes += aligned(ranges[end++].size);
+    if (end - begin < kSharedRangesMin) {
+      end = std::max(end, begin + 1);
+      for (; begin < end; ++begin) ranges[begin].memory = allocate_bytes(ranges[begin].size);
+      continue;
+    }
+    const std::shared_ptr<std::byte> block = allocate_bytes(bytes);
+    size_t at = 0;
+    for (; begin < end; ++begin) {
+      ranges[begin].memory = {block, block.get() + at};
+      at += aligned(ranges[begin].size);
+    }
+  }
+}
 
 Result<Buffer> read_range(const Range& range) {
   if (range.size == 0) return Buffer();
-  MutableBuffer bytes(range.size);
-  DREAMDB_ASSIGN(const size_t done, read_at(range.fd, range.offset, bytes.span(), *range.path));
-  return std::move(bytes).freeze(done);
+  DREAMDB_ASSIGN(const size_t done,
+                 read_at(range.fd, range.offset, {range.memory.get(), range.size}, *range.path));
+  return range.reply(done);
 }
 
 // Reads only what the page cache has; false when the disk would have to be waited for.
@@ -45,11 +80,10 @@ bool read_cached(const Range& range, Result<Buffer>& result) {
     result = Buffer();
     return true;
   }
-  MutableBuffer bytes(range.size);
-  const iovec part{bytes.data(), bytes.size()};
+  const iovec part{range.memory.get(), range.size};
   const ssize_t size = preadv2(range.fd, &part, 1, static_cast<off_t>(range.offset), RWF_NOWAIT);
   if (size != static_cast<ssize_t>(range.size)) return false;
-  result = std::move(bytes).freeze();
+  result = range.reply(range.size);
   return true;
 }
 
@@ -67,8 +101,9 @@ void read_parallel(std::span<const Range> ranges, std::vector<Result<Buffer>>& r
   });
 }
 
-void read_ranges(std::span<const Range> ranges, std::vector<Result<Buffer>>& results) {
+void read_ranges(std::span<Range> ranges, std::vector<Result<Buffer>>& results) {
   if (ranges.empty()) return;
+  allocate(ranges);
   uint64_t bytes = 0;
   for (const Range& range : ranges) bytes += range.size;
   if (ranges.size() > 1 && bytes >= kParallelBytes) {
