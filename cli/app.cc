@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <sstream>
+
 #include "cli/exit_code.h"
 
 namespace dreamdb::cli {
@@ -10,6 +12,7 @@ namespace dreamdb::cli {
 namespace {
 
 constexpr size_t kOptionColumn = 34;
+constexpr size_t kHelpColumns = 100;
 
 constexpr const char* kAbout =
     "DreamDB: versioned multimodal datasets in a folder, with no server to run.\n"
@@ -25,6 +28,25 @@ constexpr const char* kFooter =
     "\n"
     "Lists (ls, log, stream, take, search, values) print one JSON object a line with --json,\n"
     "reports print one object. `dreamdb COMMAND --help` has the options and examples of each.";
+
+// Descriptions of options in lines that fit a terminal.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(kOptionColumn); }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    std::string out;
+    size_t line = 0;
+    std::istringstream words(option->get_description());
+    for (std::string word; words >> word;) {
+      const bool fits = line + 1 + word.size() <= kHelpColumns - kOptionColumn;
+      if (!out.empty()) out += fits ? ' ' : '\n';
+      line = out.empty() || !fits ? word.size() : line + 1 + word.size();
+      out += word;
+    }
+    return out;
+  }
+};
 
 int print(Session& session, const std::string& text) {
   Status status = session.out.write(text);
@@ -45,7 +67,7 @@ void describe_app(CLI::App& app, Session& session) {
   app.description(kAbout);
   app.footer(kFooter);
   app.set_version_flag("--version", DREAMDB_VERSION, "print the version");
-  app.get_formatter()->column_width(kOptionColumn);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   add_create(app, session);
   add_schema(app, session);

@@ -31,6 +31,7 @@ void append_float(std::string& out, T value) {
   } else {
     text = short_double(value);
   }
+  if (text == "-0") text = "-0.0";  // as an integer it would lose its sign
   out += std::isfinite(value) ? text : "\"" + text + "\"";
 }
 

@@ -211,7 +211,7 @@ def test_versions(pets, source):
     assert dreamdb("count", f"{pets}@try", "--at", log[1]["time_ns"]).out == "20\n"
     dreamdb("count", pets, "--at", "1999-01-01", code=3)
     dreamdb("count", pets, "--at", "soon", code=2)
-    dreamdb("ingest", f"{pets}@main@v1", "-", stdin=b'{"_anchor": 1000, "score": 1}', code=2)
+    dreamdb("ingest", f"{pets}@main@v1", "-", stdin=b'{"_anchor": 1000, "score": 1}', code=9)
     dreamdb("delete-ref", pets, code=2)
     dreamdb("delete-ref", f"{pets}@try")
     dreamdb("count", f"{pets}@try", code=3)
@@ -223,7 +223,7 @@ def test_add_field_and_fill(pets):
     rows = "".join(json.dumps({"_anchor": 1000 * i, "weight": i}) + "\n" for i in range(20))
     assert dreamdb("ingest", pets, "-", "--json", stdin=rows.encode()).json()["filled"] == 20
     assert dreamdb("count", pets, "--where", "weight > 9").out == "10\n"
-    dreamdb("add-field", pets, "weight:int?", code=2)
+    dreamdb("add-field", pets, "weight:int?", code=4)
 
 
 def test_cost_is_told(pets):
