@@ -11,7 +11,8 @@ namespace {
 
 bool has_meaning(FaultKind kind, StoreOp op) {
   switch (kind) {
-    case FaultKind::kLate: return op == StoreOp::kPut || op == StoreOp::kDelete;
+    case FaultKind::kLate:
+      return op == StoreOp::kPut || op == StoreOp::kDelete || op == StoreOp::kSwap;
     case FaultKind::kCutBody:
     case FaultKind::kFlipBit: return op != StoreOp::kList && op != StoreOp::kDelete;
     case FaultKind::kOtherBody: return op == StoreOp::kGet;
@@ -248,15 +249,18 @@ Result<Version> FaultStore::swap_any(std::string_view key, std::optional<Version
     expected = current ? std::optional(current->version) : std::nullopt;
     if (!body && !expected) return Version{};
   }
-  const Buffer sent = body && fault ? spoil(*fault, *body) : (body ? *body : Buffer());
-  Version version;
-  const auto act = [&]() -> Status {
-    if (!body) return inner_->swap_delete(key, *expected);
-    DREAMDB_ASSIGN(version, inner_->swap(key, expected, sent));
+  const bool deletes = body == nullptr;
+  const Buffer sent = deletes ? Buffer() : fault ? spoil(*fault, *body) : *body;
+  // A late swap outlives this call.
+  const auto version = std::make_shared<Version>();
+  const auto act = [inner = inner_, key = std::string(key), expected, sent, deletes,
+                    version]() -> Status {
+    if (deletes) return inner->swap_delete(key, *expected);
+    DREAMDB_ASSIGN(*version, inner->swap(key, expected, sent));
     return {};
   };
   DREAMDB_TRY(fault ? strike_write(*fault, key, act) : act());
-  return version;
+  return *version;
 }
 
 Result<ListPage> FaultStore::list(std::string_view prefix, std::string_view start_after,

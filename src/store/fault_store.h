@@ -26,7 +26,7 @@ enum class FaultKind : uint8_t {
   kError,         // fails with `code` before anything is done
   kReplyLost,     // done, but the caller is told OutcomeUnknown (Unavailable for reads)
   kTwice,         // done twice, as by a retry below us; the caller gets the second reply
-  kLate,          // put, delete: the caller is told OutcomeUnknown; done `late_by` operations on
+  kLate,          // write: the caller is told OutcomeUnknown; done `late_by` operations later
   kDelay,         // waits `delay_ns` first
   kCutBody,       // get, load: the body is cut short; put, swap: a cut body is stored
   kFlipBit,       // the same with one bit flipped
