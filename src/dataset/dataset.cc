@@ -83,8 +83,8 @@ Result<Dataset> create_in(const std::shared_ptr<Space>& space, const std::string
   DREAMDB_ASSIGN(Committer::Built built, first_version(*space, schema, options.origin_ns, write));
   DREAMDB_TRY(space->objects().put(built.objects));
   const auto manifest = std::make_shared<const Manifest>(std::move(built.manifest));
-  DREAMDB_ASSIGN(Tip tip, create_ref(space->objects(), space->runtime(), space->writer(),
-                                     ref, built.address, manifest, false, write));
+  DREAMDB_ASSIGN(Tip tip, create_ref(space->objects(), space->runtime(), space->writer(), ref,
+                                     built.address, manifest, false, write));
   return Dataset(std::make_shared<Dataset::Impl>(space, std::move(tip), false));
 }
 
@@ -188,7 +188,13 @@ Status Dataset::delete_ref(std::string_view name) {
   Store& store = impl_->objects().store();
   DREAMDB_ASSIGN(const LoadedRef loaded, load_ref(store, name));
   Status deleted = store.swap_delete(ref_key(name), loaded.version);
-  if (!deleted && deleted.error().code == Code::kConflict)
+  if (deleted) return {};
+  if (deleted.error().code == Code::kConflict || deleted.error().code == Code::kOutcomeUnknown) {
+    // Our own deletion whose reply was lost looks like a rival's. Gone is gone.
+    const auto found = load_ref(store, name);
+    if (!found && found.error().code == Code::kNotFound) return {};
+  }
+  if (deleted.error().code == Code::kConflict)
     return fail(Code::kConflict, "ref `" + std::string(name) +
                                      "` moved while it was to be deleted; look at it and try "
                                      "again");
