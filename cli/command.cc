@@ -139,8 +139,9 @@ OrderedJson report_json(const AppendReport& report) {
 
 std::string report_text(const AppendReport& report) {
   if (report.already_applied && report.rows == 0) return "nothing to do: applied already";
-  std::string text =
-      with_commas(report.rows) + " rows: " + with_commas(report.records) + " new records";
+  std::string text = with_commas(report.rows) + (report.rows == 1 ? " row: " : " rows: ") +
+                     with_commas(report.records) +
+                     (report.records == 1 ? " new record" : " new records");
   const auto add = [&](uint64_t count, const std::string& what) {
     if (count != 0) text += ", " + with_commas(count) + " " + what;
   };

@@ -1,4 +1,6 @@
 // `search`: the records nearest to one of the dataset or to given vectors.
+#include <array>
+#include <cstdio>
 #include <cstring>
 
 #include "cli/command.h"
@@ -112,12 +114,19 @@ Status print_json(const SearchHits& hits, size_t query, bool several, BlobForm f
   return {};
 }
 
+// Four decimals for people; --json has all digits.
+std::string score_cell(float score) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.4f", static_cast<double>(score));
+  return text.data();
+}
+
 Status print_table(const SearchHits& hits, size_t query, bool several, Session& session) {
   std::vector<std::string> header = {">rank", ">score", ">anchor"};
   for (const Column& column : hits.rows.columns) header.push_back(one_line(column.name));
   Table table(header);
   for (size_t row = 0; row < hits.rows.rows(); ++row) {
-    std::vector<std::string> cells = {std::to_string(row + 1), short_float(hits.scores[row]),
+    std::vector<std::string> cells = {std::to_string(row + 1), score_cell(hits.scores[row]),
                                       std::to_string(hits.rows.anchors()[row])};
     for (const Column& column : hits.rows.columns) {
       cells.push_back(value_cell(column, row, kCellChars));

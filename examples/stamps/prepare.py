@@ -102,9 +102,9 @@ def record(stem, files, folder, out):
         row["caption"] = {"path": str(caption)}
         row["title"] = caption.read_text(encoding="utf-8").split("\n", 1)[0].strip()
     # The sound of the thing itself; `_desc` files are captions read aloud.
-    for suffix, field in ((".ogg", "sound"), (".wav", "sound_wav")):
-        if stem.with_suffix(suffix).exists():
-            row[field] = str(stem.with_suffix(suffix))
+    sound = stem.with_suffix(".ogg")
+    if sound.exists():
+        row["sound"] = str(sound)
     return row
 
 

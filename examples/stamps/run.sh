@@ -37,9 +37,8 @@ show "${python[@]}" examples/stamps/prepare.py "$demo"
 step "one command creates the dataset and ingests everything"
 show dreamdb ingest "$store" --create \
   --field image:image:png --field 'drawing:blob?' --field 'caption:text?' --field 'title:string?' \
-  --field 'sound:audio:ogg?' --field 'sound_wav:audio:wav?' \
-  --field category:categorical --field 'subcategory:categorical?' --field source:string \
-  --field width:int --field height:int --field descriptor:embedding:512 \
+  --field 'sound:audio:ogg?' --field category:categorical --field 'subcategory:categorical?' \
+  --field source:string --field width:int --field height:int --field descriptor:embedding:512 \
   "$demo/records.jsonl" --npy "descriptor=$demo/descriptors.npy" --cost
 show dreamdb stat "$store"
 show dreamdb values "$store" category

@@ -12,7 +12,7 @@ import numpy as np
 
 import dreamdb
 
-BLOBS = ("image", "drawing", "sound", "sound_wav", "caption")
+BLOBS = ("image", "drawing", "sound", "caption")
 SCALARS = ("source", "title", "category", "subcategory", "width", "height")
 
 

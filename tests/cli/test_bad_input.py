@@ -1,5 +1,6 @@
 """Wrong input: the error names the thing and the way out, and the dataset is as it was."""
 
+import base64
 import contextlib
 import json
 import os
@@ -190,6 +191,24 @@ def test_full_disk(tmp_path):
         assert run.returncode == 10 and "standard output" in run.stderr, run.stderr
     finally:
         subprocess.run(["umount", "-l", disk], check=False)
+
+
+def test_a_format_from_the_future(pets, tmp_path):
+    # A manifest of version 2 under its right address. The program itself hashes the bytes, as a
+    # blob's digest.
+    old = dreamdb("log", pets, "-n", 1, "--json").json()["manifest"]
+    manifest = (pets / "manifests" / old).read_bytes()
+    assert manifest.count(b"\x61v\x01") == 1
+    future = tmp_path / "future"
+    future.write_bytes(manifest.replace(b"\x61v\x01", b"\x61v\x02"))
+    dreamdb("create", tmp_path / "hash", "--field", "raw:blob")
+    dreamdb("append", tmp_path / "hash", "--anchor", 0, "--file", f"raw={future}")
+    digest = bytes.fromhex(dreamdb("show", tmp_path / "hash", 0, "--json").json()["raw"]["blake3"])
+    address = b"\x1e" + digest
+    name = base64.b32encode(address).decode().rstrip("=").lower()
+    (pets / "manifests" / name).write_bytes(future.read_bytes())
+    run = dreamdb("count", pets, "--at", name, code=11)
+    assert name in run.err and "2" in run.err
 
 
 def objects(store, kind):
