@@ -126,9 +126,9 @@ def test_distinct_values_against_python(data):
     ([5], ValueError, "clause"),
     ("i == 'x'", ValueError, "i"),
     ("i >", ValueError, "column 4"),
-    ("", ValueError, ""),
-    ("(" * 100_000, ValueError, ""),
-    ("i == 1 and " * 20_000 + "i == 1", ValueError, ""),
+    ("", ValueError, "."),
+    ("(" * 100_000, ValueError, "."),
+    ("i == 1 and " * 20_000 + "i == 1", ValueError, "."),
 ])
 def test_refusals(data, where, kind, text):
     for call in (lambda: data.count(where), lambda: list(data.iter_stream(where=where)),

@@ -96,6 +96,25 @@ nb::object arrow_stream_capsule(BatchStream stream, std::vector<Field> fields) {
   return capsule_of(std::move(out), "arrow_array_stream");
 }
 
+nb::tuple arrow_batch_capsules(const Batch& batch) {
+  if (arrow_rows(batch, 0) != batch.rows()) {
+    raise_invalid("payloads of more than 2 GiB in a batch do not fit one Arrow array");
+  }
+  std::vector<Field> fields;
+  for (const Column& column : batch.columns) {
+    Field field;
+    field.name = column.name;
+    field.type = column.type;
+    field.dtype = column.dtype;
+    field.shape = column.shape;
+    fields.push_back(std::move(field));
+  }
+  auto out = std::make_unique<ArrowArray>();
+  export_batch(batch, 0, batch.rows(), out.get());
+  nb::object array = capsule_of(std::move(out), "arrow_array");
+  return nb::make_tuple(arrow_schema_capsule(fields), array);
+}
+
 nb::object arrow_schema_capsule(const std::vector<Field>& fields) {
   auto out = std::make_unique<ArrowSchema>();
   export_schema(fields, out.get());

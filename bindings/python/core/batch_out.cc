@@ -1,5 +1,6 @@
 #include "batch_out.h"
 
+#include "arrow_stream.h"
 #include "buffers.h"
 #include "errors.h"
 
@@ -164,6 +165,9 @@ void bind_batch(nb::module_& module) {
   nb::class_<Batch>(module, "Batch", "Columns of values at anchors.")
       .def("__len__", &Batch::rows)
       .def("anchors", &anchor_array, "uint64 array [rows], read-only.")
+      .def("__arrow_c_array__",
+           [](const Batch& self, nb::handle) { return arrow_batch_capsules(self); },
+           nb::arg("requested_schema").none() = nb::none(), "The batch as an Arrow record batch.")
       .def("to_dict", &to_dict, nb::arg("as_numpy") = false,
            "{field: column, ..., '_time_anchors': anchors}, in the order of the fields.")
       .def("to_rows", &to_rows, "[{'_anchor': anchor, field: value, ...}], absent values left out.");

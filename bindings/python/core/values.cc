@@ -14,14 +14,10 @@ std::string type_of(nb::handle value) { return nb::type_name(value.type()).c_str
 bool to_bool(nb::handle value, const std::string& what) {
   if (value.ptr() == Py_True) return true;
   if (value.ptr() == Py_False) return false;
-  if (PyObject_HasAttrString(value.ptr(), "dtype")) {
-    // numpy.bool
-    if (nb::cast<std::string>(nb::str(value.attr("dtype"))) == "bool" &&
-        nb::cast<size_t>(value.attr("ndim")) == 0) {
-      return PyObject_IsTrue(value.ptr()) == 1;
-    }
-  }
-  raise_type(what + ": bool expects True or False, not " + type_of(value));
+  const std::string type = type_of(value);
+  // NumPy 2 and NumPy 1.
+  if (type == "numpy.bool" || type == "numpy.bool_") return PyObject_IsTrue(value.ptr()) == 1;
+  raise_type(what + ": bool expects True or False, not " + type);
 }
 
 double to_double(nb::handle value, const std::string& what) {

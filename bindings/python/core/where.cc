@@ -90,10 +90,7 @@ void bind_where(nb::module_& module) {
       .def("__repr__", [](const Where& a) { return "<Where " + a.to_string() + ">"; })
       .def("__eq__", [](const Where& a, const Where& b) { return a == b; })
       .def("__eq__", [](const Where&, nb::handle) { return false; })
-      .def("__hash__", [](const Where& a) { return std::hash<std::string>()(a.to_string()); })
-      .def("__reduce__", [](nb::handle self) {
-        return nb::make_tuple(self.type().attr("parse"), nb::make_tuple(nb::str(self)));
-      });
+      .def("__hash__", [](const Where& a) { return std::hash<std::string>()(a.to_string()); });
 }
 
 }  // namespace dreamdb::python

@@ -40,10 +40,8 @@ class Reading(Handle):
 
         Memory: `memory_bytes` of read-ahead and two batches. `channel_buffer` has no meaning here.
         """
-        first, last = check_window(start_ns, end_ns)
-        stream = self._core.stream(_names(fields), to_where(self.schema, where, where_eq), first, last,
-                                   _positive(batch_size, "batch_size"), memory_bytes,
-                                   fields is not None)
+        stream = self._stream(fields, to_where(self.schema, where, where_eq), start_ns, end_ns,
+                              batch_size, memory_bytes)
         return StreamBatchIter(stream, as_numpy)
 
     def iter_time_range(self, start_ns: int, end_ns: int | None = None, batch_size: int = 256,
@@ -65,11 +63,8 @@ class Reading(Handle):
                   memory_bytes: int = MEMORY_BYTES) -> Iterator[dict[str, Any]]:
         """Records one by one as `{"_anchor": int, field: value, ...}`, absent fields left out: what
         `append_many` takes. Vectors and arrays are read-only NumPy views."""
-        first, last = check_window(start_ns, end_ns)
-        stream = self._core.stream(_names(fields), to_where(self.schema, where), first, last,
-                                   _positive(batch_size, "batch_size"), memory_bytes,
-                                   fields is not None)
-        return _rows(stream)
+        return _rows(self._stream(fields, to_where(self.schema, where), start_ns, end_ns, batch_size,
+                                  memory_bytes))
 
     def iter_scalar(self, where_eq: Mapping[str, Any] | None = None, where: Any = None,
                     batch_size: int = 64) -> list[dict[str, Any]]:
@@ -164,6 +159,16 @@ class Reading(Handle):
         deletes, bytes_read, bytes_written, waves`."""
         return self._core.store_stats()
 
+    def _stream(self, fields: Sequence[str] | None, where: Where | None, start_ns: int,
+                end_ns: int | None, batch_size: int,
+                memory_bytes: int) -> _core.BatchStream | None:
+        """None when no field is chosen: every record lacks all of them."""
+        first, last = check_window(start_ns, end_ns)
+        rows, names = _positive(batch_size, "batch_size"), _names(fields)
+        if names == []:
+            return None
+        return self._core.stream(names, where, first, last, rows, memory_bytes, names is not None)
+
     def _anchors(self, where: Where | None, start_ns: int, end_ns: int | None,
                  everything: bool) -> AnchorList:
         first, last = check_window(start_ns, end_ns)
@@ -178,7 +183,9 @@ class Reading(Handle):
         return AnchorList(stream, (lambda: core.count(None)) if everything else None, contains)
 
 
-def _rows(stream: _core.BatchStream) -> Iterator[dict[str, Any]]:
+def _rows(stream: _core.BatchStream | None) -> Iterator[dict[str, Any]]:
+    if stream is None:
+        return
     try:
         while (batch := stream.next()) is not None:
             yield from batch.to_rows()

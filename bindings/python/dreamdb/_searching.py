@@ -55,7 +55,7 @@ class Searching(Handle):
         first, last = check_window(start_ns, end_ns)
         chosen = to_where(schema, where, where_eq)
         rows = _positive(batch_size, "batch_size")
-        if top_k == 0:
+        if top_k == 0 or len(queries) == 0:
             results: list[Any] = [[] for _ in range(len(queries))]
         else:
             hits = self._core.search(field, queries, len(queries), top_k,

@@ -15,8 +15,8 @@ class StreamBatchIter:
     One thread at a time.
     """
 
-    def __init__(self, stream: _core.BatchStream, as_numpy: bool) -> None:
-        self._stream: _core.BatchStream | None = stream
+    def __init__(self, stream: _core.BatchStream | None, as_numpy: bool) -> None:
+        self._stream = stream
         self._as_numpy = as_numpy
 
     def __iter__(self) -> StreamBatchIter:

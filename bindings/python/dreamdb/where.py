@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from .schema import Schema
 Where = _core.Where
 
 __all__ = ["Column", "Where", "col"]
+
+copyreg.pickle(Where, lambda where: (_parse, (str(where),)))
 
 OPS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -78,6 +81,10 @@ class Column:
     def is_not_null(self) -> Where:
         """The record has the field; any type of field."""
         return ~Where.is_null(self.name)
+
+
+def _parse(text: str) -> Where:
+    return Where.parse(text)
 
 
 def literal(value: Any) -> Any:
