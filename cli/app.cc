@@ -90,7 +90,9 @@ void describe_app(CLI::App& app, Session& session) {
   add_man(app, session);
 }
 
-int print_help(const CLI::App& app, Session& session) { return print(session, chosen(app).help()); }
+int print_help(const CLI::App& app, Session& session) {
+  return print(session, app.help());  // of the command that was chosen, if one was
+}
 
 int print_version(Session& session) {
   return print(session, std::string("dreamdb ") + DREAMDB_VERSION + "\n");

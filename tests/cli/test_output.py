@@ -31,7 +31,7 @@ def test_help_lists_every_command():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_examples(command):
     text = dreamdb(command, "--help").out
-    assert "Examples:" in text and f"dreamdb {command}" in text
+    assert "Examples:" in text and f"Usage: dreamdb {command}" in text and f"dreamdb {command}" in text.split("Examples:")[1]
     assert max(map(len, text.splitlines())) <= 120
 
 
