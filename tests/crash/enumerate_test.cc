@@ -8,7 +8,7 @@
 
 #include <iostream>
 
-#include "model/model.h"
+#include "tests/model/model.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
 

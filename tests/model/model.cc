@@ -1,5 +1,5 @@
 // Values out of salts, and reading a dataset back into the model.
-#include "model/model.h"
+#include "tests/model/model.h"
 
 #include <cstring>
 
