@@ -98,19 +98,22 @@ Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& buil
     if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
     const Error cause = std::move(swapped).error();
     const bool lost = cause.code == Code::kConflict;
-    if (!lost && cause.code != Code::kOutcomeUnknown && cause.code != Code::kUnavailable)
+    // After a try without an answer no error of a later try says that nothing was committed.
+    if (tries == 0 && !lost && cause.code != Code::kOutcomeUnknown &&
+        cause.code != Code::kUnavailable)
       return std::unexpected(cause);
     auto found = load_ref(objects_.store(), tip.name);
     if (found) {
-      const bool moved = found->version != tip.version;
+      bool moved = found->version != tip.version;
       Attempt attempt{Outcome::kLost, {tip.name, found->ref, found->version, nullptr}};
       if (found->ref.write == write) attempt.outcome = Outcome::kCommitted;
       if (attempt.outcome == Outcome::kLost && moved) {
         // Our version may stand below what others put on top of it meanwhile.
-        DREAMDB_ASSIGN(const bool below,
-                       is_ancestor(built.address, built.manifest.depth, found->ref.manifest));
+        const auto below = is_ancestor(built.address, built.manifest.depth, found->ref.manifest);
         // The old version stays in the tip, so that the next commit finds the ref moved.
-        if (below) attempt = {Outcome::kCommitted, {tip.name, ref, tip.version, nullptr}};
+        if (below && *below) attempt = {Outcome::kCommitted, {tip.name, ref, tip.version, nullptr}};
+        // Who cannot read the ancestry does not know: no word of "not committed" then.
+        if (!below) moved = false;
       }
       if (moved || attempt.outcome == Outcome::kCommitted) return attempt;
       // Unmoved: the request may still be on its way. The same swap again does no harm: at most
