@@ -10,7 +10,8 @@ namespace dreamdb {
 
 namespace {
 
-constexpr size_t kPutsUnderWayMax = 2;
+// Groups being built and put while the next one is gathered: each holds its rows twice.
+constexpr size_t kWorksUnderWayMax = 1;
 constexpr int kAssignTriesMax = 8;
 
 Buffer sequence(uint64_t first, uint64_t step, size_t rows) {
@@ -48,14 +49,33 @@ void add_counts(AppendReport& into, const AppendReport& counts) {
 
 }  // namespace
 
-struct Appender::Put {
-  std::vector<PutRequest> requests;
+// A group's segments on their way to the store.
+struct Appender::Work {
+  ManifestPtr manifest;  // the fields of `rows` point into its schema
+  SortedRows rows;
+  Selection selection;
+  std::vector<TrackSegment> segments;
   Status status;
   Task task;
+
+  void run(Space& space) {
+    auto built = build_segments(rows, selection, space.writer().nonce);
+    rows = {};
+    selection = {};
+    if (!built) {
+      status = std::unexpected(std::move(built).error());
+      return;
+    }
+    segments = *std::move(built);
+    std::vector<PutRequest> requests;
+    for (TrackSegment& segment : segments)
+      requests.push_back({segment_key(segment.entry.child), std::move(segment.object)});
+    status = space.objects().put(requests);
+  }
 };
 
 Appender::~Appender() {
-  for (const auto& put : puts_) put->task.wait();
+  for (const auto& work : works_) work->task.wait();
 }
 
 bool Appender::meets_pending(const NewRows& rows) const {
@@ -68,50 +88,55 @@ bool Appender::meets_pending(const NewRows& rows) const {
   });
 }
 
-Status Appender::start_put(const std::vector<TrackSegment>& segments) {
-  while (puts_.size() >= kPutsUnderWayMax) {
-    puts_.front()->task.wait();
-    DREAMDB_TRY(puts_.front()->status);
-    puts_.erase(puts_.begin());
-  }
-  auto put = std::make_shared<Put>();
-  for (const TrackSegment& segment : segments)
-    put->requests.push_back({segment_key(segment.entry.child), segment.object});
-  put->task = shared_pool().submit([put = put.get(), space = dataset_.shared_space()] {
-    put->status = space->objects().put(put->requests);
-    put->requests.clear();
-  });
-  puts_.push_back(std::move(put));
+Status Appender::start_work(std::shared_ptr<Work> work) {
+  DREAMDB_TRY(finish_work(kWorksUnderWayMax - 1));
+  work->task = shared_pool().submit(
+      [work = work.get(), space = dataset_.shared_space()] { work->run(*space); });
+  works_.push_back(std::move(work));
   return {};
 }
 
-Status Appender::finish_puts() {
-  for (const auto& put : puts_) put->task.wait();
-  Status first;
-  for (const auto& put : puts_)
-    if (first && !put->status) first = put->status;
-  puts_.clear();
-  return first;
+// Waits until at most `left_max` works are under way; the segments of those done go to their
+// groups, which are the ones before the groups of the works left.
+Status Appender::finish_work(size_t left_max) {
+  while (works_.size() > left_max) {
+    const std::shared_ptr<Work> work = works_.front();
+    work->task.wait();
+    Group& group = groups_[groups_.size() - works_.size()];
+    works_.pop_front();
+    DREAMDB_TRY(work->status);
+    group.segments = std::move(work->segments);
+  }
+  return {};
 }
 
-Result<Appender::Group> Appender::make_group(const SortedRows& rows, bool assigned,
-                                             const Tip& tip) {
-  DREAMDB_ASSIGN(const Selection selection,
-                 classify(dataset_.objects(), tip.manifest, rows, on_conflict_));
+Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, const Tip& tip,
+                                             Work& work) {
+  DREAMDB_ASSIGN(work.selection, classify(dataset_.objects(), tip.manifest, rows, on_conflict_));
   Group group;
   group.base = tip.address();
   group.anchors = rows.batch.anchors_bytes;
   for (const Field* field : rows.fields) group.fields.push_back(field->name);
   group.assigned = assigned;
-  group.all_fresh = selection.all_fresh;
-  group.counts = selection.counts;
-  DREAMDB_ASSIGN(group.segments, build_segments(rows, selection, dataset_.space().writer().nonce));
+  group.all_fresh = work.selection.all_fresh;
+  group.counts = work.selection.counts;
+  work.manifest = tip.manifest;
+  work.rows = std::move(rows);
+  return group;
+}
+
+Result<Appender::Group> Appender::build_group(SortedRows rows, bool assigned, const Tip& tip) {
+  Work work;
+  DREAMDB_ASSIGN(Group group, make_group(std::move(rows), assigned, tip, work));
+  DREAMDB_ASSIGN(group.segments,
+                 build_segments(work.rows, work.selection, dataset_.space().writer().nonce));
   return group;
 }
 
 Status Appender::add(NewRows rows, bool spill) {
   if (rows.rows == 0) return check_columns(rows, dataset_.schema());
   const bool assigned = !rows.anchors.has_value();
+  const uint64_t bytes = rows_bytes(rows);
   const Tip tip = dataset_.tip();
   const ManifestPtr& manifest = tip.manifest;
   if (assigned) {
@@ -127,23 +152,25 @@ Status Appender::add(NewRows rows, bool spill) {
     DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(sorted.rows()));
     sorted.batch.anchors_bytes = sequence(first, 1000, sorted.rows());
   }
-  DREAMDB_ASSIGN(Group group, make_group(sorted, assigned, tip));
-  for (const TrackSegment& segment : group.segments) pending_bytes_ += segment.entry.size;
-  pending_rows_ += group.counts.rows;
+  pending_rows_ += sorted.rows();
+  pending_bytes_ += bytes;
   if (spill) {
-    DREAMDB_TRY(start_put(group.segments));
-  } else {
-    for (const TrackSegment& segment : group.segments)
-      unput_.push_back({segment_key(segment.entry.child), segment.object});
+    auto work = std::make_shared<Work>();
+    DREAMDB_ASSIGN(Group group, make_group(std::move(sorted), assigned, tip, *work));
+    DREAMDB_TRY(start_work(std::move(work)));
+    groups_.push_back(std::move(group));
+    return {};
   }
-  for (TrackSegment& segment : group.segments) segment.object = {};
+  DREAMDB_ASSIGN(Group group, build_group(std::move(sorted), assigned, tip));
+  for (TrackSegment& segment : group.segments)
+    unput_.push_back({segment_key(segment.entry.child), std::move(segment.object)});
   groups_.push_back(std::move(group));
   return {};
 }
 
 void Appender::drop() {
-  for (const auto& put : puts_) put->task.wait();
-  puts_.clear();
+  for (const auto& work : works_) work->task.wait();
+  works_.clear();
   groups_.clear();
   unput_.clear();
   pending_rows_ = pending_bytes_ = 0;
@@ -198,7 +225,7 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
       DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows()));
       rows.batch.anchors_bytes = sequence(first, 1000, rows.rows());
     }
-    DREAMDB_ASSIGN(group, make_group(rows, group.assigned, moved));
+    DREAMDB_ASSIGN(group, build_group(std::move(rows), group.assigned, moved));
     for (TrackSegment& segment : group.segments)
       change.objects.push_back({segment_key(segment.entry.child), std::move(segment.object)});
   }
@@ -226,10 +253,16 @@ Status Appender::commit_change(Change change, const std::string& key, AppendRepo
 }
 
 Result<AppendReport> Appender::commit(const std::string& key) {
+  Result<AppendReport> report = commit_groups(key);
+  drop();
+  return report;
+}
+
+Result<AppendReport> Appender::commit_groups(const std::string& key) {
   AppendReport report;
   uint64_t rows = 0;
   for (const Group& group : groups_) rows += group.counts.rows;
-  DREAMDB_TRY(finish_puts());
+  DREAMDB_TRY(finish_work(0));
   if (!key.empty()) {
     DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key));
     report.already_applied = applied;
@@ -241,11 +274,7 @@ Result<AppendReport> Appender::commit(const std::string& key) {
   fill_change(change);
   if (!key.empty()) change.ledger = {ledger_entry(key, rows)};
   if (!report.already_applied && (!change.entries.empty() || !change.ledger.empty())) {
-    Status status = commit_change(std::move(change), key, report);
-    if (!status) {
-      drop();
-      return std::unexpected(std::move(status).error());
-    }
+    DREAMDB_TRY(commit_change(std::move(change), key, report));
   }
   if (report.already_applied) {
     report.rows = report.unchanged = rows;
@@ -258,7 +287,6 @@ Result<AppendReport> Appender::commit(const std::string& key) {
     }
   }
   report.manifest = dataset_.tip().address().text();
-  drop();
   return report;
 }
 

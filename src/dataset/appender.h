@@ -7,7 +7,8 @@
 // Thread rule: one thread at a time, with the handle's write mutex held.
 #pragma once
 
-#include <optional>
+#include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,16 @@ class Appender {
       : dataset_(dataset), on_conflict_(on_conflict) {}
   ~Appender();
 
-  // Checks rows against the pinned version and builds their segments. They are put at once in the
-  // background when `spill`, else with the commit. Conflict, InvalidArgument: nothing is kept.
+  // Checks rows against the pinned version and makes them a group. With `spill` its segments are
+  // built and put in the background, else they are built here and go up with the commit.
+  // Conflict, InvalidArgument: nothing is kept. With `spill` also errors of groups before it.
   Status add(NewRows rows, bool spill);
 
   // Whether `rows` meets anchors that were added since the last commit.
   bool meets_pending(const NewRows& rows) const;
 
   // Commits what was added. `key`: idempotency key or empty; when the version has it already,
-  // nothing is committed and the report says so.
+  // nothing is committed and the report says so. After an error what was added is forgotten.
   Result<AppendReport> commit(const std::string& key);
 
   // Forgets what was added since the last commit.
@@ -48,15 +50,19 @@ class Appender {
     Address base;  // the version it was checked against
     bool assigned = false;
     bool all_fresh = false;
-    std::vector<TrackSegment> segments;
+    std::vector<TrackSegment> segments;  // when they are built
     AppendReport counts;
   };
+  struct Work;
 
-  Result<Group> make_group(const SortedRows& rows, bool assigned, const Tip& tip);
-  Status start_put(const std::vector<TrackSegment>& segments);
-  Status finish_puts();
+  // A group without segments, and what is to be built of it.
+  Result<Group> make_group(SortedRows rows, bool assigned, const Tip& tip, Work& work);
+  Result<Group> build_group(SortedRows rows, bool assigned, const Tip& tip);
+  Status start_work(std::shared_ptr<Work> work);
+  Status finish_work(size_t left_max);
   Result<bool> rebase(const Tip& moved, Change& change, const std::string& key);
   Result<SortedRows> read_back(const Group& group, const Schema& schema);
+  Result<AppendReport> commit_groups(const std::string& key);
   void fill_change(Change& change) const;
   Status commit_change(Change change, const std::string& key, AppendReport& report);
 
@@ -65,9 +71,8 @@ class Appender {
   std::vector<Group> groups_;
   uint64_t pending_rows_ = 0;
   uint64_t pending_bytes_ = 0;
-  std::vector<PutRequest> unput_;  // segments that go up with the commit
-  struct Put;
-  std::vector<std::shared_ptr<Put>> puts_;  // under way
+  std::vector<PutRequest> unput_;            // segments that go up with the commit
+  std::deque<std::shared_ptr<Work>> works_;  // under way, of the last groups
 };
 
 // The ledger entry of an idempotency key (spec 6.4).

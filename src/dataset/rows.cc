@@ -126,7 +126,20 @@ Status check_column(const Field& field, const Column& column, size_t rows) {
 
 }  // namespace
 
+uint64_t rows_bytes(const NewRows& rows) {
+  uint64_t bytes = 0;
+  for (const Column& column : rows.columns) {
+    bytes += column.values.size() + column.offsets.size() + column.valid.size();
+    for (const Buffer& blob : column.blobs) bytes += blob.size();
+  }
+  return bytes;
+}
+
 Status check_columns(const NewRows& rows, const Schema& schema) {
+  if (rows.anchors && rows.anchors->size() != rows.rows * 8)
+    return fail(Code::kInvalidArgument,
+                "field `_anchor`: " + std::to_string(rows.anchors->size() / 8) + " anchors for " +
+                    std::to_string(rows.rows) + " rows");
   std::vector<const Field*> seen;
   for (const Column& column : rows.columns) {
     DREAMDB_ASSIGN(const Field* field, schema.get(column.name));
@@ -143,10 +156,6 @@ Result<SortedRows> sort_rows(NewRows rows, const Schema& schema) {
     return fail(Code::kInvalidArgument, std::to_string(rows.rows) +
                                             " rows in one append; give at most " +
                                             std::to_string(kRowsMax) + " at a time");
-  if (rows.anchors->size() != rows.rows * 8)
-    return fail(Code::kInvalidArgument,
-                "field `_anchor`: " + std::to_string(rows.anchors->size() / 8) + " anchors for " +
-                    std::to_string(rows.rows) + " rows");
   DREAMDB_TRY(check_columns(rows, schema));
   SortedRows out;
   out.batch.anchors_bytes = *std::move(rows.anchors);

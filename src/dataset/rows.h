@@ -24,7 +24,10 @@ struct SortedRows {
 // none or stands twice. `schema` must outlive the answer. `rows.anchors` must be set.
 Result<SortedRows> sort_rows(NewRows rows, const Schema& schema);
 
-// The same without anchors: checks the columns only.
+// Bytes of all values.
+uint64_t rows_bytes(const NewRows& rows);
+
+// Checks the columns and how many anchors there are, not the anchors themselves.
 Status check_columns(const NewRows& rows, const Schema& schema);
 
 }  // namespace dreamdb

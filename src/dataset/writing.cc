@@ -1,4 +1,6 @@
 // Appending rows and changing what a version says of itself.
+#include <algorithm>
+
 #include "dataset/appender.h"
 #include "dreamdb/interrupt.h"
 #include "track/columns.h"
@@ -19,15 +21,6 @@ void add_report(AppendReport& into, AppendReport&& more) {
   into.already_applied = into.already_applied || more.already_applied;
   into.manifest = std::move(more.manifest);
   into.assigned.insert(into.assigned.end(), more.assigned.begin(), more.assigned.end());
-}
-
-uint64_t rows_bytes(const NewRows& rows) {
-  uint64_t bytes = 0;
-  for (const Column& column : rows.columns) {
-    bytes += column.values.size() + column.offsets.size() + column.valid.size();
-    for (const Buffer& blob : column.blobs) bytes += blob.size();
-  }
-  return bytes;
 }
 
 Result<bool> go_on(const Tip&, Change&) { return true; }
@@ -117,7 +110,7 @@ class Writer::Impl {
       return only;
     }
     NewRows out;
-    out.rows = buffered_rows_;
+    for (const NewRows& rows : buffer_) out.rows += rows.rows;
     const bool anchored = buffer_.front().anchors.has_value();
     for (size_t c = 0; c < buffer_.front().columns.size(); ++c) {
       std::vector<Batch> pieces;
@@ -140,8 +133,30 @@ class Writer::Impl {
   }
 
   Status flush() {
-    NewRows rows = join_buffer();
+    std::vector<NewRows> pieces;
+    if (anchors_repeat()) {
+      pieces = std::exchange(buffer_, {});  // appended twice: one after the other
+    } else {
+      pieces.push_back(join_buffer());
+    }
     buffered_rows_ = buffered_bytes_ = 0;
+    for (NewRows& rows : pieces) DREAMDB_TRY(add(std::move(rows)));
+    return {};
+  }
+
+  // Whether an anchor stands twice in the buffer.
+  bool anchors_repeat() const {
+    if (buffer_.size() < 2 || !buffer_.front().anchors) return false;
+    std::vector<uint64_t> anchors;
+    for (const NewRows& rows : buffer_) {
+      const auto* held = reinterpret_cast<const uint64_t*>(rows.anchors->data());
+      anchors.insert(anchors.end(), held, held + rows.anchors->size() / 8);
+    }
+    if (!std::is_sorted(anchors.begin(), anchors.end())) std::sort(anchors.begin(), anchors.end());
+    return std::adjacent_find(anchors.begin(), anchors.end()) != anchors.end();
+  }
+
+  Status add(NewRows rows) {
     if (appender_.meets_pending(rows)) DREAMDB_TRY(commit_pending());
     Status added = appender_.add(std::move(rows), true);
     if (!added) {
