@@ -7,15 +7,27 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 cd "$root"
 demo=build/demo
 store=$demo/store
-stamp="${STAMP:-animals/birds/crow}"
+stamp="${STAMP:-food/fruit/apple_red}"
 export PATH="$root/build:$PATH"
 python=(build/venv/bin/python)
 
 step() { printf '\n== %s\n' "$*"; }
-# Prints a command as one would type it, runs it, and says how long it took.
+
+# One word as one would type it.
+quoted() {
+  if [[ "$1" =~ ^[a-zA-Z0-9_./:=@%+,-]+$ ]]; then
+    printf '%s' "$1"
+  else
+    printf "'%s'" "${1//\'/\'\\\'\'}"
+  fi
+}
+
+# Prints a command, runs it, and says how long it took.
 show() {
-  local began ended
-  printf '$ %s\n' "$(printf '%q ' "$@" | sed -e 's/ $//' -e 's|build/venv/bin/python|./run python|')"
+  local began ended word
+  printf '$'
+  for word in "$@"; do printf ' %s' "$(quoted "$word")"; done | sed 's|build/venv/bin/python|./run python|'
+  printf '\n'
   began=$(date +%s%N)
   "$@"
   ended=$(date +%s%N)
@@ -52,21 +64,18 @@ anchor="$(dreamdb ls --anchors "$store" --where "source == '$stamp'")"
 category="${stamp%%/*}"
 show dreamdb search "$store" descriptor --like "$anchor" -k 8 -f title,category
 show dreamdb search "$store" descriptor --like "$anchor" -k 8 -f title,category \
-  --where "category != '$category' and width >= 50"
+  --where "category != \"$category\" and width >= 50"
 dreamdb search "$store" descriptor --like "$anchor" -k 8 -f source --json >"$demo/all.jsonl"
 dreamdb search "$store" descriptor --like "$anchor" -k 8 -f source --json \
-  --where "category != '$category' and width >= 50" >"$demo/filtered.jsonl"
+  --where "category != \"$category\" and width >= 50" >"$demo/filtered.jsonl"
 
 step "a snapshot, a branch, and one more record on the branch"
 show dreamdb snapshot "$store" v1
 show dreamdb branch "$store" try
-show dreamdb show "$store" "$anchor" --field image --out "$demo/again.png"
-"${python[@]}" - "$demo" <<'PY'
-import sys, numpy
-numpy.save(sys.argv[1] + "/again.npy", numpy.load(sys.argv[1] + "/descriptors.npy")[0])
-PY
-show dreamdb append "$store@try" --file image="$demo/again.png" --file descriptor="$demo/again.npy" \
-  --set category=again --set source="$stamp" --set width=1 --set height=1
+read -r width height < <("${python[@]}" examples/stamps/mirror.py "file://$root/$store" "$anchor" "$demo")
+show dreamdb append "$store@try" --file image="$demo/mirrored.png" --file descriptor="$demo/mirrored.npy" \
+  --set category="$category" --set source="$stamp-mirrored" --set width="$width" --set height="$height"
+show dreamdb search "$store@try" descriptor --like "$anchor" -k 3 -f source
 show dreamdb ls "$store"
 show dreamdb log "$store@try"
 show dreamdb diff "$store@main@v1" "$store@try"
