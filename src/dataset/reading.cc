@@ -2,6 +2,7 @@
 #include "dataset/reading.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <unordered_map>
 
@@ -65,11 +66,17 @@ std::string scalar_key(const Column& column, size_t row) {
   }
 }
 
-// Values of one type: ints 0 1 2 ... -1 -2 ..., the others ascending.
+// Values of one type: ints 0 1 2 ... -1 -2 ..., the others ascending, NaN last.
 bool scalar_less(const Scalar& a, const Scalar& b) {
   if (const auto* x = std::get_if<int64_t>(&a)) {
-    if (const auto* y = std::get_if<int64_t>(&b))
-      return static_cast<uint64_t>(*x) < static_cast<uint64_t>(*y);
+    if (const auto* y = std::get_if<int64_t>(&b)) {
+      if ((*x < 0) != (*y < 0)) return *y < 0;
+      return *x < 0 ? *x > *y : *x < *y;
+    }
+  }
+  if (const auto* x = std::get_if<double>(&a)) {
+    if (const auto* y = std::get_if<double>(&b))
+      if (std::isnan(*x) || std::isnan(*y)) return std::isnan(*y) && !std::isnan(*x);
   }
   return a < b;
 }
