@@ -4,6 +4,7 @@
 // that stay in memory, verified, while there is room. With a filter the records that match are
 // streamed and scanned.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 
@@ -77,17 +78,25 @@ class TrackScan {
     DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
     std::vector<std::vector<uint8_t>> keep(entries.size());
     std::vector<Piece> pieces;
+    // Many queries make a piece take longer; the caller wants to be asked many times a second.
+    const uint64_t piece_bytes = kPieceBytes / std::clamp<uint64_t>(queries_.count() / 16, 1, 64);
     for (size_t i = 0; i < entries.size(); ++i) {
       const auto* anchors = reinterpret_cast<const uint64_t*>(lists[i].data());
       DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}));
       const Run& data = segments[i]->segment.data;
       const uint64_t block_bytes = std::max<uint64_t>(1, data.per * segments[i]->segment.row_bytes);
-      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, kPieceBytes / block_bytes));
+      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, piece_bytes / block_bytes));
       for (size_t b = 0; b < data.blocks(); b += step)
         pieces.push_back({segments[i], anchors, &keep[i], b, std::min(step, data.blocks() - b)});
     }
     std::vector<Status> failures(pieces.size());
-    shared_pool().parallel_for(pieces.size(), [&](size_t i) { failures[i] = scan(pieces[i]); });
+    std::atomic<bool> stopped = false;
+    shared_pool().parallel_for(pieces.size(), [&](size_t i) {
+      if (stopped) return;
+      failures[i] = check_interrupt();  // only the calling thread has somebody to ask
+      if (failures[i]) failures[i] = scan(pieces[i]);
+      if (!failures[i]) stopped = true;
+    });
     for (Status& status : failures) DREAMDB_TRY(std::move(status));
     return {};
   }

@@ -164,13 +164,15 @@ nb::object to_python(const Scalar& value) {
 void bind_batch(nb::module_& module) {
   nb::class_<Batch>(module, "Batch", "Columns of values at anchors.")
       .def("__len__", &Batch::rows)
-      .def("anchors", &anchor_array, "uint64 array [rows], read-only.")
+      .def("anchors", &anchor_array, nb::sig("def anchors(self) -> typing.Any"), "uint64 array [rows], read-only.")
       .def("__arrow_c_array__",
            [](const Batch& self, nb::handle) { return arrow_batch_capsules(self); },
            nb::arg("requested_schema").none() = nb::none(), "The batch as an Arrow record batch.")
       .def("to_dict", &to_dict, nb::arg("as_numpy") = false,
+           nb::sig("def to_dict(self, as_numpy: bool = False) -> dict[str, typing.Any]"),
            "{field: column, ..., '_time_anchors': anchors}, in the order of the fields.")
-      .def("to_rows", &to_rows, "[{'_anchor': anchor, field: value, ...}], absent values left out.");
+      .def("to_rows", &to_rows, nb::sig("def to_rows(self) -> list[dict[str, typing.Any]]"),
+           "[{'_anchor': anchor, field: value, ...}], absent values left out.");
 }
 
 }  // namespace dreamdb::python

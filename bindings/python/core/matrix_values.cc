@@ -1,5 +1,6 @@
 #include "matrix_values.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "errors.h"
@@ -50,7 +51,8 @@ class View {
 
 class MatrixBuilder final : public ColumnBuilder {
  public:
-  explicit MatrixBuilder(const Field& field) : ColumnBuilder(field), row_bytes_(field.row_bytes()) {}
+  explicit MatrixBuilder(const Field& field)
+      : ColumnBuilder(field), row_bytes_(field.row_bytes()) {}
 
  private:
   void append_value(nb::handle value) override {
@@ -68,12 +70,27 @@ class MatrixBuilder final : public ColumnBuilder {
 
   void append_nothing() override {
     count_bytes(row_bytes_);
-    values_.resize(values_.size() + row_bytes_);
+    if (std::byte* row = next_row()) std::memset(row, 0, row_bytes_);
   }
 
   void move_values(Column& column) override {
-    column.values = Buffer::adopt(std::move(values_));
+    column.values = std::move(values_).freeze(used_);
     values_ = {};
+    used_ = 0;
+  }
+
+  // Place for one more row; null when rows have no bytes. The last batch says how much to begin with.
+  std::byte* next_row() {
+    if (row_bytes_ == 0) return nullptr;
+    if (values_.size() - used_ < row_bytes_) {
+      capacity_ = std::max({capacity_, 2 * values_.size(), 16 * row_bytes_});
+      MutableBuffer larger(capacity_);
+      if (used_ != 0) std::memcpy(larger.data(), values_.data(), used_);
+      values_ = std::move(larger);
+    }
+    std::byte* row = values_.data() + used_;
+    used_ += row_bytes_;
+    return row;
   }
 
   bool has_our_form(const Py_buffer& view) const {
@@ -94,16 +111,15 @@ class MatrixBuilder final : public ColumnBuilder {
         size != field().shape[0]) {
       return false;
     }
-    const size_t before = values_.size();
-    values_.resize(before + row_bytes_);
+    std::byte* row = next_row();
     for (size_t i = 0; i < size; ++i) {
       PyObject* item = PyList_GetItem(list.ptr(), static_cast<Py_ssize_t>(i));
       if (PyFloat_CheckExact(item) == 0) {
-        values_.resize(before);
+        used_ -= row_bytes_;
         return false;
       }
       const auto number = static_cast<float>(PyFloat_AsDouble(item));
-      std::memcpy(values_.data() + before + i * sizeof(float), &number, sizeof(float));
+      std::memcpy(row + i * sizeof(float), &number, sizeof(float));
     }
     return true;
   }
@@ -129,12 +145,13 @@ class MatrixBuilder final : public ColumnBuilder {
   }
 
   void append_bytes(const void* data) {
-    const auto* bytes = static_cast<const std::byte*>(data);
-    values_.insert(values_.end(), bytes, bytes + row_bytes_);
+    if (std::byte* row = next_row()) std::memcpy(row, data, row_bytes_);
   }
 
   size_t row_bytes_;
-  std::vector<std::byte> values_;
+  MutableBuffer values_;
+  size_t used_ = 0;
+  size_t capacity_ = 0;
   nb::object cast_;
   nb::object shape_;
 };

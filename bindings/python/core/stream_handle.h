@@ -17,7 +17,9 @@ namespace nb = nanobind;
 class BatchStreamHandle {
  public:
   explicit BatchStreamHandle(BatchStream stream) : stream_(std::move(stream)) {}
+  ~BatchStreamHandle() { close(); }
   std::optional<Batch> next();
+  // Stops reading ahead, which may wait for reads under way: without the GIL.
   void close();
 
  private:

@@ -20,6 +20,7 @@ std::optional<Batch> BatchStreamHandle::next() {
 }
 
 void BatchStreamHandle::close() {
+  if (!stream_) return;
   const InUse use(in_use_, "stream");
   nb::gil_scoped_release release;
   stream_.reset();

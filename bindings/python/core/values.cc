@@ -9,14 +9,19 @@ namespace dreamdb::python {
 
 namespace {
 
-std::string type_of(nb::handle value) { return nb::type_name(value.type()).c_str(); }
+// The name of the value's type, without its module.
+std::string type_of(nb::handle value) {
+  return nb::cast<std::string>(value.type().attr("__name__"));
+}
 
 bool to_bool(nb::handle value, const std::string& what) {
   if (value.ptr() == Py_True) return true;
   if (value.ptr() == Py_False) return false;
   const std::string type = type_of(value);
-  // NumPy 2 and NumPy 1.
-  if (type == "numpy.bool" || type == "numpy.bool_") return PyObject_IsTrue(value.ptr()) == 1;
+  // NumPy's own, which NumPy 1 calls bool_.
+  if ((type == "bool" || type == "bool_") && nb::hasattr(value, "dtype")) {
+    return PyObject_IsTrue(value.ptr()) == 1;
+  }
   raise_type(what + ": bool expects True or False, not " + type);
 }
 

@@ -13,14 +13,19 @@ namespace dreamdb::python {
 
 namespace {
 
-// Small enough to stay in the processor's larger caches' neighbourhood and for malloc to use again,
-// large enough that a call costs nothing beside it.
-constexpr size_t kPieceBytes = 16u << 20;
+// What a writer makes segments of at once (WriterOptions::buffer_bytes): such a piece is not copied
+// together with others.
+constexpr size_t kPieceBytes = 64u << 20;
 
 }  // namespace
 
 WriterHandle::WriterHandle(Writer writer, const Schema& schema)
     : schema_(schema), writer_(std::move(writer)), rows_(schema) {}
+
+WriterHandle::~WriterHandle() {
+  nb::gil_scoped_release release;
+  writer_.reset();
+}
 
 size_t WriterHandle::append_rows(nb::handle samples) {
   const InUse use(in_use_, "writer");
@@ -54,7 +59,7 @@ size_t WriterHandle::append_columns(size_t rows, nb::handle anchors, const nb::d
   const size_t step = rows_per_piece(all, kPieceBytes);
   for (size_t first = 0; first < rows; first += step) {
     const NewRows piece = slice_rows(all, first, std::min(step, rows - first));
-    without_gil([&] { return writer_.append(copy ? copy_rows(piece) : piece); });
+    without_gil([&] { return writer_->append(copy ? copy_rows(piece) : piece); });
   }
   return rows;
 }
@@ -62,13 +67,13 @@ size_t WriterHandle::append_columns(size_t rows, nb::handle anchors, const nb::d
 AppendReport WriterHandle::commit() {
   const InUse use(in_use_, "writer");
   flush();
-  return without_gil([&] { return writer_.commit(); });
+  return without_gil([&] { return writer_->commit(); });
 }
 
 void WriterHandle::flush() {
   if (rows_.rows() == 0) return;
   NewRows batch = rows_.take();
-  without_gil([&] { return writer_.append(std::move(batch)); });
+  without_gil([&] { return writer_->append(std::move(batch)); });
 }
 
 void bind_writer(nb::module_& module) {

@@ -12,6 +12,8 @@ namespace dreamdb::python {
 class WriterHandle {
  public:
   WriterHandle(Writer writer, const Schema& schema);
+  // Drops what is not committed, which may wait for writes under way: without the GIL.
+  ~WriterHandle();
 
   // Rows as dictionaries. When one is refused, the rows of this writer that were not yet handed on
   // are dropped: make a new writer.
@@ -19,13 +21,13 @@ class WriterHandle {
   // See columns_in. Without `copy` the arrays must not change until the next commit has returned.
   size_t append_columns(size_t rows, nb::handle anchors, const nb::dict& columns, bool copy);
   AppendReport commit();
-  AppendReport report() const { return writer_.report(); }
+  AppendReport report() const { return writer_->report(); }
 
  private:
   void flush();
 
   Schema schema_;
-  Writer writer_;
+  std::optional<Writer> writer_;
   RowsIn rows_;
   bool in_use_ = false;
 };

@@ -92,7 +92,8 @@ def cast(array: Any, dtype: str, what: str) -> Any:
     if source in "biu" and target.kind == "f":
         return array.astype(target)
     if source in "biu" and target.kind in "iu":
-        low, high = np.iinfo(target).min, np.iinfo(target).max
+        limits: Any = np.iinfo(target.str)
+        low, high = int(limits.min), int(limits.max)
         if source != "b" and (int(array.min()) < low or int(array.max()) > high):
             raise OutOfRangeError(f"{what}: a number does not fit {dtype} ({low} to {high})")
         return array.astype(target)

@@ -133,6 +133,6 @@ def _datetimes(array: Any, what: str) -> Any:
 
 def _as_list(values: Any) -> list[Any]:
     if isinstance(values, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
-        return [None if absent else row for absent, row in zip(mask, values.data)]
+        mask: Any = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
+        return [None if absent else row for absent, row in zip(mask, values.data, strict=True)]
     return list(np.asarray(values))

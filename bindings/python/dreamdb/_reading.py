@@ -142,8 +142,7 @@ class Reading(Handle):
             return self._anchors(None, start_ns, end_ns, start_ns == 0 and end_ns is None)
         names = _names(fields)
         if not names:
-            return AnchorList(lambda: self._core.stream([], None, 0, 1, 1, MEMORY_BYTES, True),
-                              lambda: 0, lambda anchor: False)
+            return AnchorList(lambda: None, lambda: 0, lambda anchor: False)
         lacks_all: Where = Where.is_null(names[0])
         for name in names[1:]:
             lacks_all = lacks_all & Where.is_null(name)

@@ -25,7 +25,7 @@ class AnchorList:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, stream: Callable[[], _core.BatchStream], count: Callable[[], int] | None,
+    def __init__(self, stream: Callable[[], _core.BatchStream | None], count: Callable[[], int] | None,
                  contains: Callable[[int], bool]) -> None:
         self._stream = stream
         self._count = count
@@ -34,6 +34,8 @@ class AnchorList:
     def batches(self) -> Iterator[numpy.ndarray[Any, Any]]:
         """uint64 arrays [n], read-only; all of them together are the anchors."""
         stream = self._stream()
+        if stream is None:
+            return
         try:
             while (batch := stream.next()) is not None:
                 yield batch.anchors()
