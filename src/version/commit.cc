@@ -15,20 +15,45 @@ constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
-Result<std::optional<Root>> insert_into(Objects& objects, const Root* root, FieldId field,
-                                        std::vector<Entry> entries, uint64_t seq,
-                                        const Nonce& nonce, Committer::Built& built) {
-  for (Entry& entry : entries) entry.seq = seq;
+// One tree that a commit adds to.
+struct Growth {
+  const Root* root;  // nullptr: empty
+  FieldId field;
+  std::vector<Entry> entries;
+  bool ledger;
+};
+
+// Puts the entries into their trees: one wave a level for all trees together.
+Result<std::vector<std::optional<Root>>> grow_trees(Objects& objects, std::vector<Growth> growths,
+                                                    uint64_t seq, const Nonce& nonce,
+                                                    Committer::Built& built) {
+  for (Growth& growth : growths)
+    for (Entry& entry : growth.entries) entry.seq = seq;
   PageMap pages;
-  DREAMDB_ASSIGN(Inserted inserted, with_pages(objects, pages, [&](const PageMap& have) {
-                   return insert_entries(root == nullptr ? std::nullopt : std::optional(*root),
-                                         field, entries, nonce, have);
-                 }));
-  for (NewPage& page : inserted.pages) {
-    built.objects.push_back({page_key(page.address), page.body});
-    built.pages.push_back(std::move(page));
+  std::vector<std::optional<Inserted>> done(growths.size());
+  for (std::vector<PageRef> missing;;) {
+    for (size_t i = 0; i < growths.size(); ++i) {
+      if (done[i]) continue;
+      const Growth& g = growths[i];
+      DREAMDB_ASSIGN(Inserted inserted,
+                     insert_entries(g.root == nullptr ? std::nullopt : std::optional(*g.root),
+                                    g.field, g.entries, nonce, pages));
+      missing.insert(missing.end(), inserted.missing.begin(), inserted.missing.end());
+      if (inserted.missing.empty()) done[i] = std::move(inserted);
+    }
+    if (missing.empty()) break;
+    DREAMDB_TRY(objects.pages(missing, pages));
+    missing.clear();
   }
-  return inserted.root;
+  std::vector<std::optional<Root>> roots;
+  for (std::optional<Inserted>& inserted : done) {
+    for (NewPage& page : inserted->pages) {
+      built.objects.push_back({page_key(page.address), page.body});
+      built.pages.push_back(std::move(page));
+    }
+    roots.push_back(inserted->root);
+  }
+  return roots;
 }
 
 void set_root(std::vector<Root>& tracks, const Root& root) {
@@ -60,15 +85,20 @@ Result<Committer::Built> Committer::build(const Tip* parent, const Change& chang
   m.write = write;
   m.time_ns = std::max(runtime_.now_ns(), m.time_ns);
   if (change.edit) DREAMDB_TRY(change.edit(m));
-  for (const auto& [field, entries] : change.entries) {
-    DREAMDB_ASSIGN(const std::optional<Root> root,
-                   insert_into(objects_, m.find_track(field), field, entries, m.generation,
-                               writer_.nonce, built));
-    if (root) set_root(m.tracks, *root);
-  }
-  if (!change.ledger.empty()) {
-    DREAMDB_ASSIGN(m.ledger, insert_into(objects_, m.ledger ? &*m.ledger : nullptr, kRecordTrack,
-                                         change.ledger, m.generation, writer_.nonce, built));
+  std::vector<Growth> growths;
+  for (const auto& [field, entries] : change.entries)
+    growths.push_back({m.find_track(field), field, entries, false});
+  if (!change.ledger.empty())
+    growths.push_back({m.ledger ? &*m.ledger : nullptr, kRecordTrack, change.ledger, true});
+  DREAMDB_ASSIGN(const auto roots,
+                 grow_trees(objects_, growths, m.generation, writer_.nonce, built));
+  for (size_t i = 0; i < roots.size(); ++i) {
+    if (!roots[i]) continue;
+    if (growths[i].ledger) {
+      m.ledger = roots[i];
+    } else {
+      set_root(m.tracks, *roots[i]);
+    }
   }
   DREAMDB_ASSIGN(const Buffer body, write_manifest(m));
   built.address = Address::of(body.span());
