@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/data.h"
 #include "bench/figure.h"
 
 namespace dreamdb::bench {
@@ -25,15 +27,18 @@ Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
 Status commits(const Settings& settings);
 
-// Jobs: work in a process of its own, whose parent measures it. `args` as documented beside each;
-// they print one line of JSON.
+// Jobs: work in a process of its own. What `args` are stands beside each; they print one line of JSON.
+Status make_job(std::span<const std::string> args);
 Status memory_job(std::span<const std::string> args);
 Status commits_job(std::span<const std::string> args);
 
 // Runs this program as `dreamdb_bench --job NAME args...` and returns what it printed.
-Result<std::string> run_job(const std::string& name, const std::vector<std::string>& args);
+Result<nlohmann::json> run_job(const std::string& name, const std::vector<std::string>& args);
 // The same several times at once.
-Result<std::vector<std::string>> run_jobs(const std::string& name,
-                                          const std::vector<std::vector<std::string>>& args);
+Result<std::vector<nlohmann::json>> run_jobs(const std::string& name,
+                                             const std::vector<std::vector<std::string>>& args);
+
+// make_dataset in a process of its own, so that a figure finds its own process as it was started.
+Status make_apart(const std::string& folder, const Fields& fields, uint64_t count);
 
 }  // namespace dreamdb::bench

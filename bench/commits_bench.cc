@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "bench/baseline.h"
 #include "bench/benches.h"
@@ -30,12 +29,10 @@ Result<double> commit_rate(const std::string& folder, size_t processes, uint64_t
   std::vector<std::vector<std::string>> args;
   for (size_t i = 0; i < processes; ++i)
     args.push_back({folder, std::to_string(i), std::to_string(start), std::to_string(seconds)});
-  DREAMDB_ASSIGN(const std::vector<std::string> outputs, run_jobs("commits", args));
+  DREAMDB_ASSIGN(const std::vector<nlohmann::json> lines, run_jobs("commits", args));
   uint64_t total = 0;
   double longest = 0;
-  for (const std::string& output : outputs) {
-    const auto line = nlohmann::json::parse(output, nullptr, false);
-    if (line.is_discarded()) return fail(Code::kInternal, "commits: a process said " + output);
+  for (const nlohmann::json& line : lines) {
     const auto commits = line["commits"].get<uint64_t>();
     if (commits == 0) return fail(Code::kInternal, "commits: a process made no progress");
     total += commits;

@@ -1,5 +1,7 @@
 #include "bench/figure.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -7,21 +9,39 @@
 
 namespace dreamdb::bench {
 
+namespace {
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace
+
 Result<Figure> alternate(Figure figure, size_t repeats, const Side& ours, const Side& baseline) {
-  std::vector<double> ratios;
+  std::vector<double> ratios, cpu_ratios;
   for (size_t i = 0; i < repeats; ++i) {
     double pair[2] = {};
+    double cpu[2] = {};
     for (size_t turn = 0; turn < 2; ++turn) {
       const bool is_ours = (i + turn) % 2 == 0;
+      const double before = cpu_seconds();
       DREAMDB_ASSIGN(pair[is_ours ? 0 : 1], is_ours ? ours() : baseline());
+      cpu[is_ours ? 0 : 1] = cpu_seconds() - before;
     }
     figure.ours_runs.push_back(pair[0]);
     figure.baseline_runs.push_back(pair[1]);
     ratios.push_back(pair[0] / pair[1]);
+    cpu_ratios.push_back(cpu[1] / cpu[0]);
   }
   figure.ours = median(figure.ours_runs);
   figure.baseline = median(figure.baseline_runs);
   figure.ratio = median(ratios);
+  figure.cpu_ratio = median(cpu_ratios);
   return figure;
 }
 
@@ -47,6 +67,7 @@ void print(const Figure& figure) {
                                               : figure.ratio <= figure.bar;
   }
   if (!figure.note.empty()) line["note"] = figure.note;
+  if (figure.cpu_ratio > 0) line["cpu_ratio"] = figure.cpu_ratio;
   line["ours_runs"] = figure.ours_runs;
   line["baseline_runs"] = figure.baseline_runs;
   std::puts(line.dump().c_str());

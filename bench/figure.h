@@ -41,6 +41,8 @@ struct Figure {
   double bar = 0;
   std::string note;
   std::vector<double> ours_runs, baseline_runs;
+  // Processor seconds of the baseline / of ours: what others do to the machine hardly touches it.
+  double cpu_ratio = 0;
 
   Figure(std::string name_, std::string unit_, std::string against_)
       : name(std::move(name_)), unit(std::move(unit_)), against(std::move(against_)) {}

@@ -1,12 +1,8 @@
 // dreamdb_bench: measures figures and prints each as a line of JSON; bench/run.py makes the table.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
 #include "bench/benches.h"
@@ -36,7 +32,8 @@ struct NamedJob {
   Status (*run)(std::span<const std::string>);
 };
 
-constexpr NamedJob kJobs[] = {{"memory", memory_job}, {"commits", commits_job}};
+constexpr NamedJob kJobs[] = {
+    {"make", make_job}, {"memory", memory_job}, {"commits", commits_job}};
 
 constexpr const char* kUsage =
     "usage: dreamdb_bench --folder DIR [--size BYTES] [--repeats N] [--quick | --full]\n"
@@ -104,35 +101,6 @@ Status run(std::span<const std::string> args) {
 }
 
 }  // namespace
-
-Result<std::vector<std::string>> run_jobs(const std::string& name,
-                                          const std::vector<std::vector<std::string>>& args) {
-  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
-  std::vector<FILE*> pipes;
-  for (const auto& list : args) {
-    std::string command = "'" + program + "' --job " + name;
-    for (const std::string& arg : list) command += " '" + arg + "'";
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return fail(Code::kExhausted, "cannot start a process: " + command);
-    pipes.push_back(pipe);
-  }
-  std::vector<std::string> outputs;
-  bool all_well = true;
-  for (FILE* pipe : pipes) {
-    std::string text;
-    char piece[4096];
-    for (size_t got; (got = fread(piece, 1, sizeof piece, pipe)) > 0;) text.append(piece, got);
-    all_well = pclose(pipe) == 0 && all_well;
-    outputs.push_back(std::move(text));
-  }
-  if (!all_well) return fail(Code::kInternal, "a process of the job " + name + " failed");
-  return outputs;
-}
-
-Result<std::string> run_job(const std::string& name, const std::vector<std::string>& args) {
-  DREAMDB_ASSIGN(std::vector<std::string> outputs, run_jobs(name, {args}));
-  return std::move(outputs[0]);
-}
 
 }  // namespace dreamdb::bench
 

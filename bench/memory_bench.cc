@@ -24,17 +24,15 @@ struct Kind {
   Fields fields;
 };
 
-constexpr Kind kKinds[] = {{"vectors", {false, true, true}}, {"blobs", {true, true, true}}};
+const Kind kKinds[] = {{"vectors", {false, true, true}}, {"blobs", {true, true, true}}};
 constexpr const char* kJobs[] = {"ingest", "stream", "take+search"};
 
 const Kind& kind_of(const std::string& name) { return name == kKinds[0].name ? kKinds[0] : kKinds[1]; }
 
 Result<double> peak_megabytes(const std::string& job, const Kind& kind, const std::string& folder,
                               uint64_t count) {
-  DREAMDB_ASSIGN(const std::string output,
+  DREAMDB_ASSIGN(const nlohmann::json line,
                  run_job("memory", {job, kind.name, folder, std::to_string(count)}));
-  const auto line = nlohmann::json::parse(output, nullptr, false);
-  if (line.is_discarded()) return fail(Code::kInternal, "memory: a process said " + output);
   return line["peak_bytes"].get<double>() / 1e6;
 }
 

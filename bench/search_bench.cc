@@ -32,7 +32,7 @@ Status search_exact(const Settings& settings) {
   const uint64_t count = settings.size_bytes / fields.row_bytes();
   const uint64_t bytes = count * kVectorBytes;
   const Scratch folder(settings.folder + "/search");
-  DREAMDB_TRY(make_dataset(folder.path(), fields, count));
+  DREAMDB_TRY(make_apart(folder.path(), fields, count));
   OpenOptions with_cache;
   with_cache.cache_bytes = bytes * 2;  // five eighths of it are for matrices
   DREAMDB_ASSIGN(const Dataset dataset, Dataset::open(locator_of(folder.path()), with_cache));

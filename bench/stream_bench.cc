@@ -26,7 +26,7 @@ Status stream(const Settings& settings, const std::string& name, const Fields& f
               uint64_t block_bytes) {
   const uint64_t count = settings.size_bytes / fields.row_bytes();
   const Scratch folder(settings.folder + "/" + name);
-  DREAMDB_TRY(make_dataset(folder.path(), fields, count));
+  DREAMDB_TRY(make_apart(folder.path(), fields, count));
   settle_disk();
   const std::vector<std::string> files = files_below(folder.path() + "/segments");
   uint64_t total = 0;

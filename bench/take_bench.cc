@@ -21,7 +21,8 @@ Status take(const Settings& settings) {
   const uint64_t count = settings.quick ? kRecords / 10 : kRecords;
   const Fields fields{.embedding = true, .scalars = true};
   const Scratch folder(settings.folder + "/take");
-  DREAMDB_ASSIGN(const Dataset dataset, make_dataset(folder.path(), fields, count));
+  DREAMDB_TRY(make_apart(folder.path(), fields, count));
+  DREAMDB_ASSIGN(const Dataset dataset, Dataset::open(locator_of(folder.path())));
   settle_disk();
   uint64_t total = 0;
   DREAMDB_TRY(read_and_hash(files_below(folder.path()), 1 << 20, 16 * 1024, settings.threads,
