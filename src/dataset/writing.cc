@@ -157,7 +157,15 @@ class Writer::Impl {
   }
 
   Status add(NewRows rows) {
-    if (appender_.meets_pending(rows)) DREAMDB_TRY(commit_pending());
+    if (appender_.meets_pending(rows)) {
+      if (options_.commit_rows == UINT64_MAX && options_.commit_bytes == UINT64_MAX) {
+        // All rows are to become one commit, and a version has one value at an anchor.
+        appender_.drop();
+        return fail(Code::kInvalidArgument,
+                    "an anchor stands twice among the rows of one commit; append each once");
+      }
+      DREAMDB_TRY(commit_pending());
+    }
     Status added = appender_.add(std::move(rows), true);
     if (!added) {
       appender_.drop();

@@ -217,6 +217,18 @@ def test_the_same_anchor_twice_in_one_call(ints):
     assert len(ints) == 0
 
 
+def test_the_same_anchor_twice_far_apart_in_one_call(url):
+    """Also when the first one has become a segment long ago: nothing is committed."""
+    dataset = Dataset.create("main", Schema().add_embedding("e", 4096), backend=url)
+    vector = np.ones(4096, np.float32)
+    anchors = [*range(5000), 3]  # 80 MB
+    with pytest.raises(dreamdb.InvalidArgumentError, match="twice"):
+        dataset.append_many({"_anchor": a, "e": vector * (k + 1)} for k, a in enumerate(anchors))
+    with pytest.raises(dreamdb.InvalidArgumentError, match="twice"):
+        dataset.append_many({"_anchor": anchors, "e": np.ones((5001, 4096), np.float32)})
+    assert len(Dataset.open(dataset.locator)) == 0
+
+
 def test_filling_a_field_of_old_records(pets):
     pets.append_many([{"_anchor": 30, "label": "fish"}])  # lacked it; required fields stay away
     assert pets.take([30])["label"] == ["fish"] and pets.take([30])["size"] == [2 * 2 - 20]

@@ -145,8 +145,9 @@ def test_ctrl_c(big, call):
     done = subprocess.run([sys.executable, "-c", script, big.locator, call], capture_output=True,
                           text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    # The bound is 0.1 s; a machine shared with other tests gets more.
-    assert float(done.stdout) < 1.0
+    # On an idle machine 0.1 s, and for appends the write of the piece that is under way; a machine
+    # shared with other tests gets more. The call itself would go on for ever.
+    assert float(done.stdout) < 10
     again = Dataset.open(big.locator)
     assert len(again) % 200_000 == 0  # whole commits only
     assert again.take([0, 199_999])["i"] == [0, 199_999]

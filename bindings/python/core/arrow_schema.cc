@@ -15,7 +15,6 @@ struct Node {
   std::string format, name, metadata;
   std::vector<std::unique_ptr<Node>> children;
   std::vector<ArrowSchema*> pointers;
-
 };
 
 using Owner = std::shared_ptr<Node>;
@@ -51,7 +50,8 @@ void append_i32(std::string& out, size_t value) {
 }
 
 // Pairs of keys and values in the interface's own binary form.
-std::string metadata_of(std::initializer_list<std::pair<std::string_view, std::string_view>> pairs) {
+std::string metadata_of(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> pairs) {
   std::string out;
   append_i32(out, pairs.size());
   for (const auto& [key, value] : pairs) {

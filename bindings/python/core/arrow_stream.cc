@@ -71,8 +71,7 @@ void fill(ArrowArrayStream* out, BatchStream stream, std::vector<Field> fields) 
 // The consumer moves the struct out and leaves `release` null; otherwise it is released here.
 template <typename Struct>
 void destroy(PyObject* capsule) {
-  auto* value =
-      static_cast<Struct*>(PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule)));
+  auto* value = static_cast<Struct*>(PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule)));
   if (value->release != nullptr) value->release(value);
   delete value;
 }

@@ -16,8 +16,8 @@ namespace nb = nanobind;
 // A capsule named "arrow_array_stream" with the batches of `stream`, whose columns are `fields`.
 nb::object arrow_stream_capsule(BatchStream stream, std::vector<Field> fields);
 
-// Capsules "arrow_schema" and "arrow_array" of one batch (`__arrow_c_array__`). InvalidArgument: its
-// payloads do not fit one array.
+// Capsules "arrow_schema" and "arrow_array" of one batch (`__arrow_c_array__`). InvalidArgument:
+// its payloads do not fit one array.
 nb::tuple arrow_batch_capsules(const Batch& batch);
 
 // A capsule named "arrow_schema".

@@ -16,9 +16,8 @@ nb::object text_of(std::string_view text) {
 }
 
 nb::object bytes_of(const Buffer& buffer) {
-  nb::object out =
-      nb::steal(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(buffer.data()),
-                                          static_cast<Py_ssize_t>(buffer.size())));
+  nb::object out = nb::steal(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(buffer.data()),
+                                                       static_cast<Py_ssize_t>(buffer.size())));
   check(out.is_valid());
   return out;
 }
@@ -101,8 +100,9 @@ nb::object array_or_list(const Column& column, size_t rows) {
   }
   nb::object array = array_of(column, rows);
   if (column.valid.empty()) return array;
-  return nb::module_::import_("dreamdb._cast").attr("masked")(
-      array, numpy_view(column.valid, Dtype::kU8, std::array<uint64_t, 1>{column.valid.size()}));
+  return nb::module_::import_("dreamdb._cast")
+      .attr("masked")(array, numpy_view(column.valid, Dtype::kU8,
+                                        std::array<uint64_t, 1>{column.valid.size()}));
 }
 
 nb::object anchor_array(const Batch& batch) {
@@ -152,11 +152,16 @@ nb::object to_python(const Scalar& value) {
   return std::visit(
       [](const auto& v) -> nb::object {
         using T = std::decay_t<decltype(v)>;
-        if constexpr (std::is_same_v<T, std::monostate>) return nb::none();
-        else if constexpr (std::is_same_v<T, bool>) return nb::bool_(v);
-        else if constexpr (std::is_same_v<T, std::string>) return text_of(v);
-        else if constexpr (std::is_same_v<T, double>) return nb::float_(v);
-        else return nb::int_(v);
+        if constexpr (std::is_same_v<T, std::monostate>)
+          return nb::none();
+        else if constexpr (std::is_same_v<T, bool>)
+          return nb::bool_(v);
+        else if constexpr (std::is_same_v<T, std::string>)
+          return text_of(v);
+        else if constexpr (std::is_same_v<T, double>)
+          return nb::float_(v);
+        else
+          return nb::int_(v);
       },
       value);
 }
@@ -164,10 +169,12 @@ nb::object to_python(const Scalar& value) {
 void bind_batch(nb::module_& module) {
   nb::class_<Batch>(module, "Batch", "Columns of values at anchors.")
       .def("__len__", &Batch::rows)
-      .def("anchors", &anchor_array, nb::sig("def anchors(self) -> typing.Any"), "uint64 array [rows], read-only.")
-      .def("__arrow_c_array__",
-           [](const Batch& self, nb::handle) { return arrow_batch_capsules(self); },
-           nb::arg("requested_schema").none() = nb::none(), "The batch as an Arrow record batch.")
+      .def("anchors", &anchor_array, nb::sig("def anchors(self) -> typing.Any"),
+           "uint64 array [rows], read-only.")
+      .def(
+          "__arrow_c_array__",
+          [](const Batch& self, nb::handle) { return arrow_batch_capsules(self); },
+          nb::arg("requested_schema").none() = nb::none(), "The batch as an Arrow record batch.")
       .def("to_dict", &to_dict, nb::arg("as_numpy") = false,
            nb::sig("def to_dict(self, as_numpy: bool = False) -> dict[str, typing.Any]"),
            "{field: column, ..., '_time_anchors': anchors}, in the order of the fields.")

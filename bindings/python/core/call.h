@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "errors.h"
 #include "dreamdb/interrupt.h"
+#include "errors.h"
 
 namespace dreamdb::python {
 

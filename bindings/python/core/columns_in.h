@@ -9,8 +9,8 @@
 namespace dreamdb::python {
 
 // `columns` maps field names to arrays that dreamdb/_columns.py has brought to the field's own
-// dtype, shape and order, or to lists of values, where None stands for an absent one. `anchors` is a
-// uint64 array or None. What is returned keeps the arrays alive.
+// dtype, shape and order, or to lists of values, where None stands for an absent one. `anchors` is
+// a uint64 array or None. What is returned keeps the arrays alive.
 NewRows columns_in(const Schema& schema, size_t rows, nb::handle anchors, const nb::dict& columns);
 
 // The rows [first, first + count) of `rows`, sharing its memory.

@@ -46,8 +46,7 @@ Dataset open(const std::string& locator, std::optional<std::string> manifest,
 
 Dataset create(const std::string& locator, const Schema& schema, int64_t origin_ns,
                uint64_t cache_bytes) {
-  return without_gil(
-      [&] { return Dataset::create(locator, schema, {origin_ns, cache_bytes}); });
+  return without_gil([&] { return Dataset::create(locator, schema, {origin_ns, cache_bytes}); });
 }
 
 ReadOptions read_options(Fields fields, std::optional<Where> where, uint64_t start, uint64_t end,
@@ -84,8 +83,7 @@ nb::object arrow_stream(const Dataset& self, Fields fields, std::optional<Where>
   std::vector<Field> chosen = chosen_fields(self.schema(), fields);
   const ReadOptions options = read_options(std::move(fields), std::move(where), start, end,
                                            batch_rows, memory_bytes, present_only);
-  return arrow_stream_capsule(without_gil([&] { return self.stream(options); }),
-                              std::move(chosen));
+  return arrow_stream_capsule(without_gil([&] { return self.stream(options); }), std::move(chosen));
 }
 
 std::span<const uint64_t> anchors_of(const Buffer& buffer) {
@@ -114,8 +112,8 @@ nb::list search(const Dataset& self, const std::string& field, nb::handle querie
   nb::list out;
   for (SearchHits& hit : hits) {
     const auto bytes = std::as_bytes(std::span(hit.scores));
-    const nb::object scores = numpy_view(Buffer::copy_of(bytes), Dtype::kF32,
-                                         std::array<uint64_t, 1>{hit.scores.size()});
+    const nb::object scores =
+        numpy_view(Buffer::copy_of(bytes), Dtype::kF32, std::array<uint64_t, 1>{hit.scores.size()});
     out.append(nb::make_tuple(std::move(hit.rows), scores));
   }
   return out;
@@ -155,92 +153,100 @@ nb::list to_list(const std::vector<RefInfo>& refs) {
 
 void bind_reads(nb::class_<Dataset>& dataset) {
   dataset
-      .def("count",
-           [](const Dataset& self, const std::optional<Where>& where) {
-             return without_gil([&] { return self.count(where); });
-           },
-           nb::arg("where").none())
+      .def(
+          "count",
+          [](const Dataset& self, const std::optional<Where>& where) {
+            return without_gil([&] { return self.count(where); });
+          },
+          nb::arg("where").none())
       .def("stream", &stream, nb::arg("fields").none(), nb::arg("where").none(), nb::arg("start"),
-           nb::arg("end"), nb::arg("batch_rows"), nb::arg("memory_bytes"),
-           nb::arg("present_only"))
+           nb::arg("end"), nb::arg("batch_rows"), nb::arg("memory_bytes"), nb::arg("present_only"))
       .def("arrow_stream", &arrow_stream, nb::arg("fields").none(), nb::arg("where").none(),
            nb::arg("start"), nb::arg("end"), nb::arg("batch_rows"), nb::arg("memory_bytes"),
            nb::arg("present_only"))
-      .def("arrow_schema",
-           [](const Dataset& self, const Fields& fields) {
-             return arrow_schema_capsule(chosen_fields(self.schema(), fields));
-           },
-           nb::arg("fields").none())
+      .def(
+          "arrow_schema",
+          [](const Dataset& self, const Fields& fields) {
+            return arrow_schema_capsule(chosen_fields(self.schema(), fields));
+          },
+          nb::arg("fields").none())
       .def("take", &take, nb::arg("anchors"), nb::arg("fields").none(), nb::arg("skip_missing"))
       .def("search", &search, nb::arg("field"), nb::arg("queries"), nb::arg("count"),
-           nb::arg("top_k"), nb::arg("distance"), nb::arg("where").none(),
-           nb::arg("fields").none(), nb::arg("start"), nb::arg("end"))
+           nb::arg("top_k"), nb::arg("distance"), nb::arg("where").none(), nb::arg("fields").none(),
+           nb::arg("start"), nb::arg("end"))
       .def("distinct_values", &distinct_values, nb::arg("field"))
-      .def("stat", [](const Dataset& self) {
-        return to_dict(without_gil([&] { return self.stat(); }));
-      });
+      .def("stat",
+           [](const Dataset& self) { return to_dict(without_gil([&] { return self.stat(); })); });
 }
 
 void bind_writes(nb::class_<Dataset>& dataset) {
   dataset
       .def("writer", &writer, nb::arg("on_conflict"), nb::arg("idempotency_key"),
            nb::arg("commit_bytes"), nb::arg("commit_rows"), nb::arg("buffer_bytes"))
-      .def("add_field",
-           [](Dataset& self, const Field& field) {
-             without_gil([&] { return self.add_field(field); });
-           },
-           nb::arg("field"))
+      .def(
+          "add_field",
+          [](Dataset& self, const Field& field) {
+            without_gil([&] { return self.add_field(field); });
+          },
+          nb::arg("field"))
       .def("meta", &meta)
-      .def("set_meta",
-           [](Dataset& self, const std::string& key, const std::string& value) {
-             without_gil([&] { return self.set_meta(key, value); });
-           },
-           nb::arg("key"), nb::arg("value"))
-      .def("remove_meta",
-           [](Dataset& self, const std::string& key) {
-             without_gil([&] { return self.remove_meta(key); });
-           },
-           nb::arg("key"));
+      .def(
+          "set_meta",
+          [](Dataset& self, const std::string& key, const std::string& value) {
+            without_gil([&] { return self.set_meta(key, value); });
+          },
+          nb::arg("key"), nb::arg("value"))
+      .def(
+          "remove_meta",
+          [](Dataset& self, const std::string& key) {
+            without_gil([&] { return self.remove_meta(key); });
+          },
+          nb::arg("key"));
 }
 
 void bind_versions(nb::class_<Dataset>& dataset) {
   dataset
-      .def("snapshot",
-           [](Dataset& self, const std::string& label) {
-             return to_dict(without_gil([&] { return self.snapshot(label); }));
-           },
-           nb::arg("label"))
-      .def("branch",
-           [](const Dataset& self, const std::string& name) {
-             return without_gil([&] { return self.branch(name); });
-           },
-           nb::arg("name"))
+      .def(
+          "snapshot",
+          [](Dataset& self, const std::string& label) {
+            return to_dict(without_gil([&] { return self.snapshot(label); }));
+          },
+          nb::arg("label"))
+      .def(
+          "branch",
+          [](const Dataset& self, const std::string& name) {
+            return without_gil([&] { return self.branch(name); });
+          },
+          nb::arg("name"))
       .def("history",
            [](const Dataset& self) {
              return new HistoryStreamHandle(without_gil([&] { return self.history(); }));
            })
-      .def("version_at",
-           [](const Dataset& self, uint64_t depth) {
-             return to_dict(without_gil([&] { return self.version_at(depth); }));
-           },
-           nb::arg("depth"))
-      .def("diff",
-           [](const Dataset& self, const Dataset& other) {
-             return to_dict(without_gil([&] { return self.diff(other); }));
-           },
-           nb::arg("other"))
-      .def("list_refs",
-           [](const Dataset& self, const std::string& prefix, const std::string& start_after,
-              size_t limit) {
-             return to_list(
-                 without_gil([&] { return self.list_refs(prefix, start_after, limit); }));
-           },
-           nb::arg("prefix"), nb::arg("start_after"), nb::arg("limit"))
-      .def("delete_ref",
-           [](Dataset& self, const std::string& name) {
-             without_gil([&] { return self.delete_ref(name); });
-           },
-           nb::arg("name"))
+      .def(
+          "version_at",
+          [](const Dataset& self, uint64_t depth) {
+            return to_dict(without_gil([&] { return self.version_at(depth); }));
+          },
+          nb::arg("depth"))
+      .def(
+          "diff",
+          [](const Dataset& self, const Dataset& other) {
+            return to_dict(without_gil([&] { return self.diff(other); }));
+          },
+          nb::arg("other"))
+      .def(
+          "list_refs",
+          [](const Dataset& self, const std::string& prefix, const std::string& start_after,
+             size_t limit) {
+            return to_list(without_gil([&] { return self.list_refs(prefix, start_after, limit); }));
+          },
+          nb::arg("prefix"), nb::arg("start_after"), nb::arg("limit"))
+      .def(
+          "delete_ref",
+          [](Dataset& self, const std::string& name) {
+            without_gil([&] { return self.delete_ref(name); });
+          },
+          nb::arg("name"))
       .def("store_stats", [](const Dataset& self) { return to_dict(self.store_stats()); });
 }
 
@@ -261,18 +267,18 @@ void bind_dataset(nb::module_& module) {
       .def("timeline", &Dataset::timeline)
       .def("is_snapshot", &Dataset::is_snapshot)
       .def("generation", &Dataset::generation)
-      .def("refresh",
-           [](Dataset& self) { return without_gil([&] { return self.refresh(); }); });
+      .def("refresh", [](Dataset& self) { return without_gil([&] { return self.refresh(); }); });
   bind_reads(dataset);
   bind_writes(dataset);
   bind_versions(dataset);
-  module.def("list_refs",
-             [](const std::string& store_url, const std::string& prefix,
-                const std::string& start_after, size_t limit) {
-               return to_list(without_gil(
-                   [&] { return dreamdb::list_refs(store_url, prefix, start_after, limit); }));
-             },
-             nb::arg("store_url"), nb::arg("prefix"), nb::arg("start_after"), nb::arg("limit"));
+  module.def(
+      "list_refs",
+      [](const std::string& store_url, const std::string& prefix, const std::string& start_after,
+         size_t limit) {
+        return to_list(
+            without_gil([&] { return dreamdb::list_refs(store_url, prefix, start_after, limit); }));
+      },
+      nb::arg("store_url"), nb::arg("prefix"), nb::arg("start_after"), nb::arg("limit"));
 }
 
 }  // namespace dreamdb::python

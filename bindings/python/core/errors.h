@@ -16,11 +16,12 @@ namespace nb = nanobind;
 
 // Throws the exception of the error's code.
 [[noreturn]] void raise(const Error& error);
-[[noreturn]] void raise_invalid(std::string message);   // InvalidArgumentError, a ValueError
-[[noreturn]] void raise_type(std::string message);      // WrongTypeError, also a TypeError
-[[noreturn]] void raise_range(std::string message);     // OutOfRangeError, also an OverflowError
+[[noreturn]] void raise_invalid(std::string message);  // InvalidArgumentError, a ValueError
+[[noreturn]] void raise_type(std::string message);     // WrongTypeError, also a TypeError
+[[noreturn]] void raise_range(std::string message);    // OutOfRangeError, also an OverflowError
 
-// The value of `result`, or its exception. An exception that is already pending (Ctrl-C) goes first.
+// The value of `result`, or its exception. An exception that is already pending (Ctrl-C) goes
+// first.
 template <typename T>
 T unwrap(Result<T> result) {
   if (PyErr_Occurred() != nullptr) throw nb::python_error();

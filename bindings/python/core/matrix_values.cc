@@ -79,7 +79,8 @@ class MatrixBuilder final : public ColumnBuilder {
     used_ = 0;
   }
 
-  // Place for one more row; null when rows have no bytes. The last batch says how much to begin with.
+  // Place for one more row; null when rows have no bytes. The last batch says how much to begin
+  // with.
   std::byte* next_row() {
     if (row_bytes_ == 0) return nullptr;
     if (values_.size() - used_ < row_bytes_) {
@@ -127,7 +128,8 @@ class MatrixBuilder final : public ColumnBuilder {
   void append_converted(nb::handle value) {
     if (!cast_.is_valid()) {
       cast_ = nb::module_::import_("dreamdb._cast").attr("to_row");
-      const nb::object shape = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(field().shape.size())));
+      const nb::object shape =
+          nb::steal(PyTuple_New(static_cast<Py_ssize_t>(field().shape.size())));
       for (size_t i = 0; i < field().shape.size(); ++i) {
         PyTuple_SetItem(shape.ptr(), static_cast<Py_ssize_t>(i),
                         PyLong_FromUnsignedLongLong(field().shape[i]));

@@ -4,9 +4,9 @@
 // one is refused.
 #pragma once
 
-#include <optional>
-
 #include <nanobind/nanobind.h>
+
+#include <optional>
 
 #include "dreamdb/dataset.h"
 

@@ -48,42 +48,46 @@ Where well_built(Where where) {
 void bind_where(nb::module_& module) {
   nb::class_<Where>(module, "Where",
                     "A filter on scalar fields; combine with & (and), | (or) and ~ (not).")
-      .def_static("parse", [](const std::string& text) { return unwrap(Where::parse(text)); },
-                  nb::arg("text"))
-      .def_static("compare",
-                  [](std::string field, const std::string& op, nb::handle value) {
-                    return well_built(
-                        Where::compare(std::move(field), to_op(op), to_literal(value)));
-                  },
-                  nb::arg("field"), nb::arg("op"), nb::arg("value"))
-      .def_static("between",
-                  [](std::string field, nb::handle low, nb::handle high) {
-                    return well_built(
-                        Where::between(std::move(field), to_literal(low), to_literal(high)));
-                  },
-                  nb::arg("field"), nb::arg("low"), nb::arg("high"))
-      .def_static("is_in",
-                  [](std::string field, nb::iterable values) {
-                    std::vector<Where::Literal> literals;
-                    for (nb::handle value : values) literals.push_back(to_literal(value));
-                    return well_built(Where::in(std::move(field), std::move(literals)));
-                  },
-                  nb::arg("field"), nb::arg("values"))
-      .def_static("like",
-                  [](std::string field, std::string pattern) {
-                    return well_built(Where::like(std::move(field), std::move(pattern)));
-                  },
-                  nb::arg("field"), nb::arg("pattern"))
-      .def_static("is_null",
-                  [](std::string field) { return well_built(Where::is_null(std::move(field))); },
-                  nb::arg("field"))
+      .def_static(
+          "parse", [](const std::string& text) { return unwrap(Where::parse(text)); },
+          nb::arg("text"))
+      .def_static(
+          "compare",
+          [](std::string field, const std::string& op, nb::handle value) {
+            return well_built(Where::compare(std::move(field), to_op(op), to_literal(value)));
+          },
+          nb::arg("field"), nb::arg("op"), nb::arg("value"))
+      .def_static(
+          "between",
+          [](std::string field, nb::handle low, nb::handle high) {
+            return well_built(Where::between(std::move(field), to_literal(low), to_literal(high)));
+          },
+          nb::arg("field"), nb::arg("low"), nb::arg("high"))
+      .def_static(
+          "is_in",
+          [](std::string field, nb::iterable values) {
+            std::vector<Where::Literal> literals;
+            for (nb::handle value : values) literals.push_back(to_literal(value));
+            return well_built(Where::in(std::move(field), std::move(literals)));
+          },
+          nb::arg("field"), nb::arg("values"))
+      .def_static(
+          "like",
+          [](std::string field, std::string pattern) {
+            return well_built(Where::like(std::move(field), std::move(pattern)));
+          },
+          nb::arg("field"), nb::arg("pattern"))
+      .def_static(
+          "is_null", [](std::string field) { return well_built(Where::is_null(std::move(field))); },
+          nb::arg("field"))
       .def("__and__", [](const Where& a, const Where& b) { return well_built(a && b); })
       .def("__or__", [](const Where& a, const Where& b) { return well_built(a || b); })
       .def("__invert__", [](const Where& a) { return well_built(!a); })
       .def("__bool__",
            [](const Where&) -> bool {
-             raise_type("a where expression is neither true nor false: combine with & | ~ and "
-                        "parentheses instead of and, or, not; use between instead of a < x < b");
+             raise_type(
+                 "a where expression is neither true nor false: combine with & | ~ and "
+                 "parentheses instead of and, or, not; use between instead of a < x < b");
            })
       .def("fields", &Where::fields, "The names in it, each once.")
       .def("__str__", &Where::to_string)

@@ -77,13 +77,14 @@ void WriterHandle::flush() {
 }
 
 void bind_writer(nb::module_& module) {
-  module.def("anchor_bytes",
-             [](nb::list anchors) {
-               std::vector<uint64_t> out;
-               for (nb::handle anchor : anchors) out.push_back(to_anchor(anchor));
-               return nb::bytes(reinterpret_cast<const char*>(out.data()), out.size() * 8);
-             },
-             nb::arg("anchors"), "u64 little-endian of each anchor; refuses what is no anchor.");
+  module.def(
+      "anchor_bytes",
+      [](nb::list anchors) {
+        std::vector<uint64_t> out;
+        for (nb::handle anchor : anchors) out.push_back(to_anchor(anchor));
+        return nb::bytes(reinterpret_cast<const char*>(out.data()), out.size() * 8);
+      },
+      nb::arg("anchors"), "u64 little-endian of each anchor; refuses what is no anchor.");
   nb::class_<AppendReport>(module, "AppendReport", "What an append did, in rows.")
       .def_ro("rows", &AppendReport::rows, "Given.")
       .def_ro("records", &AppendReport::records, "New records.")
