@@ -58,8 +58,22 @@ Block* take_kept(size_t size) {
   return nullptr;
 }
 
+// Lets one kept block go, so that sizes no longer used make room.
+void drop_one() {
+  static std::atomic<size_t> next{0};
+  for (size_t tries = 0; tries < kSlots; ++tries) {
+    auto& slot = slots[next.fetch_add(1, std::memory_order_relaxed) % kSlots];
+    Block* block = slot.exchange(nullptr, std::memory_order_acquire);
+    if (block == nullptr) continue;
+    kept_bytes.fetch_sub(block->size, std::memory_order_relaxed);
+    ::operator delete(block, std::align_val_t{kHugePageBytes});
+    return;
+  }
+}
+
 bool keep(void* memory, size_t size) {
   if (!kReuse || size > kKeptBlockBytesMax) return false;
+  if (kept_bytes.load(std::memory_order_relaxed) + size > kKeptBytesMax) drop_one();
   if (kept_bytes.fetch_add(size, std::memory_order_relaxed) + size <= kKeptBytesMax) {
     Block* block = new (memory) Block{size};
     for (auto& slot : slots) {

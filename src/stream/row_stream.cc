@@ -9,27 +9,45 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kChunkBytesMax = 8ull << 20;  // one large request; more brings no throughput
+// Large enough to amortise a request and a task; small enough that what one thread fetches is
+// hashed and used while it is in the cache.
+constexpr uint64_t kChunkBytesMax = 2ull << 20;
 constexpr uint64_t kChunkBytesMin = 64 * 1024;
 constexpr size_t kChunkRowsMax = 262'144;
 
-// About the bytes that one record takes in the chosen fields.
-uint64_t estimate_row_bytes(const Manifest& manifest, const RowStreamOptions& options) {
-  uint64_t bytes = 8;
-  bool scalars = options.filter.has_value();
+// About the bytes that one record takes in the chosen fields: those that are handed out in place
+// when rows stand together, and those that are not.
+struct RowBytes {
+  uint64_t in_place = 8;
+  uint64_t apart = 0;
+};
+
+RowBytes estimate_row_bytes(const Manifest& manifest, const RowStreamOptions& options) {
+  RowBytes bytes;
   const auto track_bytes = [&](FieldId field) -> uint64_t {
     const Root* root = manifest.find_track(field);
     return root == nullptr ? 0 : root->bytes / std::max<uint64_t>(1, root->rows);
   };
+  bool scalars = options.filter.has_value();
   for (const Field* field : options.fields) {
     if (is_scalar(field->type)) {
       scalars = true;
-      bytes += 8;
+      bytes.in_place += 8;
     } else {
-      bytes += track_bytes(field->id);
+      (is_matrix(field->type) ? bytes.in_place : bytes.apart) += track_bytes(field->id);
     }
   }
-  return scalars ? bytes + track_bytes(kRecordTrack) : bytes;
+  if (scalars) bytes.in_place += track_bytes(kRecordTrack);
+  return bytes;
+}
+
+// Whole batches, so that a batch lies in one chunk and is not copied; parts of a batch only where
+// payloads outweigh what would be copied.
+size_t rows_in_chunk(const RowBytes& row, uint64_t chunk_bytes, size_t batch_rows) {
+  const uint64_t rows = std::max<uint64_t>(1, chunk_bytes / (row.in_place + row.apart));
+  if (rows < batch_rows) return row.apart > row.in_place ? static_cast<size_t>(rows) : batch_rows;
+  const size_t most = std::max(batch_rows, kChunkRowsMax);
+  return static_cast<size_t>(std::min<uint64_t>(rows, most)) / batch_rows * batch_rows;
 }
 
 // The rows of `batch` for which `keep` holds.
@@ -91,11 +109,7 @@ RowStream::RowStream(std::shared_ptr<Objects> objects, ManifestPtr manifest,
   chunk_bytes_ = std::clamp(o.memory_bytes / 8, kChunkBytesMin, kChunkBytesMax);
   depth_max_ = std::min<size_t>(2 * shared_pool().thread_count() + 2,
                                 static_cast<size_t>(o.memory_bytes / chunk_bytes_ / 2 + 1));
-  const uint64_t batches =
-      chunk_bytes_ / estimate_row_bytes(*manifest, o) / std::max<size_t>(1, o.batch_rows);
-  chunk_rows_ = o.batch_rows * static_cast<size_t>(std::max<uint64_t>(1, batches));
-  if (chunk_rows_ > kChunkRowsMax)
-    chunk_rows_ = std::max(o.batch_rows, kChunkRowsMax / o.batch_rows * o.batch_rows);
+  chunk_rows_ = rows_in_chunk(estimate_row_bytes(*manifest, o), chunk_bytes_, o.batch_rows);
 }
 
 RowStream::~RowStream() {
@@ -115,10 +129,11 @@ Status RowStream::start_chunk(Buffer anchors) {
     for (;;) {
       DREAMDB_ASSIGN(RowPlan plan, shared_->reader.plan(anchors, o.fields));
       const size_t rows = anchors.size() / 8;
-      if (plan.bytes > 2 * chunk_bytes_ && rows > o.batch_rows) {
-        // Larger rows than the average: read half as many, in whole batches.
-        const size_t half = (rows / 2 + o.batch_rows - 1) / o.batch_rows * o.batch_rows;
-        const size_t keep = half < rows ? half : rows - o.batch_rows;
+      const size_t unit = std::min(o.batch_rows, chunk_rows_);
+      if (plan.bytes > 2 * chunk_bytes_ && rows > unit) {
+        // Larger rows than the average: read half as many, in whole batches where that is wanted.
+        const size_t half = (rows / 2 + unit - 1) / unit * unit;
+        const size_t keep = half < rows ? half : rows - unit;
         scan_.put_back(anchors.slice(keep * 8, anchors.size() - keep * 8));
         anchors = anchors.slice(0, keep * 8);
         continue;
