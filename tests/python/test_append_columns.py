@@ -13,33 +13,49 @@ from dreamdb import Dataset, Schema
 
 @pytest.fixture
 def plain(url):
-    schema = (Schema().add_embedding("e", 3).add_scalar_int("i").add_scalar_float("f", required=False)
-              .add_scalar_bool("b", required=False).add_scalar_string("s", required=False)
-              .add_image("im", required=False).add_scalar_timestamp("t", required=False)
-              .add_array("a", "i32", (2,), required=False))
+    schema = (
+        Schema()
+        .add_embedding("e", 3)
+        .add_scalar_int("i")
+        .add_scalar_float("f", required=False)
+        .add_scalar_bool("b", required=False)
+        .add_scalar_string("s", required=False)
+        .add_image("im", required=False)
+        .add_scalar_timestamp("t", required=False)
+        .add_array("a", "i32", (2,), required=False)
+    )
     return Dataset.create("main", schema, backend=url)
 
 
 def columns(n, **more):
     rng = np.random.default_rng(n)
-    return {"_anchor": np.arange(1, n + 1, dtype=np.uint64),
-            "e": rng.standard_normal((n, 3)).astype(np.float32),
-            "i": rng.integers(-(2**62), 2**62, n)} | more
+    return {
+        "_anchor": np.arange(1, n + 1, dtype=np.uint64),
+        "e": rng.standard_normal((n, 3)).astype(np.float32),
+        "i": rng.integers(-(2**62), 2**62, n),
+    } | more
 
 
 def test_columns_and_rows_give_the_same(pets, tmp_path):
     rows = pet_rows()
     other = Dataset.create("main", pets.schema, backend=f"file://{tmp_path}/other")
-    other.append_many({name: [row.get(name) for row in rows]
-                       for name in ["_anchor", *pets.schema.names]})
+    other.append_many(
+        {name: [row.get(name) for row in rows] for name in ["_anchor", *pets.schema.names]}
+    )
     assert_same_rows(list(other.iter_rows()), list(pets.iter_rows()))
 
 
 def test_arrays_of_each_kind(plain):
     n = 1000
-    given = columns(n, f=np.linspace(-1, 1, n), b=np.arange(n) % 3 == 0,
-                    s=np.array([f"s{i}" for i in range(n)]), im=[bytes([i % 256]) for i in range(n)],
-                    t=np.arange(n), a=np.arange(2 * n, dtype=np.int32).reshape(n, 2))
+    given = columns(
+        n,
+        f=np.linspace(-1, 1, n),
+        b=np.arange(n) % 3 == 0,
+        s=np.array([f"s{i}" for i in range(n)]),
+        im=[bytes([i % 256]) for i in range(n)],
+        t=np.arange(n),
+        a=np.arange(2 * n, dtype=np.int32).reshape(n, 2),
+    )
     assert plain.append_many(given) == n
     got = plain.take(given["_anchor"], as_numpy=True)
     for name in ("e", "i", "f", "b", "t", "a"):
@@ -58,27 +74,40 @@ def test_without_anchors(plain):
 
 def test_conversions(plain):
     n = 4
-    plain.append_many({
-        "_anchor": [1, 2, 3, 4],
-        "e": np.asfortranarray(np.ones((n, 3)) * 2),          # f64, another order
-        "i": np.arange(n, dtype=np.int8),
-        "f": np.arange(n, dtype=">f4"),
-        "b": [True, None, False, None],
-        "s": np.array(["a", "b", "c", "d"], object),
-        "t": np.array(["1970-01-01T00:00:00.000000001", "NaT", "1969-12-31T23:59:59", "2000-01-01"],
-                      "datetime64[ns]"),
-        "a": np.arange(8, dtype=np.int64).reshape(n, 2),
-    })
+    plain.append_many(
+        {
+            "_anchor": [1, 2, 3, 4],
+            "e": np.asfortranarray(np.ones((n, 3)) * 2),  # f64, another order
+            "i": np.arange(n, dtype=np.int8),
+            "f": np.arange(n, dtype=">f4"),
+            "b": [True, None, False, None],
+            "s": np.array(["a", "b", "c", "d"], object),
+            "t": np.array(
+                ["1970-01-01T00:00:00.000000001", "NaT", "1969-12-31T23:59:59", "2000-01-01"],
+                "datetime64[ns]",
+            ),
+            "a": np.arange(8, dtype=np.int64).reshape(n, 2),
+        }
+    )
     got = plain.take([1, 2, 3, 4])
-    assert got["e"] == [[2.0] * 3] * 4 and got["i"] == [0, 1, 2, 3] and got["f"] == [0.0, 1.0, 2.0, 3.0]
+    assert (
+        got["e"] == [[2.0] * 3] * 4
+        and got["i"] == [0, 1, 2, 3]
+        and got["f"] == [0.0, 1.0, 2.0, 3.0]
+    )
     assert got["b"] == [True, None, False, None] and got["s"] == ["a", "b", "c", "d"]
     assert got["t"] == [1, None, -(10**9), 946684800 * 10**9]
     assert got["a"][3].tolist() == [6, 7] and got["a"][3].dtype == np.int32
 
 
 def test_masked_arrays_and_datetimes_without_nat(plain):
-    plain.append_many(columns(3, f=np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]),
-                              t=np.array([1, 2, 3], "datetime64[s]")))
+    plain.append_many(
+        columns(
+            3,
+            f=np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]),
+            t=np.array([1, 2, 3], "datetime64[s]"),
+        )
+    )
     got = plain.take([1, 2, 3])
     assert got["f"] == [1.0, None, 3.0] and got["t"] == [10**9, 2 * 10**9, 3 * 10**9]
 
@@ -86,8 +115,11 @@ def test_masked_arrays_and_datetimes_without_nat(plain):
 def test_many_pieces(plain):
     """More than one piece of 16 MiB, anchors descending, some values absent at odd places."""
     n = 300_000
-    given = columns(n, f=[None if i % 7 == 3 else i / 2 for i in range(n)],
-                    s=[None if i % 5 == 0 else f"text {i}" for i in range(n)])
+    given = columns(
+        n,
+        f=[None if i % 7 == 3 else i / 2 for i in range(n)],
+        s=[None if i % 5 == 0 else f"text {i}" for i in range(n)],
+    )
     given["_anchor"] = given["_anchor"][::-1]
     given["a"] = np.stack([np.arange(n), -np.arange(n)], 1).astype(np.int32)
     plain.append_many(given)
@@ -118,36 +150,39 @@ def test_arrays_are_let_go(plain):
     assert view.shape == (4, 3)
 
 
-@pytest.mark.parametrize("change, kind", [
-    ({"zz": [1, 2]}, ValueError),
-    ({"i": [1]}, ValueError),
-    ({"i": np.zeros((2, 1), np.int64)}, ValueError),
-    ({"i": np.array([1.0, 2.0])}, TypeError),
-    ({"i": np.array([1, 2**63], np.uint64)}, OverflowError),
-    ({"i": ["1", "2"]}, TypeError),
-    ({"i": np.array(["1", "2"])}, TypeError),
-    ({"i": 5}, TypeError),
-    ({"s": "ab"}, TypeError),
-    ({"s": np.array([1, 2])}, TypeError),
-    ({"b": np.array([0, 1])}, TypeError),
-    ({"f": np.array(["a", "b"])}, TypeError),
-    ({"f": np.array([1j, 2])}, TypeError),
-    ({"im": np.array([b"a", b"b"], object), "i": [1, None, 3]}, ValueError),
-    ({"e": np.ones((2, 4), np.float32)}, ValueError),
-    ({"e": np.ones(2, np.float32)}, TypeError),
-    ({"e": np.array([[1, 2, np.nan], [1, 2, 3]], np.float32)}, RuntimeError),
-    ({"e": np.array([[1, 2, 3], [1, np.inf, 3]])}, RuntimeError),
-    ({"a": np.ones((2, 3), np.int32)}, ValueError),
-    ({"a": np.ones((2, 2))}, TypeError),
-    ({"a": np.full((2, 2), 2**31)}, OverflowError),
-    ({"_anchor": [1, -1]}, OverflowError),
-    ({"_anchor": np.array([1, -1])}, OverflowError),
-    ({"_anchor": np.array([1.0, 2.0])}, TypeError),
-    ({"_anchor": np.array([1, 2**64 - 1], np.uint64)}, OverflowError),
-    ({"_anchor": np.array([[1], [2]])}, ValueError),
-    ({"_anchor": [1, "2"]}, TypeError),
-    ({"_anchor": [7, 7]}, dreamdb.DreamDBError),
-])
+@pytest.mark.parametrize(
+    "change, kind",
+    [
+        ({"zz": [1, 2]}, ValueError),
+        ({"i": [1]}, ValueError),
+        ({"i": np.zeros((2, 1), np.int64)}, ValueError),
+        ({"i": np.array([1.0, 2.0])}, TypeError),
+        ({"i": np.array([1, 2**63], np.uint64)}, OverflowError),
+        ({"i": ["1", "2"]}, TypeError),
+        ({"i": np.array(["1", "2"])}, TypeError),
+        ({"i": 5}, TypeError),
+        ({"s": "ab"}, TypeError),
+        ({"s": np.array([1, 2])}, TypeError),
+        ({"b": np.array([0, 1])}, TypeError),
+        ({"f": np.array(["a", "b"])}, TypeError),
+        ({"f": np.array([1j, 2])}, TypeError),
+        ({"im": np.array([b"a", b"b"], object), "i": [1, None, 3]}, ValueError),
+        ({"e": np.ones((2, 4), np.float32)}, ValueError),
+        ({"e": np.ones(2, np.float32)}, TypeError),
+        ({"e": np.array([[1, 2, np.nan], [1, 2, 3]], np.float32)}, RuntimeError),
+        ({"e": np.array([[1, 2, 3], [1, np.inf, 3]])}, RuntimeError),
+        ({"a": np.ones((2, 3), np.int32)}, ValueError),
+        ({"a": np.ones((2, 2))}, TypeError),
+        ({"a": np.full((2, 2), 2**31)}, OverflowError),
+        ({"_anchor": [1, -1]}, OverflowError),
+        ({"_anchor": np.array([1, -1])}, OverflowError),
+        ({"_anchor": np.array([1.0, 2.0])}, TypeError),
+        ({"_anchor": np.array([1, 2**64 - 1], np.uint64)}, OverflowError),
+        ({"_anchor": np.array([[1], [2]])}, ValueError),
+        ({"_anchor": [1, "2"]}, TypeError),
+        ({"_anchor": [7, 7]}, dreamdb.DreamDBError),
+    ],
+)
 def test_refusals(plain, change, kind):
     given = {"_anchor": [1, 2], "e": np.ones((2, 3), np.float32), "i": np.array([1, 2])} | change
     before = plain.current_manifest()

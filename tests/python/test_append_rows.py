@@ -16,8 +16,9 @@ def ints(url):
 def test_every_type_comes_back(pets):
     rows = list(pets.iter_rows())
     expected = pet_rows()
-    assert_same_rows(rows, [{k: row[k] for k in ["_anchor", *pets.schema.names] if k in row}
-                            for row in expected])
+    assert_same_rows(
+        rows, [{k: row[k] for k in ["_anchor", *pets.schema.names] if k in row} for row in expected]
+    )
     assert pets.take([r["_anchor"] for r in expected], as_rows=True)[3]["photo"] == bytes([3]) * 300
 
 
@@ -46,7 +47,7 @@ def test_assigned_anchors_ascend_and_never_meet(ints):
     assert len(anchors) == 400 == len(set(anchors)) and anchors == sorted(anchors)
     assert anchors[0] > 1_600_000_000 * 10**9
     report = ints.append([{"x": 1}, {"x": 2}])
-    (first, last), = report.assigned
+    ((first, last),) = report.assigned
     assert last - first == 1000 and first > anchors[-1]
 
 
@@ -73,28 +74,50 @@ def test_anchors_are_all_or_nothing(ints):
     assert len(ints) == 0
 
 
-@pytest.mark.parametrize("field, value, kind", [
-    ("photo", "text", ValueError), ("photo", [1, 2], ValueError), ("photo", None, TypeError),
-    ("photo", np.zeros(3, np.uint8), ValueError), ("raw", 3, TypeError), ("caption", b"x", TypeError),
-    ("caption", "\ud800", ValueError),
-    ("vec", [1.0, 2.0], ValueError), ("vec", [[1.0, 2.0, 3.0, 4.0]], TypeError),
-    ("vec", np.zeros((1, 4), np.float32), TypeError), ("vec", "abcd", TypeError),
-    ("vec", ["a", "b", "c", "d"], TypeError), ("vec", None, TypeError), ("vec", 3.0, TypeError),
-    ("vec", [1.0, float("nan"), 0.0, 0.0], RuntimeError),
-    ("vec", np.array([np.inf, 0, 0, 0], np.float32), RuntimeError),
-    ("vec", [1e300, 0.0, 0.0, 0.0], RuntimeError),
-    ("vec", np.array([1 + 1j] * 4), TypeError),
-    ("half", [1.0, float("nan")], RuntimeError), ("half", [1e10, 1.0], RuntimeError),
-    ("pose", np.zeros((3, 2)), ValueError), ("pose", [[1, 2, 3], [4, 5]], ValueError),
-    ("pose", b"short", ValueError), ("pose", "text", TypeError),
-    ("flags", np.array([0, 1, 2]), TypeError), ("flags", [0.5, 1, 0], TypeError),
-    ("good", 1, TypeError), ("good", "yes", TypeError),
-    ("size", 1.5, TypeError), ("size", "1", TypeError), ("size", 2**63, OverflowError),
-    ("size", -(2**63) - 1, OverflowError),
-    ("score", "1.0", TypeError), ("score", None, TypeError), ("score", 10**400, OverflowError),
-    ("name", 3, TypeError), ("label", b"cat", TypeError), ("seen", 1.0, TypeError),
-    ("seen", 2**63, OverflowError),
-])
+@pytest.mark.parametrize(
+    "field, value, kind",
+    [
+        ("photo", "text", ValueError),
+        ("photo", [1, 2], ValueError),
+        ("photo", None, TypeError),
+        ("photo", np.zeros(3, np.uint8), ValueError),
+        ("raw", 3, TypeError),
+        ("caption", b"x", TypeError),
+        ("caption", "\ud800", ValueError),
+        ("vec", [1.0, 2.0], ValueError),
+        ("vec", [[1.0, 2.0, 3.0, 4.0]], TypeError),
+        ("vec", np.zeros((1, 4), np.float32), TypeError),
+        ("vec", "abcd", TypeError),
+        ("vec", ["a", "b", "c", "d"], TypeError),
+        ("vec", None, TypeError),
+        ("vec", 3.0, TypeError),
+        ("vec", [1.0, float("nan"), 0.0, 0.0], RuntimeError),
+        ("vec", np.array([np.inf, 0, 0, 0], np.float32), RuntimeError),
+        ("vec", [1e300, 0.0, 0.0, 0.0], RuntimeError),
+        ("vec", np.array([1 + 1j] * 4), TypeError),
+        ("half", [1.0, float("nan")], RuntimeError),
+        ("half", [1e10, 1.0], RuntimeError),
+        ("pose", np.zeros((3, 2)), ValueError),
+        ("pose", [[1, 2, 3], [4, 5]], ValueError),
+        ("pose", b"short", ValueError),
+        ("pose", "text", TypeError),
+        ("flags", np.array([0, 1, 2]), TypeError),
+        ("flags", [0.5, 1, 0], TypeError),
+        ("good", 1, TypeError),
+        ("good", "yes", TypeError),
+        ("size", 1.5, TypeError),
+        ("size", "1", TypeError),
+        ("size", 2**63, OverflowError),
+        ("size", -(2**63) - 1, OverflowError),
+        ("score", "1.0", TypeError),
+        ("score", None, TypeError),
+        ("score", 10**400, OverflowError),
+        ("name", 3, TypeError),
+        ("label", b"cat", TypeError),
+        ("seen", 1.0, TypeError),
+        ("seen", 2**63, OverflowError),
+    ],
+)
 def test_values_that_do_not_fit(pets, field, value, kind):
     before = pets.current_manifest()
     row = {"_anchor": 1000, "vec": [1, 2, 3, 4], "size": 1, field: value}
@@ -110,8 +133,10 @@ def test_messages_that_scripts_match(pets):
         ({"vec": [1, 2, 3, 4]}, "issing required field `size`"),
         ({"vec": [1, 2, 3, 4], "size": 1, "zz": 1}, "field `zz` not in schema"),
         ({"vec": [1, 2, 3, 4], "size": 1, "photo": "x"}, "field `photo`: Image expects bytes"),
-        ({"vec": [1, 2, 3, 4], "size": 1, "flags": np.zeros(2, bool)},
-         r"typed array shape \(2,\) != declared shape \(3,\)"),
+        (
+            {"vec": [1, 2, 3, 4], "size": 1, "flags": np.zeros(2, bool)},
+            r"typed array shape \(2,\) != declared shape \(3,\)",
+        ),
         ({"vec": [1, 2, 3, float("nan")], "size": 1}, "NaN or infinity"),
     ]
     for row, text in cases:
@@ -140,19 +165,59 @@ def test_a_row_source_that_fails_leaves_nothing(ints):
 
 
 def test_values_that_are_converted(url):
-    schema = (Schema().add_scalar_int("i").add_scalar_float("f").add_scalar_bool("b")
-              .add_embedding("e", 2).add_array("a", "f32", (2,)).add_array("n", "u8", (2,))
-              .add_array("z", "i64", ()).add_array("w", "f32", (0,)).add_image("im"))
+    schema = (
+        Schema()
+        .add_scalar_int("i")
+        .add_scalar_float("f")
+        .add_scalar_bool("b")
+        .add_embedding("e", 2)
+        .add_array("a", "f32", (2,))
+        .add_array("n", "u8", (2,))
+        .add_array("z", "i64", ())
+        .add_array("w", "f32", (0,))
+        .add_image("im")
+    )
     dataset = Dataset.create("main", schema, backend=url)
-    dataset.append_many([
-        {"_anchor": 1, "i": np.int64(-3), "f": 2, "b": np.bool_(True), "e": [1, 2], "n": [1, 255],
-         "a": np.array([1.5, 2.5], ">f8"), "z": 7, "w": [], "im": bytearray(b"ab")},
-        {"_anchor": 2, "i": True, "f": np.float32(0.5), "b": False, "e": np.array([1, 2], np.float64),
-         "n": np.array([3, 4], np.int64), "a": b"\0\0\x80\x3f\0\0\0\x40", "z": np.int64(8), "w": b"",
-         "im": memoryview(b"abcdef")[::2]},
-        {"_anchor": 3, "i": 2**63 - 1, "f": float("nan"), "b": True, "e": (1.0, -0.0),
-         "n": (5, 6), "a": np.arange(4, dtype=np.float32)[::2], "z": 9, "w": np.zeros(0), "im": b""},
-    ])
+    dataset.append_many(
+        [
+            {
+                "_anchor": 1,
+                "i": np.int64(-3),
+                "f": 2,
+                "b": np.bool_(True),
+                "e": [1, 2],
+                "n": [1, 255],
+                "a": np.array([1.5, 2.5], ">f8"),
+                "z": 7,
+                "w": [],
+                "im": bytearray(b"ab"),
+            },
+            {
+                "_anchor": 2,
+                "i": True,
+                "f": np.float32(0.5),
+                "b": False,
+                "e": np.array([1, 2], np.float64),
+                "n": np.array([3, 4], np.int64),
+                "a": b"\0\0\x80\x3f\0\0\0\x40",
+                "z": np.int64(8),
+                "w": b"",
+                "im": memoryview(b"abcdef")[::2],
+            },
+            {
+                "_anchor": 3,
+                "i": 2**63 - 1,
+                "f": float("nan"),
+                "b": True,
+                "e": (1.0, -0.0),
+                "n": (5, 6),
+                "a": np.arange(4, dtype=np.float32)[::2],
+                "z": 9,
+                "w": np.zeros(0),
+                "im": b"",
+            },
+        ]
+    )
     got = dataset.take([1, 2, 3])
     assert got["i"] == [-3, 1, 2**63 - 1] and got["b"] == [True, False, True]
     assert got["f"][:2] == [2.0, 0.5] and np.isnan(got["f"][2])
@@ -163,15 +228,46 @@ def test_values_that_are_converted(url):
     assert [w.shape for w in got["w"]] == [(0,)] * 3
     assert got["im"] == [b"ab", b"ace", b""]
     with pytest.raises(OverflowError):
-        dataset.append_many([{"_anchor": 4, "i": 1, "f": 1, "b": True, "e": [1, 2], "n": [1, 256],
-                              "a": [1, 2], "z": 1, "w": [], "im": b""}])
+        dataset.append_many(
+            [
+                {
+                    "_anchor": 4,
+                    "i": 1,
+                    "f": 1,
+                    "b": True,
+                    "e": [1, 2],
+                    "n": [1, 256],
+                    "a": [1, 2],
+                    "z": 1,
+                    "w": [],
+                    "im": b"",
+                }
+            ]
+        )
 
 
-@pytest.mark.parametrize("dtype", ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16",
-                                   "uint32", "uint64", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+    ],
+)
 def test_every_dtype_of_numpy(url, dtype):
     dataset = Dataset.create("main", Schema().add_array("a", dtype, (2, 2)), backend=url)
-    values = np.frombuffer(np.random.default_rng(3).bytes(2 * 4 * 8), dtype if dtype != "bool" else "u1")
+    values = np.frombuffer(
+        np.random.default_rng(3).bytes(2 * 4 * 8), dtype if dtype != "bool" else "u1"
+    )
     values = (values[:8] % 2 == 0) if dtype == "bool" else values[:8].astype(dtype)
     values = values.reshape(2, 2, 2)
     dataset.append_many([{"_anchor": 1, "a": values[0]}])
@@ -260,8 +356,11 @@ def test_rows_wait_for_commit(ints):
     assert len(ints) == 0 and len(Dataset.open(ints.locator)) == 0
     with pytest.raises(dreamdb.InvalidArgumentError, match="commit"):
         ints.append_many([{"x": 1}], on_conflict="skip")
-    for call in (lambda: ints.add_scalar_int("y"), lambda: ints.snapshot("s"),
-                 lambda: ints.set_meta("a", "b")):
+    for call in (
+        lambda: ints.add_scalar_int("y"),
+        lambda: ints.snapshot("s"),
+        lambda: ints.set_meta("a", "b"),
+    ):
         with pytest.raises(dreamdb.InvalidArgumentError, match="waiting"):
             call()
     ints.commit()
@@ -284,4 +383,3 @@ def test_rows_that_wait_are_dropped_by_an_error_and_by_close(ints):
     ints.append_many([{"_anchor": 1, "x": 1}], commit=False)
     ints.close()
     assert len(Dataset.open(locator)) == 0
-

@@ -13,14 +13,27 @@ from dreamdb import Dataset, Schema
 
 @pytest.fixture
 def plain(url):
-    schema = (Schema().add_embedding("e", 16).add_array("a", "f64", (2, 3)).add_scalar_int("i")
-              .add_scalar_float("f").add_scalar_timestamp("t"))
+    schema = (
+        Schema()
+        .add_embedding("e", 16)
+        .add_array("a", "f64", (2, 3))
+        .add_scalar_int("i")
+        .add_scalar_float("f")
+        .add_scalar_timestamp("t")
+    )
     dataset = Dataset.create("main", schema, backend=url)
     n = 1000
     rng = np.random.default_rng(1)
-    dataset.append_many({"_anchor": np.arange(n), "i": np.arange(n), "f": np.arange(n) / 2,
-                         "t": np.arange(n), "a": rng.standard_normal((n, 2, 3)),
-                         "e": rng.standard_normal((n, 16)).astype(np.float32)})
+    dataset.append_many(
+        {
+            "_anchor": np.arange(n),
+            "i": np.arange(n),
+            "f": np.arange(n) / 2,
+            "t": np.arange(n),
+            "a": rng.standard_normal((n, 2, 3)),
+            "e": rng.standard_normal((n, 16)).astype(np.float32),
+        }
+    )
     return dataset
 
 
@@ -29,7 +42,7 @@ def test_types_follow_the_schema_even_without_values(url):
 
     dataset = Dataset.create("main", full_schema(), backend=url)
     dataset.append_many([{"_anchor": 1, "vec": [1, 2, 3, 4], "size": 1}])
-    batch, = dataset.iter_arrow_batches()
+    (batch,) = dataset.iter_arrow_batches()
     assert batch.schema.names == ["_anchor", *dataset.schema.names]
     types = {field.name: field.type for field in batch.schema}
     assert types["_anchor"] == pa.uint64() and not batch.schema.field("_anchor").nullable
@@ -54,10 +67,13 @@ def test_values(pets):
     for name in pets.schema.names:
         expected = [row.get(name) for row in rows]
         if name in ("pose", "flags"):
-            got = [None if v is None else np.array(v).reshape(expected[0].shape)
-                   for v in table[name].combine_chunks().storage.to_pylist()]
-            assert all((a is None and b is None) or np.array_equal(a, b)
-                       for a, b in zip(got, expected)), name
+            got = [
+                None if v is None else np.array(v).reshape(expected[0].shape)
+                for v in table[name].combine_chunks().storage.to_pylist()
+            ]
+            assert all(
+                (a is None and b is None) or np.array_equal(a, b) for a, b in zip(got, expected)
+            ), name
         elif name in ("vec", "half"):
             assert table[name].to_pylist() == [None if v is None else v.tolist() for v in expected]
         else:
@@ -128,17 +144,24 @@ def test_chosen_fields_windows_and_shuffle(plain):
     one = [b["i"].to_pylist() for b in plain.iter_arrow_batches(100, ["i"], shuffle_seed=3)]
     two = [b["i"].to_pylist() for b in plain.iter_arrow_batches(100, ["i"], shuffle_seed=3)]
     other = [b["i"].to_pylist() for b in plain.iter_arrow_batches(100, ["i"], shuffle_seed=4)]
-    assert one == two != other and [sorted(b) for b in one] == [
-        list(range(k, k + 100)) for k in range(0, 1000, 100)] != one
+    assert (
+        one == two != other
+        and [sorted(b) for b in one]
+        == [list(range(k, k + 100)) for k in range(0, 1000, 100)]
+        != one
+    )
     with pytest.raises(dreamdb.InvalidArgumentError, match="zz"):
         plain.arrow_stream(fields=["zz"])
 
 
 def test_scalar_arrays_and_empty_ones(url):
-    dataset = Dataset.create("main", Schema().add_array("z", "i32", ()).add_array("w", "u8", (0,))
-                             .add_array("h", "bf16", (2,)), backend=url)
+    dataset = Dataset.create(
+        "main",
+        Schema().add_array("z", "i32", ()).add_array("w", "u8", (0,)).add_array("h", "bf16", (2,)),
+        backend=url,
+    )
     dataset.append_many([{"_anchor": 1, "z": 5, "w": [], "h": np.array([1, 2], np.uint16)}])
-    batch, = dataset.iter_arrow_batches()
+    (batch,) = dataset.iter_arrow_batches()
     batch.validate(full=True)
     assert batch.column("z").storage.to_pylist() == [[5]]
     assert batch.column("w").storage.to_pylist() == [[]]

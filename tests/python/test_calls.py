@@ -21,11 +21,18 @@ DIM = 64
 @pytest.fixture
 def big(url):
     """200,000 records, 51 MB of vectors."""
-    dataset = Dataset.create("main", Schema().add_embedding("e", DIM).add_scalar_int("i"), backend=url)
+    dataset = Dataset.create(
+        "main", Schema().add_embedding("e", DIM).add_scalar_int("i"), backend=url
+    )
     n = 200_000
     rng = np.random.default_rng(5)
-    dataset.append_many({"_anchor": np.arange(n), "i": np.arange(n),
-                         "e": rng.standard_normal((n, DIM)).astype(np.float32)})
+    dataset.append_many(
+        {
+            "_anchor": np.arange(n),
+            "i": np.arange(n),
+            "e": rng.standard_normal((n, DIM)).astype(np.float32),
+        }
+    )
     return dataset
 
 
@@ -42,9 +49,13 @@ def test_other_threads_run_meanwhile(big):
     thread.start()
     try:
         queries = np.ones((40, DIM), np.float32)
-        for call in (lambda: big.iter_vector("e", queries, 10), lambda: big.count("i >= 7 or i < 3"),
-                     lambda: big.append_many({"e": np.ones((100_000, DIM), np.float32),
-                                              "i": np.arange(100_000)})):
+        for call in (
+            lambda: big.iter_vector("e", queries, 10),
+            lambda: big.count("i >= 7 or i < 3"),
+            lambda: big.append_many(
+                {"e": np.ones((100_000, DIM), np.float32), "i": np.arange(100_000)}
+            ),
+        ):
             before, start = ticks[0], time.perf_counter()
             while time.perf_counter() - start < 0.2:
                 call()
@@ -65,7 +76,10 @@ def test_many_threads_read_one_handle(big):
                 anchors = rng.integers(0, 200_000, 100)
                 assert big.take(anchors, ["i"])["i"] == anchors.tolist()
                 assert big.count("i < 1000") == 1000
-                assert sum(len(b["i"]) for b in big.iter_stream(10_000, ["i"], as_numpy=True)) == 200_000
+                assert (
+                    sum(len(b["i"]) for b in big.iter_stream(10_000, ["i"], as_numpy=True))
+                    == 200_000
+                )
         except BaseException as error:
             errors.append(error)
 
@@ -128,7 +142,11 @@ CTRL_C = """
         "columns": lambda: ds.append_many({{"e": np.ones((400000, {dim}), np.float32),
                                             "i": np.arange(400000)}}),
     }}
-    kill = lambda: (time.sleep(0.7), times.append(time.perf_counter()), os.kill(os.getpid(), signal.SIGINT))
+    def kill():
+        time.sleep(0.7)
+        times.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
     times = []
     threading.Thread(target=kill, daemon=True).start()
     try:
@@ -138,12 +156,17 @@ CTRL_C = """
 """
 
 
-@pytest.mark.parametrize("call", ["search", "stream", "numpy", "count", "distinct", "take", "rows",
-                                  "columns"])
+@pytest.mark.parametrize(
+    "call", ["search", "stream", "numpy", "count", "distinct", "take", "rows", "columns"]
+)
 def test_ctrl_c(big, call):
     script = textwrap.dedent(CTRL_C.format(dim=DIM))
-    done = subprocess.run([sys.executable, "-c", script, big.locator, call], capture_output=True,
-                          text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script, big.locator, call],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     # On an idle machine 0.1 s, and for appends the write of the piece that is under way; a machine
     # shared with other tests gets more. The call itself would go on for ever.
@@ -172,9 +195,12 @@ def test_fork(big):
         status = 1
         try:
             signal.alarm(30)
-            ok = (big.take([5, 6])["i"] == [5, 6] and big.count("i < 10") == 10
-                  and sum(len(b["i"]) for b in big.iter_stream(10_000, ["i"])) == 200_000
-                  and big.append_many([{"_anchor": 10**9, "i": 1, "e": [1] * DIM}]) == 1)
+            ok = (
+                big.take([5, 6])["i"] == [5, 6]
+                and big.count("i < 10") == 10
+                and sum(len(b["i"]) for b in big.iter_stream(10_000, ["i"])) == 200_000
+                and big.append_many([{"_anchor": 10**9, "i": 1, "e": [1] * DIM}]) == 1
+            )
             status = 0 if ok else 2
         finally:
             os._exit(status)
@@ -185,8 +211,10 @@ def test_fork(big):
 
 def _sum_of(task):
     dataset, start, end = task
-    return sum(int(b["i"].sum()) for b in dataset.iter_stream(5000, ["i"], start_ns=start, end_ns=end,
-                                                              as_numpy=True))
+    return sum(
+        int(b["i"].sum())
+        for b in dataset.iter_stream(5000, ["i"], start_ns=start, end_ns=end, as_numpy=True)
+    )
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -16,9 +16,16 @@ def ints(url):
 
 def test_every_add(ints):
     for name, add in {
-        "im": ints.add_image, "vi": ints.add_video, "au": ints.add_audio, "te": ints.add_text,
-        "bl": ints.add_blob, "ca": ints.add_scalar_categorical, "bo": ints.add_scalar_bool,
-        "it": ints.add_scalar_int, "fl": ints.add_scalar_float, "st": ints.add_scalar_string,
+        "im": ints.add_image,
+        "vi": ints.add_video,
+        "au": ints.add_audio,
+        "te": ints.add_text,
+        "bl": ints.add_blob,
+        "ca": ints.add_scalar_categorical,
+        "bo": ints.add_scalar_bool,
+        "it": ints.add_scalar_int,
+        "fl": ints.add_scalar_float,
+        "st": ints.add_scalar_string,
         "ti": ints.add_scalar_timestamp,
     }.items():
         assert add(name) is ints
@@ -64,12 +71,22 @@ def test_scalar_layer(ints):
 def test_image_and_embedding_layers(ints):
     ints.add_image_layer("thumb", "x", [(i, bytes([i])) for i in range(3)], mime="png")
     ints.append_image_layer("thumb", [{"_anchor": 3, "thumb": b"3"}])
-    assert ints.take([2, 3, 4])["thumb"] == [b"\2", b"3", None] and ints.schema["thumb"].mime == "png"
+    assert (
+        ints.take([2, 3, 4])["thumb"] == [b"\2", b"3", None] and ints.schema["thumb"].mime == "png"
+    )
     vectors = np.eye(4, dtype=np.float32)
-    ints.add_embedding_layer("v", "x", 4, "dreamdb.lsh-cosine", None, None, False,
-                             {"_anchor": np.arange(3), "v": vectors[:3]})
+    ints.add_embedding_layer(
+        "v",
+        "x",
+        4,
+        "dreamdb.lsh-cosine",
+        None,
+        None,
+        False,
+        {"_anchor": np.arange(3), "v": vectors[:3]},
+    )
     assert ints.append_embedding_layer("v", [(9, vectors[3])]) == 1
-    batch, = ints.iter_vector("v", vectors[3], 1)
+    (batch,) = ints.iter_vector("v", vectors[3], 1)
     assert batch["_time_anchors"] == [9] and batch["x"] == [9]
 
 

@@ -14,7 +14,9 @@ from dreamdb import Dataset, Schema
 
 FIELDS = {
     "im": lambda r: r.randbytes(r.choice([0, 1, 50, 5000])),
-    "text": lambda r: "".join(chr(r.choice([65, 223, 0x52D5, 0x1F600])) for _ in range(r.randrange(20))),
+    "text": lambda r: "".join(
+        chr(r.choice([65, 223, 0x52D5, 0x1F600])) for _ in range(r.randrange(20))
+    ),
     "e": lambda r: np.array([r.uniform(-9, 9) for _ in range(5)], np.float32),
     "h": lambda r: np.array([r.uniform(1, 9) for _ in range(3)], np.float16),
     "a": lambda r: np.array([[r.randrange(-9, 9)] * 2], np.int16),
@@ -29,12 +31,21 @@ FIELDS = {
 
 
 def schema_of():
-    return (Schema().add_image("im", required=False).add_text("text", required=False)
-            .add_embedding("e", 5, required=False).add_embedding("h", 3, required=False, dtype="f16")
-            .add_array("a", "i16", (1, 2), required=False).add_array("flag", "bool", (3,), required=False)
-            .add_scalar_bool("b", required=False).add_scalar_int("i", required=False)
-            .add_scalar_float("f", required=False).add_scalar_string("s", required=False)
-            .add_scalar_categorical("c", required=False).add_scalar_timestamp("t", required=False))
+    return (
+        Schema()
+        .add_image("im", required=False)
+        .add_text("text", required=False)
+        .add_embedding("e", 5, required=False)
+        .add_embedding("h", 3, required=False, dtype="f16")
+        .add_array("a", "i16", (1, 2), required=False)
+        .add_array("flag", "bool", (3,), required=False)
+        .add_scalar_bool("b", required=False)
+        .add_scalar_int("i", required=False)
+        .add_scalar_float("f", required=False)
+        .add_scalar_string("s", required=False)
+        .add_scalar_categorical("c", required=False)
+        .add_scalar_timestamp("t", required=False)
+    )
 
 
 def random_rows(r, count, anchors):
@@ -46,9 +57,14 @@ def random_rows(r, count, anchors):
 
 
 def conflicts(model, rows):
-    return any(row["_anchor"] in model and name in model[row["_anchor"]]
-               and not same(np.asarray(model[row["_anchor"]][name]), np.asarray(value))
-               for row in rows for name, value in row.items() if name != "_anchor")
+    return any(
+        row["_anchor"] in model
+        and name in model[row["_anchor"]]
+        and not same(np.asarray(model[row["_anchor"]][name]), np.asarray(value))
+        for row in rows
+        for name, value in row.items()
+        if name != "_anchor"
+    )
 
 
 def apply(model, rows, on_conflict):
@@ -64,8 +80,11 @@ def as_columns(rows):
 
 
 def expected_rows(model):
-    return [{"_anchor": anchor} | {name: model[anchor][name] for name in FIELDS if name in model[anchor]}
-            for anchor in sorted(model)]
+    return [
+        {"_anchor": anchor}
+        | {name: model[anchor][name] for name in FIELDS if name in model[anchor]}
+        for anchor in sorted(model)
+    ]
 
 
 def check(dataset, model):
@@ -138,22 +157,33 @@ def test_second_reader_over_every_kind(pets, tmp_path):
     pets.append_many([{"_anchor": 30, "size": 7}], on_conflict="replace")
     second_reader_agrees(pets, tmp_path / "store")
     pets.branch("other").append_many([{"_anchor": 5, "vec": [1, 2, 3, 4], "size": 0}])
-    second_reader_agrees(Dataset.open("other", backend=pets.locator.rpartition("@")[0]),
-                         tmp_path / "store")
+    second_reader_agrees(
+        Dataset.open("other", backend=pets.locator.rpartition("@")[0]), tmp_path / "store"
+    )
 
 
 def test_second_reader_over_many_rows(url, tmp_path):
-    dataset = Dataset.create("main", Schema().add_embedding("e", 4).add_scalar_int("i")
-                             .add_scalar_categorical("c"), backend=url)
+    dataset = Dataset.create(
+        "main",
+        Schema().add_embedding("e", 4).add_scalar_int("i").add_scalar_categorical("c"),
+        backend=url,
+    )
     for start in range(0, 6000, 2000):
         n = np.arange(start, start + 2000)
-        dataset.append_many({"_anchor": n * 7, "i": n // 10, "c": [f"c{k % 50}" for k in n],
-                             "e": np.repeat(n[:, None] + 1, 4, 1).astype(np.float32)})
+        dataset.append_many(
+            {
+                "_anchor": n * 7,
+                "i": n // 10,
+                "c": [f"c{k % 50}" for k in n],
+                "e": np.repeat(n[:, None] + 1, 4, 1).astype(np.float32),
+            }
+        )
     second_reader_agrees(dataset, tmp_path / "store")
 
 
 def test_a_flipped_byte_anywhere_is_found(url, tmp_path):
-    """Each byte of each object of a small dataset: an error of ours or the right answer, nothing else."""
+    """Each byte of each object of a small dataset: an error of ours or the right answer, nothing
+    else."""
     dataset = Dataset.create("main", Schema().add_image("im").add_scalar_int("i"), backend=url)
     rows = [{"_anchor": k, "im": bytes([k] * 9), "i": k} for k in range(3)]
     dataset.append_many(rows)
@@ -162,12 +192,16 @@ def test_a_flipped_byte_anywhere_is_found(url, tmp_path):
     found = 0
     for path in sorted((tmp_path / "store").rglob("*")):
         if not path.is_file() or path.relative_to(tmp_path / "store").parts[0] not in (
-                "segments", "pages", "manifests", "genesis"):
+            "segments",
+            "pages",
+            "manifests",
+            "genesis",
+        ):
             continue
         path.chmod(0o644)
         whole = path.read_bytes()
         for at in range(0, len(whole), 7):
-            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1:])
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :])
             try:
                 assert list(Dataset.open(locator).iter_rows()) == rows
             except dreamdb.DreamDBError as error:

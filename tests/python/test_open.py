@@ -58,8 +58,10 @@ def test_wrong_schema(url):
         Dataset.create("other", {"x": int}, backend=url)
 
 
-@pytest.mark.parametrize("name", ["../up", "a/../b", "", "UPPER", "a b", "a\nb", "a//b", "/a", "a/",
-                                  "x" * 65, "ä", "a\0b", "."])
+@pytest.mark.parametrize(
+    "name",
+    ["../up", "a/../b", "", "UPPER", "a b", "a\nb", "a//b", "/a", "a/", "x" * 65, "ä", "a\0b", "."],
+)
 def test_bad_ref_names(url, tmp_path, name):
     with pytest.raises(dreamdb.InvalidArgumentError):
         Dataset.create(name, small(), backend=url)
@@ -144,7 +146,9 @@ def test_open_by_manifest_and_time(url):
     with pytest.raises(ValueError):
         Dataset.open_by_manifest("nonsense", url)
     with pytest.raises(dreamdb.NotFoundError):
-        Dataset.open_by_manifest(manifest[:9] + ("a" if manifest[9] != "a" else "b") + manifest[10:], url)
+        Dataset.open_by_manifest(
+            manifest[:9] + ("a" if manifest[9] != "a" else "b") + manifest[10:], url
+        )
 
 
 def test_pickle(url):

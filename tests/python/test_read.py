@@ -11,13 +11,21 @@ from dreamdb import Dataset, Schema
 @pytest.fixture
 def many(url):
     """10,000 records at 0, 3, 6, ...: an int, a float (absent in every 5th), a vector."""
-    dataset = Dataset.create("main", Schema().add_scalar_int("i").add_scalar_float("f", required=False)
-                             .add_embedding("e", 8), backend=url)
+    dataset = Dataset.create(
+        "main",
+        Schema().add_scalar_int("i").add_scalar_float("f", required=False).add_embedding("e", 8),
+        backend=url,
+    )
     n = 10_000
     for part in np.array_split(np.arange(n), 7):
-        dataset.append_many({"_anchor": part * 3, "i": part,
-                             "f": [None if i % 5 == 4 else i / 8 for i in part.tolist()],
-                             "e": vectors(part)})
+        dataset.append_many(
+            {
+                "_anchor": part * 3,
+                "i": part,
+                "f": [None if i % 5 == 4 else i / 8 for i in part.tolist()],
+                "e": vectors(part),
+            }
+        )
     return dataset
 
 
@@ -39,11 +47,12 @@ def test_batches_have_the_contract_form(pets):
                 expected = expected.tolist()
             assert same(value, expected), name
     assert [b["_time_anchors"] for b in pets.iter_all_batches(4)] == [
-        b["_time_anchors"] for b in batches]
+        b["_time_anchors"] for b in batches
+    ]
 
 
 def test_as_numpy(pets):
-    batch, = pets.iter_all_batches(as_numpy=True)
+    (batch,) = pets.iter_all_batches(as_numpy=True)
     assert batch["vec"].dtype == np.float32 and batch["vec"].shape == (10, 4)
     assert not batch["vec"].flags.writeable
     assert batch["size"].dtype == np.int64 and batch["_time_anchors"].dtype == np.uint64
@@ -61,6 +70,7 @@ def test_views_outlive_everything(many):
     del stream
     many.close()
     import gc
+
     gc.collect()
     assert np.array_equal(first, vectors(np.arange(5000)))
 
@@ -68,8 +78,9 @@ def test_views_outlive_everything(many):
 @pytest.mark.parametrize("batch_size", [1, 7, 256, 10_000, 20_000])
 def test_stream_in_order_whatever_the_batch(many, batch_size):
     if batch_size == 1:
-        assert [b["i"][0] for b in many.iter_stream(1, ["i"], start_ns=300, end_ns=600)] == \
-            list(range(100, 200))
+        assert [b["i"][0] for b in many.iter_stream(1, ["i"], start_ns=300, end_ns=600)] == list(
+            range(100, 200)
+        )
         return
     batches = list(many.iter_stream(batch_size, as_numpy=True))
     assert all(len(b["i"]) == batch_size for b in batches[:-1])
@@ -107,10 +118,19 @@ def test_records_without_the_chosen_fields_are_left_out(many):
     assert many.iter_all_batches(20_000)[0]["f"].count(None) == 2000
 
 
-@pytest.mark.parametrize("start, end, expected", [
-    (0, None, range(10_000)), (1, None, range(1, 10_000)), (3, 4, [1]), (4, 6, []),
-    (29_997, None, [9999]), (29_998, None, []), (2**63, 2**64 - 1, []), (30, 61, range(10, 21)),
-])
+@pytest.mark.parametrize(
+    "start, end, expected",
+    [
+        (0, None, range(10_000)),
+        (1, None, range(1, 10_000)),
+        (3, 4, [1]),
+        (4, 6, []),
+        (29_997, None, [9999]),
+        (29_998, None, []),
+        (2**63, 2**64 - 1, []),
+        (30, 61, range(10, 21)),
+    ],
+)
 def test_windows(many, start, end, expected):
     found = [i for b in many.iter_time_range(start, end, fields=["i"]) for i in b["i"]]
     assert found == list(expected)
@@ -147,7 +167,8 @@ def test_iter_rows_can_be_appended_again(pets, tmp_path):
     other.append_many(pets.iter_rows())
     assert_same_rows(list(other.iter_rows()), list(pets.iter_rows()))
     assert [r["_anchor"] for r in pets.iter_rows(["score"])] == [
-        a for i, a in enumerate(range(10, 101, 10)) if i % 3 != 2]
+        a for i, a in enumerate(range(10, 101, 10)) if i % 3 != 2
+    ]
 
 
 def test_list_anchors_is_like_a_list(many):
@@ -156,7 +177,11 @@ def test_list_anchors_is_like_a_list(many):
     assert len(anchors) == 10_000 and list(anchors) == everything and list(anchors) == everything
     assert anchors == everything and anchors != everything[:-1] and anchors != "x"
     assert anchors[0] == 0 and anchors[5] == 15 and anchors[-1] == 29_997
-    assert anchors[2:5] == [6, 9, 12] and anchors[-2:] == [29_994, 29_997] and anchors[::5000] == [0, 15_000]
+    assert (
+        anchors[2:5] == [6, 9, 12]
+        and anchors[-2:] == [29_994, 29_997]
+        and anchors[::5000] == [0, 15_000]
+    )
     for bad in (10_000, -10_001):
         with pytest.raises(IndexError):
             anchors[bad]

@@ -53,8 +53,15 @@ def test_arguments_of_the_older_layout_are_taken():
         .add_video("b", chunk_size=1)
         .add_audio("c", pack_items=2)
         .add_embedding("d", 8, "dreamdb.lsh-cosine", True, 12, None, None, True, 1 << 20, None)
-        .add_array("e", "i32", [2], codec="raw", track_kind="event", object_kind="unbucketed",
-                   family="dense-array")
+        .add_array(
+            "e",
+            "i32",
+            [2],
+            codec="raw",
+            track_kind="event",
+            object_kind="unbucketed",
+            family="dense-array",
+        )
     )
     assert len(schema) == 5 and schema["a"].mime == "png"
 
@@ -64,23 +71,26 @@ def test_dtype_names(dtype):
     assert dreamdb.Schema().add_array("a", dtype, (1,))["a"].dtype == "f32"
 
 
-@pytest.mark.parametrize("add", [
-    lambda s: s.add_image("taken"),
-    lambda s: s.add_scalar_int(""),
-    lambda s: s.add_scalar_int("x" * 10_000),
-    lambda s: s.add_scalar_int("_anchor"),
-    lambda s: s.add_scalar_int("new\nline"),
-    lambda s: s.add_embedding("e", 0),
-    lambda s: s.add_embedding("e", -1),
-    lambda s: s.add_embedding("e", 4, dtype="i32"),
-    lambda s: s.add_array("a", "complex64", (1,)),
-    lambda s: s.add_array("a", "f32", (2**62, 2**62)),
-    lambda s: s.add_array("a", "f32", (-1,)),
-    lambda s: s.add_array("a", "f32", (1,), endianness="big"),
-    lambda s: s.add_array("a", "f32", (1,), layout="fortran"),
-    lambda s: s.add_array("a", "f32", (1,), codec="zstd"),
-    lambda s: s.add_image("i", mime="Image/JPEG"),
-])
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda s: s.add_image("taken"),
+        lambda s: s.add_scalar_int(""),
+        lambda s: s.add_scalar_int("x" * 10_000),
+        lambda s: s.add_scalar_int("_anchor"),
+        lambda s: s.add_scalar_int("new\nline"),
+        lambda s: s.add_embedding("e", 0),
+        lambda s: s.add_embedding("e", -1),
+        lambda s: s.add_embedding("e", 4, dtype="i32"),
+        lambda s: s.add_array("a", "complex64", (1,)),
+        lambda s: s.add_array("a", "f32", (2**62, 2**62)),
+        lambda s: s.add_array("a", "f32", (-1,)),
+        lambda s: s.add_array("a", "f32", (1,), endianness="big"),
+        lambda s: s.add_array("a", "f32", (1,), layout="fortran"),
+        lambda s: s.add_array("a", "f32", (1,), codec="zstd"),
+        lambda s: s.add_image("i", mime="Image/JPEG"),
+    ],
+)
 def test_refusals(add):
     schema = dreamdb.Schema().add_image("taken")
     with pytest.raises(dreamdb.InvalidArgumentError):
@@ -95,8 +105,18 @@ def test_wrong_types():
         dreamdb.Schema().add_array("e", "f32", (1.5,))
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"fields": 3}', "{" * 10_000,
-                                  '{"fields": [{"name": "x", "type": "nope"}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"fields": 3}',
+        "{" * 10_000,
+        '{"fields": [{"name": "x", "type": "nope"}]}',
+    ],
+)
 def test_bad_json(text):
     with pytest.raises(dreamdb.InvalidArgumentError):
         dreamdb.Schema.from_json(text)

@@ -15,12 +15,20 @@ def ints(url):
 
 def test_snapshot(ints, url):
     version = ints.snapshot("v1")
-    assert version == {"label": "main@v1", "manifest": ints.current_manifest(),
-                       "timeline": ints.timeline()}
+    assert version == {
+        "label": "main@v1",
+        "manifest": ints.current_manifest(),
+        "timeline": ints.timeline(),
+    }
     ints.append_many([{"_anchor": 100, "x": 1}])
-    for opened in (Dataset.open_ref("v1", url), Dataset.open_ref("main@v1", url),
-                   Dataset.open_at(version, url), Dataset.open("main@v1", backend=url),
-                   Dataset.open(f"{url}@v1"), Dataset.open(f"{url}@main@v1")):
+    for opened in (
+        Dataset.open_ref("v1", url),
+        Dataset.open_ref("main@v1", url),
+        Dataset.open_at(version, url),
+        Dataset.open("main@v1", backend=url),
+        Dataset.open(f"{url}@v1"),
+        Dataset.open(f"{url}@main@v1"),
+    ):
         assert len(opened) == 10 and opened.ref_name() == "main@v1" and opened.is_snapshot
         with pytest.raises(dreamdb.DreamDBError):
             opened.append_many([{"_anchor": 200, "x": 1}])
@@ -59,7 +67,10 @@ def test_branch(ints, url):
     assert isinstance(other, Dataset) and other.ref_name() == "exp/run-1" and len(other) == 10
     other.append_many([{"_anchor": 100, "x": 1}])
     ints.append_many([{"_anchor": 200, "x": 2}, {"_anchor": 201, "x": 2}])
-    assert (len(Dataset.open("main", backend=url)), len(Dataset.open_ref("exp/run-1", url))) == (12, 11)
+    assert (len(Dataset.open("main", backend=url)), len(Dataset.open_ref("exp/run-1", url))) == (
+        12,
+        11,
+    )
     with pytest.raises(dreamdb.AlreadyExistsError):
         ints.branch("exp/run-1")
     report = ints.diff(other)
@@ -110,7 +121,10 @@ def test_meta(ints, url):
 def test_refs(ints, url):
     ints.branch("b")
     ints.snapshot("s")
-    assert ints.list_refs() == ["b", "main", "main@s"] and ints.list_refs("main") == ["main", "main@s"]
+    assert ints.list_refs() == ["b", "main", "main@s"] and ints.list_refs("main") == [
+        "main",
+        "main@s",
+    ]
     refs = {ref["name"]: ref for ref in ints.iter_refs()}
     assert refs["main@s"]["snapshot"] and not refs["main"]["snapshot"]
     assert refs["main"]["manifest"] == ints.current_manifest()

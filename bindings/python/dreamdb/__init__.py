@@ -1,12 +1,12 @@
 """DreamDB: versioned, content-addressed storage of multimodal datasets, without a server.
 
-    import dreamdb
+import dreamdb
 
-    schema = dreamdb.Schema().add_image("photo").add_embedding("vec", dim=512)
-    ds = dreamdb.Dataset.create("file:///data/pets", schema)
-    ds.append_many([{"photo": jpeg_bytes, "vec": vector}])
-    for batch in ds.iter_stream(batch_size=256):
-        ...
+schema = dreamdb.Schema().add_image("photo").add_embedding("vec", dim=512)
+ds = dreamdb.Dataset.create("file:///data/pets", schema)
+ds.append_many([{"photo": jpeg_bytes, "vec": vector}])
+for batch in ds.iter_stream(batch_size=256):
+    ...
 """
 
 from .anchors import AnchorList

@@ -39,21 +39,25 @@ def to_row(value: Any, name: str, is_embedding: bool, dtype: str, shape: tuple[i
             raise WrongTypeError(f"{what}: a vector has one dimension, not {array.ndim}")
         if array.shape != shape:
             raise InvalidArgumentError(
-                f"{what}: vector dim {array.shape[0]} != schema dim {shape[0]}")
+                f"{what}: vector dim {array.shape[0]} != schema dim {shape[0]}"
+            )
     elif array.shape != shape:
         raise InvalidArgumentError(
-            f"{what}: typed array shape {array.shape} != declared shape {shape}")
+            f"{what}: typed array shape {array.shape} != declared shape {shape}"
+        )
     return np.ascontiguousarray(cast(array, dtype, what)).reshape(shape)
 
 
-def _from_bytes(value: Any, what: str, is_embedding: bool, dtype: str,
-                shape: tuple[int, ...]) -> Any:
+def _from_bytes(
+    value: Any, what: str, is_embedding: bool, dtype: str, shape: tuple[int, ...]
+) -> Any:
     if is_embedding:
         raise WrongTypeError(f"{what}: expects a list or array of numbers, not bytes")
     expected = int(np.prod(shape, dtype=np.int64)) * DTYPES[dtype].itemsize
     if len(value) != expected:
         raise InvalidArgumentError(
-            f"{what}: {len(value)} bytes, but {dtype} of shape {shape} has {expected}")
+            f"{what}: {len(value)} bytes, but {dtype} of shape {shape} has {expected}"
+        )
     return np.frombuffer(value, DTYPES[dtype]).reshape(shape)
 
 
@@ -64,7 +68,9 @@ def _as_array(value: Any, what: str, dtype: str) -> Any:
     try:
         return np.asarray(value)
     except ValueError:
-        raise InvalidArgumentError(f"{what}: the rows of a nested list have different lengths") from None
+        raise InvalidArgumentError(
+            f"{what}: the rows of a nested list have different lengths"
+        ) from None
     except (TypeError, OverflowError):
         raise WrongTypeError(f"{what}: expects numbers, not {type(value).__name__}") from None
 
@@ -81,8 +87,9 @@ def cast(array: Any, dtype: str, what: str) -> Any:
     if dtype == "bf16":
         if array.dtype.name == "bfloat16":
             return array.view(np.uint16)
-        raise WrongTypeError(f"{what}: bf16 takes arrays of bfloat16, or of uint16 with the bits, not "
-                             f"{array.dtype}")
+        raise WrongTypeError(
+            f"{what}: bf16 takes arrays of bfloat16, or of uint16 with the bits, not {array.dtype}"
+        )
     source = array.dtype.kind
     if array.size == 0 and source in "biuf":
         return array.astype(target)

@@ -24,12 +24,17 @@ def prepare(schema: Schema, columns: Mapping[str, Any]) -> tuple[int, Any, dict[
     """
     for name in columns:
         if name != ANCHOR and name not in schema:
-            raise InvalidArgumentError(f"field `{name}` not in schema, which has "
-                                       + (", ".join(f"`{n}`" for n in schema.names) or "no fields"))
+            raise InvalidArgumentError(
+                f"field `{name}` not in schema, which has "
+                + (", ".join(f"`{n}`" for n in schema.names) or "no fields")
+            )
     rows = _row_count(columns)
     anchors = anchor_array(columns[ANCHOR]) if ANCHOR in columns else None
-    prepared = {name: _column(schema[name], values, rows)
-                for name, values in columns.items() if name != ANCHOR}
+    prepared = {
+        name: _column(schema[name], values, rows)
+        for name, values in columns.items()
+        if name != ANCHOR
+    }
     return rows, anchors, prepared
 
 
@@ -62,20 +67,25 @@ def _row_count(columns: Mapping[str, Any]) -> int:
     first, rows = next(iter(lengths.items()))
     for name, length in lengths.items():
         if length != rows:
-            raise InvalidArgumentError(f"columns have different lengths: `{first}` has {rows} rows, "
-                                       f"`{name}` has {length}")
+            raise InvalidArgumentError(
+                f"columns have different lengths: `{first}` has {rows} rows, `{name}` has {length}"
+            )
     return rows
 
 
 def _length(name: str, values: Any) -> int:
     if isinstance(values, (str, bytes, bytearray, Mapping)):
-        raise WrongTypeError(f"field `{name}`: a column is an array or a list with one value a row, not "
-                             f"{type(values).__name__}")
+        raise WrongTypeError(
+            f"field `{name}`: a column is an array or a list with one value a row, not "
+            f"{type(values).__name__}"
+        )
     try:
         return len(values)
     except TypeError:
-        raise WrongTypeError(f"field `{name}`: a column is an array or a list with one value a row, not "
-                             f"{type(values).__name__}") from None
+        raise WrongTypeError(
+            f"field `{name}`: a column is an array or a list with one value a row, not "
+            f"{type(values).__name__}"
+        ) from None
 
 
 def _column(field: _core.Field, values: Any, rows: int) -> Any:
@@ -90,7 +100,9 @@ def _column(field: _core.Field, values: Any, rows: int) -> Any:
     if field.shape is not None and field.dtype is not None:
         return _matrix(field, array, what, rows)
     if array.ndim != 1:
-        raise InvalidArgumentError(f"{what}: a column of scalars has shape ({rows},), not {array.shape}")
+        raise InvalidArgumentError(
+            f"{what}: a column of scalars has shape ({rows},), not {array.shape}"
+        )
     if field.type in ("int", "timestamp"):
         if array.dtype.kind == "M":
             return _datetimes(array, what)
@@ -113,11 +125,15 @@ def _matrix(field: _core.Field, array: Any, what: str, rows: int) -> Any:
     if array.shape != (rows, *shape):
         if field.type == "embedding" and array.ndim == 2:
             raise InvalidArgumentError(
-                f"{what}: vector dim {array.shape[1]} != schema dim {shape[0]}")
+                f"{what}: vector dim {array.shape[1]} != schema dim {shape[0]}"
+            )
         if field.type == "embedding":
-            raise WrongTypeError(f"{what}: a column of vectors has two dimensions, not {array.ndim}")
+            raise WrongTypeError(
+                f"{what}: a column of vectors has two dimensions, not {array.ndim}"
+            )
         raise InvalidArgumentError(
-            f"{what}: typed array shape {array.shape[1:]} != declared shape {shape}")
+            f"{what}: typed array shape {array.shape[1:]} != declared shape {shape}"
+        )
     ready = np.ascontiguousarray(cast(array, str(field.dtype), what))
     if ready.dtype != DTYPES[str(field.dtype)]:
         raise WrongTypeError(f"{what}: {array.dtype} is not converted to {field.dtype}")
@@ -126,8 +142,10 @@ def _matrix(field: _core.Field, array: Any, what: str, rows: int) -> Any:
 
 def _datetimes(array: Any, what: str) -> Any:
     if np.isnat(array).any():
-        return [None if np.isnat(value) else int(value.astype("datetime64[ns]").astype(np.int64))
-                for value in array]
+        return [
+            None if np.isnat(value) else int(value.astype("datetime64[ns]").astype(np.int64))
+            for value in array
+        ]
     return np.ascontiguousarray(array.astype("datetime64[ns]").view(np.int64))
 
 

@@ -14,22 +14,40 @@ Self = TypeVar("Self", bound="Fielding")
 
 
 class Fielding(Writing):
-    """New fields. Old records lack them until an append at their anchors fills them in; a field may be
-    required only while the dataset is empty. Each call is one commit (2 waves). AlreadyExists or
+    """New fields. Old records lack them until an append at their anchors fills them in; a field may
+    be required only while the dataset is empty. Each call is one commit (2 waves). AlreadyExists or
     InvalidArgument: the name is taken or not allowed."""
 
-    def add_image(self: Self, name: str, mime: str = "jpeg", required: bool = False,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Self:
+    def add_image(
+        self: Self,
+        name: str,
+        mime: str = "jpeg",
+        required: bool = False,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Self:
         """Adds a field of pictures. `chunk_size` and `pack_items` have no meaning here."""
         return self._add(plain_field(name, "image", required, mime))
 
-    def add_video(self: Self, name: str, mime: str = "h264", required: bool = False,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Self:
+    def add_video(
+        self: Self,
+        name: str,
+        mime: str = "h264",
+        required: bool = False,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Self:
         """Adds a field of films, as bytes. `chunk_size` and `pack_items` have no meaning here."""
         return self._add(plain_field(name, "video", required, mime))
 
-    def add_audio(self: Self, name: str, mime: str = "wav", required: bool = False,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Self:
+    def add_audio(
+        self: Self,
+        name: str,
+        mime: str = "wav",
+        required: bool = False,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Self:
         """Adds a field of sounds, as bytes. `chunk_size` and `pack_items` have no meaning here."""
         return self._add(plain_field(name, "audio", required, mime))
 
@@ -65,21 +83,52 @@ class Fielding(Writing):
         """Adds a field of nanoseconds since 1970."""
         return self._add(plain_field(name, "timestamp", required))
 
-    def add_embedding(self: Self, name: str, dim: int, algorithm: str = "dreamdb.lsh-cosine",
-                      required: bool = False, *, dtype: str = "f32") -> Self:
+    def add_embedding(
+        self: Self,
+        name: str,
+        dim: int,
+        algorithm: str = "dreamdb.lsh-cosine",
+        required: bool = False,
+        *,
+        dtype: str = "f32",
+    ) -> Self:
         """Adds a field of vectors; see `Schema.add_embedding`."""
         return self._add(embedding_field(name, dim, algorithm, required, dtype))
 
-    def add_array(self: Self, name: str, dtype: Any, shape: Sequence[int], *,
-                  endianness: str = "little", layout: str = "c", codec: str = "raw",
-                  semantic_type: str = "none", units: str = "none", frame: str = "none",
-                  axis_order: str = "none", track_kind: str = "event",
-                  object_kind: str = "unbucketed", required: bool = False,
-                  family: str = "dense-array") -> Self:
+    def add_array(
+        self: Self,
+        name: str,
+        dtype: Any,
+        shape: Sequence[int],
+        *,
+        endianness: str = "little",
+        layout: str = "c",
+        codec: str = "raw",
+        semantic_type: str = "none",
+        units: str = "none",
+        frame: str = "none",
+        axis_order: str = "none",
+        track_kind: str = "event",
+        object_kind: str = "unbucketed",
+        required: bool = False,
+        family: str = "dense-array",
+    ) -> Self:
         """Adds a field of arrays; see `Schema.add_array`."""
-        return self._add(array_field(name, dtype, shape, required, endianness=endianness,
-                                     layout=layout, codec=codec, semantic_type=semantic_type,
-                                     units=units, frame=frame, axis_order=axis_order))
+        return self._add(
+            array_field(
+                name,
+                dtype,
+                shape,
+                required,
+                endianness=endianness,
+                layout=layout,
+                codec=codec,
+                semantic_type=semantic_type,
+                units=units,
+                frame=frame,
+                axis_order=axis_order,
+            )
+        )
 
     # ---- layers: a new field and its values at given anchors
 
@@ -87,23 +136,36 @@ class Fielding(Writing):
         """Adds a scalar field of `value_type` ('bool', 'int', 'float', 'string', 'categorical',
         'timestamp') and fills it; returns the number of rows.
 
-        `samples`: rows `{"_anchor": int, name: value}` or pairs (anchor, value), or a dict of the two
-        columns. `parent_field` is the field that the values were made from; it must exist. Two commits:
-        the field, then its values; when the second fails, the field is there and empty.
+        `samples`: rows `{"_anchor": int, name: value}` or pairs (anchor, value), or a dict of the
+        two columns. `parent_field` is the field that the values were made from; it must exist. Two
+        commits: the field, then its values; when the second fails, the field is there and empty.
         """
         return self._add_layer(scalar_field(name, value_type, False), parent_field, samples)
 
-    def add_image_layer(self, name: str, parent_field: str, samples: Any, mime: str = "jpeg") -> int:
+    def add_image_layer(
+        self, name: str, parent_field: str, samples: Any, mime: str = "jpeg"
+    ) -> int:
         """Adds a field of pictures and fills it; samples as for `add_scalar_layer`."""
         return self._add_layer(plain_field(name, "image", False, mime), parent_field, samples)
 
-    def add_embedding_layer(self, name: str, parent_field: str, dim: int,
-                            algorithm: str = "dreamdb.lsh-cosine", spatial_index: Any = None,
-                            compressor: Any = None, rerank: bool = False, samples: Any = (),
-                            version: Any = None, bucket_max_bytes: int | None = None,
-                            embed_spec: Any = None, *, dtype: str = "f32") -> int:
-        """Adds a field of vectors and fills it; samples as for `add_scalar_layer`. The arguments that
-        describe approximate indexes are ignored, as by `Schema.add_embedding`."""
+    def add_embedding_layer(
+        self,
+        name: str,
+        parent_field: str,
+        dim: int,
+        algorithm: str = "dreamdb.lsh-cosine",
+        spatial_index: Any = None,
+        compressor: Any = None,
+        rerank: bool = False,
+        samples: Any = (),
+        version: Any = None,
+        bucket_max_bytes: int | None = None,
+        embed_spec: Any = None,
+        *,
+        dtype: str = "f32",
+    ) -> int:
+        """Adds a field of vectors and fills it; samples as for `add_scalar_layer`. The arguments
+        that describe approximate indexes are ignored, as by `Schema.add_embedding`."""
         field = embedding_field(name, dim, algorithm, False, dtype)
         return self._add_layer(field, parent_field, samples)
 
@@ -141,8 +203,10 @@ class Fielding(Writing):
     def _check_field(self, name: str) -> None:
         names = self.schema.names
         if name not in names:
-            raise InvalidArgumentError(f"field `{name}` not in schema, which has "
-                                       + (", ".join(f"`{n}`" for n in names) or "no fields"))
+            raise InvalidArgumentError(
+                f"field `{name}` not in schema, which has "
+                + (", ".join(f"`{n}`" for n in names) or "no fields")
+            )
 
 
 def _layer_rows(name: str, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
@@ -151,7 +215,9 @@ def _layer_rows(name: str, samples: Iterable[Any]) -> Iterator[dict[str, Any]]:
             anchor, value = sample
             yield {"_anchor": anchor, name: value}
         elif "_anchor" not in sample:
-            raise InvalidArgumentError(f"field `{name}`: each sample of a layer needs `_anchor`, the "
-                                       "record that it belongs to")
+            raise InvalidArgumentError(
+                f"field `{name}`: each sample of a layer needs `_anchor`, the "
+                "record that it belongs to"
+            )
         else:
             yield dict(sample)

@@ -17,28 +17,53 @@ def plain_field(name: str, kind: str, required: bool, mime: str = "") -> _core.F
 
 
 def embedding_field(name: str, dim: int, algorithm: str, required: bool, dtype: Any) -> _core.Field:
-    return _core.Field(name, "embedding", required, dtype=dtype_name(dtype),
-                       shape=[_size(name, dim)], algorithm=algorithm)
+    return _core.Field(
+        name,
+        "embedding",
+        required,
+        dtype=dtype_name(dtype),
+        shape=[_size(name, dim)],
+        algorithm=algorithm,
+    )
 
 
-def array_field(name: str, dtype: Any, shape: Sequence[int], required: bool, *, endianness: str,
-                layout: str, codec: str, **info: str) -> _core.Field:
-    for what, given, only in (("endianness", endianness, "little"), ("layout", layout, "c"),
-                              ("codec", codec, "raw")):
+def array_field(
+    name: str,
+    dtype: Any,
+    shape: Sequence[int],
+    required: bool,
+    *,
+    endianness: str,
+    layout: str,
+    codec: str,
+    **info: str,
+) -> _core.Field:
+    for what, given, only in (
+        ("endianness", endianness, "little"),
+        ("layout", layout, "c"),
+        ("codec", codec, "raw"),
+    ):
         if given.lower() != only:
             raise InvalidArgumentError(
                 f"field `{name}`: {what} {given!r} is not kept; values are converted to {only!r} "
-                "when they are appended, so leave it out")
+                "when they are appended, so leave it out"
+            )
     sizes = [shape] if isinstance(shape, int) else shape
-    return _core.Field(name, "array", required, dtype=dtype_name(dtype),
-                       shape=[_size(name, size) for size in sizes],
-                       info={key: value for key, value in info.items() if value != "none"})
+    return _core.Field(
+        name,
+        "array",
+        required,
+        dtype=dtype_name(dtype),
+        shape=[_size(name, size) for size in sizes],
+        info={key: value for key, value in info.items() if value != "none"},
+    )
 
 
 def scalar_field(name: str, kind: str, required: bool) -> _core.Field:
     if kind not in SCALAR_TYPES:
         raise InvalidArgumentError(
-            f"field `{name}`: {kind!r} is no scalar type (use {', '.join(SCALAR_TYPES)})")
+            f"field `{name}`: {kind!r} is no scalar type (use {', '.join(SCALAR_TYPES)})"
+        )
     return _core.Field(name, kind, required)
 
 
@@ -58,7 +83,9 @@ def _size(name: str, size: Any) -> int:
     try:
         number = operator.index(size)
     except TypeError:
-        raise WrongTypeError(f"field `{name}`: a size is an int, not {type(size).__name__}") from None
+        raise WrongTypeError(
+            f"field `{name}`: a size is an int, not {type(size).__name__}"
+        ) from None
     if not 0 <= number < 2**63:
         raise InvalidArgumentError(f"field `{name}`: {number} is no size")
     return number

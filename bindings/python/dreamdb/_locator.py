@@ -25,7 +25,8 @@ def store_url(backend: str) -> str:
         return backend.replace("@", "%40")
     if scheme + separator not in SCHEMES:
         raise InvalidArgumentError(
-            f"unknown backend `{backend}` — supported: {', '.join(SCHEMES)}, or a plain path")
+            f"unknown backend `{backend}` — supported: {', '.join(SCHEMES)}, or a plain path"
+        )
     return scheme + separator + rest.replace("@", "%40")
 
 

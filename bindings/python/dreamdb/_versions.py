@@ -18,11 +18,15 @@ class Versions(Handle):
     """Versions."""
 
     def snapshot(self, label: str) -> dict[str, str]:
-        """Makes the ref `<ref>@<label>`, which never moves; `{'label', 'manifest', 'timeline'}`, which
-        `open_at` takes. AlreadyExistsError. 2 waves."""
+        """Makes the ref `<ref>@<label>`, which never moves; `{'label', 'manifest', 'timeline'}`,
+        which `open_at` takes. AlreadyExistsError. 2 waves."""
         self._check_nothing_waits()
         ref = self._core.snapshot(label)
-        return {"label": ref["name"], "manifest": ref["manifest"], "timeline": self._core.timeline()}
+        return {
+            "label": ref["name"],
+            "manifest": ref["manifest"],
+            "timeline": self._core.timeline(),
+        }
 
     def branch(self: Self, new_name: str) -> Self:
         """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves."""
@@ -31,7 +35,8 @@ class Versions(Handle):
 
     def history(self, max_depth: int = 50) -> list[dict[str, Any]]:
         """The last `max_depth` versions along first parents, newest first: `{'manifest', 'ts_ns',
-        'writer', 'parents_count', 'tracks_count', 'operation', 'generation', 'records', 'parents'}`."""
+        'writer', 'parents_count', 'tracks_count', 'operation', 'generation', 'records',
+        'parents'}`."""
         return list(itertools.islice(self.iter_history(), max_depth))
 
     def iter_history(self) -> Iterator[dict[str, Any]]:
@@ -45,8 +50,8 @@ class Versions(Handle):
         return self._core.version_at(depth)
 
     def diff(self, other: Any) -> dict[str, Any]:
-        """What differs between this version (left) and `other` (right): a Dataset, a ref of this store,
-        or a locator.
+        """What differs between this version (left) and `other` (right): a Dataset, a ref of this
+        store, or a locator.
 
         `{'left', 'right', 'common_ancestor', 'commits_left', 'commits_right', 'records_left',
         'records_right', 'records_only_left', 'records_only_right', 'fields': {name: {'change',
@@ -73,7 +78,8 @@ class Versions(Handle):
         return [ref["name"] for ref in self.iter_refs(prefix)]
 
     def iter_refs(self, prefix: str = "") -> Iterator[dict[str, Any]]:
-        """`{'name', 'manifest', 'snapshot', 'ts_ns'}` of each ref of the store, ascending by name."""
+        """`{'name', 'manifest', 'snapshot', 'ts_ns'}` of each ref of the store, ascending by
+        name."""
         core = self._core
         return paged(lambda after: core.list_refs(prefix, after, PAGE))
 
@@ -111,4 +117,3 @@ class Versions(Handle):
 
     def _open_other(self, name: str) -> Versions:
         raise NotImplementedError
-

@@ -19,14 +19,17 @@ class AnchorList:
 
     Iterate over it as often as you like, each time from the beginning; memory stays flat. `len`,
     `in`, indexing, slices and comparison with lists work as with a list; `list(...)` makes one.
-    `len` is O(1) for all anchors of a dataset and a scan otherwise; an index or slice reads from the
-    beginning up to its end (from the end for negative ones: a full scan).
-    """
+    `len` is O(1) for all anchors of a dataset and a scan otherwise; an index or slice reads from
+    the beginning up to its end (from the end for negative ones: a full scan)."""
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, stream: Callable[[], _core.BatchStream | None], count: Callable[[], int] | None,
-                 contains: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        stream: Callable[[], _core.BatchStream | None],
+        count: Callable[[], int] | None,
+        contains: Callable[[int], bool],
+    ) -> None:
         self._stream = stream
         self._count = count
         self._contains = contains
@@ -99,8 +102,11 @@ def check_window(start: Any, end: Any) -> tuple[int, int]:
     last = 2**64 - 1 if end is None else operator.index(end)
     if not 0 <= first < 2**64 or not 0 <= last < 2**64:
         raise InvalidArgumentError(
-            f"the window [{first}, {last}) is not inside the anchors, 0 to 2^64-2")
+            f"the window [{first}, {last}) is not inside the anchors, 0 to 2^64-2"
+        )
     if first >= last:
-        raise InvalidArgumentError(f"the window [{first}, {last}) is empty: its end is exclusive and "
-                                   "must lie after its start")
+        raise InvalidArgumentError(
+            f"the window [{first}, {last}) is empty: its end is exclusive and "
+            "must lie after its start"
+        )
     return first, last

@@ -1,4 +1,5 @@
-"""Arrow: streams of record batches through the C stream interface, without copying where possible."""
+"""Arrow: streams of record batches through the C stream interface, without copying where
+possible."""
 
 from __future__ import annotations
 
@@ -14,18 +15,19 @@ if TYPE_CHECKING:
 class ArrowStream:
     """A table that any Arrow library reads: `pyarrow.table(s)`, `polars.DataFrame(s)`, duckdb.
 
-    `_anchor: uint64`, then the fields in order: image, audio, video and blob as binary; text, string and
-    categorical as string; bool, int64 (int, timestamp), double; embeddings as fixed_size_list<D>; arrays
-    as the extension `arrow.fixed_shape_tensor`. Embeddings, arrays and fixed-width scalars but bool are
-    not copied. Each reading begins anew; memory is that of one batch and of what is read ahead.
-    """
+    `_anchor: uint64`, then the fields in order: image, audio, video and blob as binary; text,
+    string and categorical as string; bool, int64 (int, timestamp), double; embeddings as
+    fixed_size_list<D>; arrays as the extension `arrow.fixed_shape_tensor`. Embeddings, arrays and
+    fixed-width scalars but bool are not copied. Each reading begins anew; memory is that of one
+    batch and of what is read ahead."""
 
     def __init__(self, open_stream: Callable[[], Any], open_schema: Callable[[], Any]) -> None:
         self._open_stream = open_stream
         self._open_schema = open_schema
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """A new stream as a PyCapsule. `requested_schema` is not followed, as the interface allows."""
+        """A new stream as a PyCapsule. `requested_schema` is not followed, as the interface
+        allows."""
         return self._open_stream()
 
     def __arrow_c_schema__(self) -> Any:
@@ -43,11 +45,14 @@ def import_pyarrow() -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise UnsupportedError("this needs pyarrow 14 or newer, which is not installed: "
-                               "pip install pyarrow") from None
+        raise UnsupportedError(
+            "this needs pyarrow 14 or newer, which is not installed: pip install pyarrow"
+        ) from None
     if not hasattr(pyarrow.RecordBatchReader, "from_stream"):
-        raise UnsupportedError(f"this needs pyarrow 14 or newer, not {pyarrow.__version__}: "
-                               "pip install --upgrade pyarrow")
+        raise UnsupportedError(
+            f"this needs pyarrow 14 or newer, not {pyarrow.__version__}: "
+            "pip install --upgrade pyarrow"
+        )
     return pyarrow
 
 

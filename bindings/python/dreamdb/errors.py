@@ -1,8 +1,8 @@
 """Exceptions: one class for each code, so that the class says what to do next.
 
-Every one is a `RuntimeError`; `InvalidArgumentError` is also a `ValueError`, `WrongTypeError` also a
-`TypeError` and `OutOfRangeError` also an `OverflowError`, so that older `except` lines still hold.
-"""
+Every one is a `RuntimeError`; `InvalidArgumentError` is also a `ValueError`, `WrongTypeError` also
+a `TypeError` and `OutOfRangeError` also an `OverflowError`, so that older `except` lines still
+hold."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ __all__ = ["Field", "Schema"]
 class Schema:
     """Ordered fields. Each `add_*` appends one and returns this schema, so that calls chain.
 
-    Reads back: `schema.fields`, `schema["name"]`, `len`, `in`, iteration over fields, equality, `repr`,
-    `to_json` and `from_json`. A name that is taken or not allowed is an InvalidArgumentError at once.
-    """
+    Reads back: `schema.fields`, `schema["name"]`, `len`, `in`, iteration over fields, equality,
+    `repr`, `to_json` and `from_json`. A name that is taken or not allowed is an
+    InvalidArgumentError at once."""
 
     __hash__ = None  # type: ignore[assignment]  # it grows
 
@@ -29,35 +29,64 @@ class Schema:
 
     # ---- adding
 
-    def add_image(self, name: str, mime: str = "jpeg", required: bool = True,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Schema:
-        """Bytes of a picture. `chunk_size` and `pack_items` have no meaning here and are ignored."""
+    def add_image(
+        self,
+        name: str,
+        mime: str = "jpeg",
+        required: bool = True,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Schema:
+        """Bytes of a picture. `chunk_size` and `pack_items` have no meaning here and are
+        ignored."""
         return self._add(plain_field(name, "image", required, mime))
 
-    def add_video(self, name: str, mime: str = "mp4", required: bool = True,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Schema:
+    def add_video(
+        self,
+        name: str,
+        mime: str = "mp4",
+        required: bool = True,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Schema:
         """Bytes of a film. `chunk_size` and `pack_items` have no meaning here and are ignored."""
         return self._add(plain_field(name, "video", required, mime))
 
-    def add_audio(self, name: str, mime: str = "wav", required: bool = True,
-                  chunk_size: int | None = None, pack_items: int | None = None) -> Schema:
+    def add_audio(
+        self,
+        name: str,
+        mime: str = "wav",
+        required: bool = True,
+        chunk_size: int | None = None,
+        pack_items: int | None = None,
+    ) -> Schema:
         """Bytes of a sound. `chunk_size` and `pack_items` have no meaning here and are ignored."""
         return self._add(plain_field(name, "audio", required, mime))
 
     def add_text(self, name: str, required: bool = True) -> Schema:
-        """A `str` of up to 64 MiB, stored as a payload of its own. For short labels that are filtered
-        by, see `add_scalar_string` and `add_scalar_categorical`."""
+        """A `str` of up to 64 MiB, stored as a payload of its own. For short labels that are
+        filtered by, see `add_scalar_string` and `add_scalar_categorical`."""
         return self._add(plain_field(name, "text", required))
 
     def add_blob(self, name: str, required: bool = True) -> Schema:
         """Any bytes."""
         return self._add(plain_field(name, "blob", required))
 
-    def add_embedding(self, name: str, dim: int, algorithm: str = "dreamdb.lsh-cosine",
-                      required: bool = True, lsh_bits: int | None = None,
-                      compressor: Any = None, spatial_index: Any = None, rerank: bool = False,
-                      bucket_max_bytes: int | None = None, embed_spec: Any = None, *,
-                      dtype: str = "f32") -> Schema:
+    def add_embedding(
+        self,
+        name: str,
+        dim: int,
+        algorithm: str = "dreamdb.lsh-cosine",
+        required: bool = True,
+        lsh_bits: int | None = None,
+        compressor: Any = None,
+        spatial_index: Any = None,
+        rerank: bool = False,
+        bucket_max_bytes: int | None = None,
+        embed_spec: Any = None,
+        *,
+        dtype: str = "f32",
+    ) -> Schema:
         """A vector of `dim` numbers, `dtype` 'f32' or 'f16', kept as given (not normalised).
 
         `algorithm` names the distance that `iter_vector` uses by default: '...-l2' squared L2, else
@@ -90,21 +119,45 @@ class Schema:
         """Nanoseconds since 1970 UTC as a signed 64-bit integer."""
         return self._add(plain_field(name, "timestamp", required))
 
-    def add_array(self, name: str, dtype: Any, shape: Sequence[int], *, endianness: str = "little",
-                  layout: str = "c", codec: str = "raw", semantic_type: str = "none",
-                  units: str = "none", frame: str = "none", axis_order: str = "none",
-                  track_kind: str = "event", object_kind: str = "unbucketed", required: bool = True,
-                  family: str = "dense-array") -> Schema:
+    def add_array(
+        self,
+        name: str,
+        dtype: Any,
+        shape: Sequence[int],
+        *,
+        endianness: str = "little",
+        layout: str = "c",
+        codec: str = "raw",
+        semantic_type: str = "none",
+        units: str = "none",
+        frame: str = "none",
+        axis_order: str = "none",
+        track_kind: str = "event",
+        object_kind: str = "unbucketed",
+        required: bool = True,
+        family: str = "dense-array",
+    ) -> Schema:
         """An array of fixed `dtype` ('f32', 'float32', numpy.float32, ...) and `shape`; () is one
         element. All fixed-width NumPy dtypes and 'bf16' (as uint16 bits).
 
         `semantic_type`, `units`, `frame` and `axis_order` are kept in `field.info` unless 'none'.
-        Arrays are always little-endian, row-major and raw: other values of `endianness`, `layout` and
-        `codec` are refused. `track_kind`, `object_kind` and `family` have no meaning here.
-        """
-        return self._add(array_field(name, dtype, shape, required, endianness=endianness,
-                                     layout=layout, codec=codec, semantic_type=semantic_type,
-                                     units=units, frame=frame, axis_order=axis_order))
+        Arrays are always little-endian, row-major and raw: other values of `endianness`, `layout`
+        and `codec` are refused. `track_kind`, `object_kind` and `family` have no meaning here."""
+        return self._add(
+            array_field(
+                name,
+                dtype,
+                shape,
+                required,
+                endianness=endianness,
+                layout=layout,
+                codec=codec,
+                semantic_type=semantic_type,
+                units=units,
+                frame=frame,
+                axis_order=axis_order,
+            )
+        )
 
     def _add(self, field: Field) -> Schema:
         self._core.add(field)
@@ -169,8 +222,16 @@ class Schema:
 
 
 def _facts(field: Field) -> tuple[Any, ...]:
-    return (field.name, field.type, field.required, field.mime, field.dtype, field.shape,
-            field.algorithm, field.info)
+    return (
+        field.name,
+        field.type,
+        field.required,
+        field.mime,
+        field.dtype,
+        field.shape,
+        field.algorithm,
+        field.info,
+    )
 
 
 def _describe(field: Field) -> str:

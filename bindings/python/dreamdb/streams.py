@@ -11,9 +11,8 @@ from . import _core
 class StreamBatchIter:
     """Iterator over batches `{field: column, ..., "_time_anchors": anchors}` in anchor order.
 
-    Stopping early is fine: `close()`, leaving a `with` block, or dropping it stops the reading ahead.
-    One thread at a time.
-    """
+    Stopping early is fine: `close()`, leaving a `with` block, or dropping it stops the reading
+    ahead. One thread at a time."""
 
     def __init__(self, stream: _core.BatchStream | None, as_numpy: bool) -> None:
         self._stream = stream
@@ -37,6 +36,10 @@ class StreamBatchIter:
     def __enter__(self) -> StreamBatchIter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()

@@ -20,7 +20,8 @@ OPS = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def col(name: str) -> Column:
-    """The field `name`, to be compared: `(col("score") > 0.5) & ~col("label").is_in(["cat", "dog"])`."""
+    """The field `name`, to be compared: `(col("score") > 0.5) & ~col("label").is_in(["cat",
+    "dog"])`."""
     return Column(name)
 
 
@@ -102,14 +103,15 @@ def literals(field: str, values: Any) -> list[Any]:
     return [literal(value) for value in values]
 
 
-def to_where(schema: Schema, where: Any = None,
-             where_eq: Mapping[str, Any] | None = None) -> Where | None:
+def to_where(
+    schema: Schema, where: Any = None, where_eq: Mapping[str, Any] | None = None
+) -> Where | None:
     """The filter that `where` and `where_eq` ask for together; None when they ask for nothing.
 
-    `where`: text, a `Where`, or a list of (field, op, value) that all must hold, with op one of
-    == != < <= > >= in. `where_eq`: {field: value}, all equal. Unknown fields, unknown ops and an `in`
-    without a list are InvalidArgumentErrors; a value of another type than its field's a WrongTypeError.
-    """
+    `where`: text, a `Where`, or a list of (field, op, value) that all must hold, with op one of ==
+    != < <= > >= in. `where_eq`: {field: value}, all equal. Unknown fields, unknown ops and an `in`
+    without a list are InvalidArgumentErrors; a value of another type than its field's a
+    WrongTypeError."""
     parts: list[Where] = []
     if isinstance(where, Where):
         parts.append(where)
@@ -137,7 +139,8 @@ def _clause(schema: Schema, clause: Any) -> Where:
         name, op, value = clause
     except (TypeError, ValueError):
         raise InvalidArgumentError(
-            f"a where clause is (field, op, value), not {clause!r}") from None
+            f"a where clause is (field, op, value), not {clause!r}"
+        ) from None
     field = _field(schema, name)
     if op == "in":
         values = literals(name, value)
@@ -153,8 +156,10 @@ def _clause(schema: Schema, clause: Any) -> Where:
 
 def _field(schema: Schema, name: Any) -> _core.Field:
     if name not in schema:
-        raise InvalidArgumentError(f"field `{name}` is not declared in the Schema, which has "
-                                   + ", ".join(f"`{known}`" for known in schema.names))
+        raise InvalidArgumentError(
+            f"field `{name}` is not declared in the Schema, which has "
+            + ", ".join(f"`{known}`" for known in schema.names)
+        )
     return schema[name]
 
 
@@ -172,5 +177,7 @@ def _check_type(field: _core.Field, value: Any) -> None:
     if fits is None:
         raise WrongTypeError(f"field `{field.name}` is {field.type}; filters compare scalar fields")
     if not fits:
-        raise WrongTypeError(f"field `{field.name}` is {field.type}; it cannot be compared with "
-                             f"{type(value).__name__}")
+        raise WrongTypeError(
+            f"field `{field.name}` is {field.type}; it cannot be compared with "
+            f"{type(value).__name__}"
+        )

@@ -25,9 +25,9 @@ class Writer:
             for row in source:
                 writer.append(row)
 
-    Leaving the `with` block commits the rest; leaving it by an exception drops what is not committed.
-    Values are checked when the buffer is handed on, at the latest by `commit`. One thread at a time.
-    """
+    Leaving the `with` block commits the rest; leaving it by an exception drops what is not
+    committed. Values are checked when the buffer is handed on, at the latest by `commit`. One
+    thread at a time."""
 
     def __init__(self, core: _core.Writer, schema: Schema) -> None:
         self._core: _core.Writer | None = core
@@ -36,8 +36,8 @@ class Writer:
     def append(self, samples: Any) -> int:
         """Adds one row (a dict) or an iterable of rows; returns how many.
 
-        Errors as `Dataset.append_many`; they drop the rows since the last commit and end this writer.
-        """
+        Errors as `Dataset.append_many`; they drop the rows since the last commit and end this
+        writer."""
         if isinstance(samples, Mapping):
             return self.append_rows([samples])
         return self.append_rows(samples)
@@ -46,14 +46,15 @@ class Writer:
         """Adds rows `{field: value, ..., "_anchor": int}`; returns how many."""
         core = self._open()
         if isinstance(samples, (str, bytes)) or not isinstance(samples, Iterable):
-            raise WrongTypeError("rows are an iterable of dicts, or a dict of columns, not "
-                                 f"{type(samples).__name__}")
+            raise WrongTypeError(
+                f"rows are an iterable of dicts, or a dict of columns, not {type(samples).__name__}"
+            )
         with self._ending_on_error():
             return core.append_rows(samples)
 
     def append_columns(self, columns: Mapping[str, Any]) -> int:
-        """Adds `{field: array or list [rows, ...], "_anchor": [rows]}`; returns how many rows. The arrays
-        are copied, so they may change afterwards."""
+        """Adds `{field: array or list [rows, ...], "_anchor": [rows]}`; returns how many rows. The
+        arrays are copied, so they may change afterwards."""
         return self._append_columns(columns, copy=True)
 
     def commit(self) -> AppendReport:
@@ -73,8 +74,12 @@ class Writer:
     def __enter__(self) -> Writer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is None and self._core is not None:
             self.commit()
         self.close()
@@ -105,8 +110,12 @@ class _EndOnError:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is not None:
             self._writer.close()
 
