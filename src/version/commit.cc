@@ -180,6 +180,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   } else {
     turn = objects_.store().wait_turn(ref_key(tip.name), 0);
   }
+  bool met_others = false;
   for (bool lost = false;; lost = true) {
     if (tip.ref.snapshot)
       return fail(Code::kDenied, "`" + tip.name +
@@ -189,6 +190,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
       DREAMDB_ASSIGN(Tip moved, load_tip(objects_, tip.name));
       reread = false;
       if (moved.version != tip.version) {
+        met_others = true;
         DREAMDB_ASSIGN(const bool go_on, rebase(moved, change));
         tip = std::move(moved);
         if (!go_on) return tip;
@@ -203,7 +205,8 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
     for (NewPage& page : built.pages) objects_.remember(page.address, page.page, page.body.size());
     DREAMDB_ASSIGN(Attempt attempt, swap_ref(tip, built, write));
     if (attempt.outcome == Outcome::kCommitted) {
-      contended_ = lost || (contended_ && turn == nullptr);
+      // Until a commit meets nobody, each waits its turn: who barges in starves the others.
+      contended_ = met_others;
       attempt.tip.manifest = std::make_shared<const Manifest>(std::move(built.manifest));
       objects_.remember(built.address, attempt.tip.manifest, built.manifest_bytes);
       return std::move(attempt.tip);
