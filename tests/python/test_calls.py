@@ -223,3 +223,36 @@ def test_multiprocessing(big, method):
     tasks = [(big, k * 50_000, (k + 1) * 50_000) for k in range(4)]
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert sum(pool.map(_sum_of, tasks)) == sum(range(200_000))
+
+
+AT_EXIT = """
+    import sys, threading
+    import numpy as np
+    import dreamdb
+    ds = dreamdb.Dataset.open(sys.argv[1])
+    stream = ds.iter_stream(64)
+    next(stream)
+    ds.append_many([{{"e": [1.0] * {dim}, "i": 1}}] * 50_000, commit=False)
+    writer = ds.writer()
+    writer.append({{"e": [1.0] * {dim}, "i": 1}})
+
+    def read():
+        while True:
+            ds.count()
+            list(ds.iter_stream(50_000, as_numpy=True))
+
+    for _ in range(3):
+        threading.Thread(target=read, daemon=True).start()
+    print("bye")
+"""
+
+
+def test_exit_with_everything_open(big):
+    """Streams, writers and daemon threads inside a call: Python ends in peace."""
+    script = textwrap.dedent(AT_EXIT.format(dim=DIM))
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", script, big.locator], capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "bye\n", "")
+    assert len(Dataset.open(big.locator)) == 200_000

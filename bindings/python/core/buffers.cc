@@ -1,15 +1,11 @@
 #include "buffers.h"
 
-#include <atomic>
-
 #include "errors.h"
+#include "gil.h"
 
 namespace dreamdb::python {
 
 namespace {
-
-// After Python has begun to end, its objects may no longer be touched: what is kept is left.
-std::atomic<bool> python_has_ended{false};
 
 struct ExportedBuffer {
   Buffer buffer;
@@ -49,8 +45,8 @@ const char* numpy_name(Dtype dtype) {
 }  // namespace
 
 Keeper::~Keeper() {
-  if (empty() || python_has_ended) return;
-  nb::gil_scoped_acquire gil;
+  if (empty() || python_ends()) return;  // what is kept is left
+  const GilHeld gil;
   for (PyObject* object : objects_) Py_DECREF(object);
   for (auto& view : views_) PyBuffer_Release(view.get());
 }
@@ -85,8 +81,6 @@ void bind_buffer(nb::module_& module) {
   nb::class_<ExportedBuffer>(module, "Buffer", nb::type_slots(buffer_slots),
                              "Immutable bytes that DreamDB owns, as a read-only buffer.")
       .def("__len__", [](const ExportedBuffer& self) { return self.buffer.size(); });
-  nb::module_::import_("atexit").attr("register")(
-      nb::cpp_function([] { python_has_ended = true; }));
 }
 
 }  // namespace dreamdb::python

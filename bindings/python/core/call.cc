@@ -17,7 +17,7 @@ bool signal_raised() {
   const Clock::time_point now = Clock::now();
   if (now - last < kPollInterval) return false;
   last = now;
-  nb::gil_scoped_acquire gil;
+  const GilHeld gil;
   return PyErr_Occurred() != nullptr || PyErr_CheckSignals() != 0;
 }
 

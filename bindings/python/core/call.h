@@ -5,6 +5,7 @@
 
 #include "dreamdb/interrupt.h"
 #include "errors.h"
+#include "gil.h"
 
 namespace dreamdb::python {
 
@@ -16,7 +17,7 @@ bool signal_raised();
 template <typename Call>
 auto without_gil(Call&& call) {
   auto result = [&] {
-    nb::gil_scoped_release release;
+    const GilReleased released;
     InterruptScope scope(signal_raised);
     return std::forward<Call>(call)();
   }();

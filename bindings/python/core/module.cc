@@ -4,10 +4,12 @@
 #include "batch_out.h"
 #include "buffers.h"
 #include "classes.h"
+#include "gil.h"
 
 NB_MODULE(_core, module) {
   // Handles end with the interpreter in any order; what Python leaks then is not ours to report.
   nanobind::set_leak_warnings(false);
+  dreamdb::python::watch_for_the_end();
   dreamdb::python::bind_buffer(module);
   dreamdb::python::bind_batch(module);
   dreamdb::python::bind_schema(module);

@@ -22,7 +22,7 @@ std::optional<Batch> BatchStreamHandle::next() {
 void BatchStreamHandle::close() {
   if (!stream_) return;
   const InUse use(in_use_, "stream");
-  nb::gil_scoped_release release;
+  const GilReleased released;
   stream_.reset();
 }
 

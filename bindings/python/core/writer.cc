@@ -23,7 +23,7 @@ WriterHandle::WriterHandle(Writer writer, const Schema& schema)
     : schema_(schema), writer_(std::move(writer)), rows_(schema) {}
 
 WriterHandle::~WriterHandle() {
-  nb::gil_scoped_release release;
+  const GilReleased released;
   writer_.reset();
 }
 
