@@ -131,7 +131,7 @@ void add_append(CLI::App& app, Session& session) {
   command->add_option("--file", o->file, "a blob or text from a file, a matrix from an .npy file")
       ->type_name("FIELD=PATH")
       ->allow_extra_args(false);
-  command->add_option("--anchor", o->anchor, "where to put it");
+  add_whole_number(command, "--anchor", o->anchor, "where to put it");
   add_on_conflict(command, o->on_conflict);
   command->add_option("--idempotency-key", o->idempotency_key,
                       "the same key is applied once, however often this is run");

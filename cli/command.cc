@@ -43,7 +43,7 @@ void add_at(CLI::App* command, std::string& at) {
                       "(2026-01-02T03:04:05Z, or nanoseconds)");
 }
 
-void add_where(CLI::App* command, std::string& where) {
+void add_where(CLI::App* command, std::optional<std::string>& where) {
   command->add_option("--where", where,
                       "only records for which this holds, for example "
                       "'label == \"cat\" and score >= 0.5'");
@@ -56,8 +56,8 @@ void add_fields(CLI::App* command, std::vector<std::string>& fields) {
 }
 
 void add_range(CLI::App* command, ReadArgs& args) {
-  command->add_option("--start", args.start, "first anchor");
-  command->add_option("--end", args.end, "the anchor after the last one");
+  add_whole_number(command, "--start", args.start, "first anchor");
+  add_whole_number(command, "--end", args.end, "the anchor after the last one");
 }
 
 Result<Dataset> open_dataset(Session& session, const std::string& locator, const std::string& at) {
@@ -79,9 +79,9 @@ Result<Dataset> open_dataset(Session& session, const std::string& locator, const
   return dataset;
 }
 
-Result<std::optional<Where>> parse_where(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  DREAMDB_ASSIGN(Where where, Where::parse(text));
+Result<std::optional<Where>> parse_where(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  DREAMDB_ASSIGN(Where where, Where::parse(*text));
   return std::optional<Where>(std::move(where));
 }
 

@@ -45,7 +45,7 @@ void on_run(CLI::App* command, Session& session, std::shared_ptr<Options> option
 struct ReadArgs {
   std::string locator;
   std::string at;
-  std::string where;
+  std::optional<std::string> where;  // not given is no filter; empty text is an error
   std::vector<std::string> fields;
   uint64_t start = 0;
   uint64_t end = UINT64_MAX;
@@ -53,15 +53,28 @@ struct ReadArgs {
 
 void add_locator(CLI::App* command, std::string& locator);
 void add_at(CLI::App* command, std::string& at);
-void add_where(CLI::App* command, std::string& where);
+void add_where(CLI::App* command, std::optional<std::string>& where);
 void add_fields(CLI::App* command, std::vector<std::string>& fields);
 void add_range(CLI::App* command, ReadArgs& args);
+// An option or argument that is a whole number; a minus sign is refused, not wrapped around.
+template <typename Number>
+CLI::Option* add_whole_number(CLI::App* command, const std::string& name, Number& value,
+                              const std::string& description) {
+  return command->add_option(name, value, description)
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const bool whole =
+                !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+            return whole ? std::string() : "expected a whole number, found " + text;
+          },
+          ""));
+}
 
 // Opens `locator`, or the version that `at` names by address or time.
 Result<Dataset> open_dataset(Session& session, const std::string& locator,
                              const std::string& at = "");
 // The filter that `--where` gives, if it is given.
-Result<std::optional<Where>> parse_where(const std::string& text);
+Result<std::optional<Where>> parse_where(const std::optional<std::string>& text);
 // Where, fields and range as the library takes them.
 Result<ReadOptions> read_options(const ReadArgs& args);
 // `--on-conflict refuse|skip|replace`.

@@ -30,9 +30,14 @@ Result<Buffer> read_file(const std::string& path) {
   if (::fstat(fd, &info) != 0) return std::unexpected(system_error(errno, "examine", path));
   // One byte more than the file is said to have finds its end without a second read; pipes and
   // files that grow are read to their end all the same.
-  std::vector<std::byte> bytes(static_cast<size_t>(std::max<off_t>(info.st_size, 0)) + 1);
+  const auto said = static_cast<size_t>(std::max<off_t>(info.st_size, 0));
+  std::vector<std::byte> bytes(std::min(said, kFileMax) + 1);
   size_t size = 0;
   while (true) {
+    if (size > kFileMax) {
+      return fail(Code::kExhausted,
+                  path + ": more than 1 GiB, which no payload may have; split it");
+    }
     if (size == bytes.size()) bytes.resize(bytes.size() * 2);
     const ssize_t got = ::read(fd, bytes.data() + size, bytes.size() - size);
     if (got == 0) break;

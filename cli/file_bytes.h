@@ -9,7 +9,11 @@
 
 namespace dreamdb::cli {
 
-// The bytes of a file. NotFound, Denied, ...: what the system said, with the path.
+// The largest payload that a dataset takes (spec chapter 1).
+inline constexpr size_t kFileMax = size_t{1} << 30;
+
+// The bytes of a file. Exhausted: above kFileMax. NotFound, Denied, ...: what the system said, with
+// the path.
 Result<Buffer> read_file(const std::string& path);
 
 // Writes a file anew. AlreadyExists when there is one and `replace` is false.

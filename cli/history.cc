@@ -116,7 +116,7 @@ void add_log(CLI::App& app, Session& session) {
                                   "  dreamdb log ./pets -n 10\n"
                                   "  dreamdb log ./pets@try-1 --json | head -1");
   add_locator(command, o->locator);
-  command->add_option("--limit,-n", o->limit, "at most so many");
+  add_whole_number(command, "--limit,-n", o->limit, "at most so many");
   add_at(command, o->at);
   on_run(command, session, o, run_log);
 }

@@ -152,10 +152,11 @@ void add_ingest(CLI::App& app, Session& session) {
   add_on_conflict(command, o->on_conflict);
   command->add_option("--idempotency-key", o->idempotency_key,
                       "each commit is applied once under this key, however often this is run");
-  command->add_option("--skip", o->limits.skip_rows, "leave out the first rows of the input");
-  command->add_option("--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
+  add_whole_number(command, "--skip", o->limits.skip_rows, "leave out the first rows of the input");
+  add_whole_number(command, "--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
       ->check(CLI::PositiveNumber.description(""));
-  command->add_option("--commit-rows", o->limits.commit_rows, "commit after so many rows (1000000)")
+  add_whole_number(command, "--commit-rows", o->limits.commit_rows,
+                   "commit after so many rows (1000000)")
       ->check(CLI::PositiveNumber.description(""));
   command
       ->add_option("--commit-bytes", o->limits.commit_bytes,

@@ -183,7 +183,9 @@ Result<NewRows> IngestJob::next_batch() {
 Error IngestJob::with_outlook(Error error) const {
   std::string& text = error.message;
   if (committed_ == limits_.skip_rows) {
-    text += "\nNothing was committed; the dataset is as it was. Then run the same command again.";
+    text +=
+        "\nNothing was committed; the dataset is as it was. When the cause is mended, run the "
+        "same command again.";
   } else {
     text += "\nThe first " + with_commas(committed_) +
             " rows of the input are committed (version " + report_.manifest +

@@ -53,7 +53,7 @@ Status print_ref(const LsOptions& o, Session& session, const RefInfo& ref) {
 
 Status run_ls(const LsOptions& o, Session& session) {
   if (o.anchors) return list_anchors(o, session);
-  if (!o.read.where.empty() || !o.read.at.empty()) {
+  if (o.read.where.has_value() || !o.read.at.empty()) {
     return fail(Code::kInvalidArgument,
                 "--where and --at go with --anchors; refs have no filter "
                 "but --prefix");

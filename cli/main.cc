@@ -74,10 +74,11 @@ void print_cost(const Session& session) {
             " bytes\n");
 }
 
-// The library opens descriptors; if 0 to 2 were closed, output would land in a data file.
+// The library opens descriptors; if 0 to 2 were closed, output would land in a data file. What
+// stands in for them is open the wrong way, so that using it is an error that is noticed.
 bool standard_descriptors_open() {
   for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) {
+    if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) {
       return false;
     }
   }

@@ -175,7 +175,7 @@ void add_stream(CLI::App& app, Session& session) {
   add_fields(command, o->read.fields);
   add_range(command, o->read);
   command->add_flag("--blobs", o->blobs, "write the bytes of blobs as base64");
-  command->add_option("--limit,-n", o->limit, "at most so many records");
+  add_whole_number(command, "--limit,-n", o->limit, "at most so many records");
   on_run(command, session, o, run_stream);
 }
 

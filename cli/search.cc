@@ -183,9 +183,10 @@ void add_search(CLI::App& app, Session& session) {
       "  dreamdb search ./pets pos --query '[0.5, 1.5]' --distance l2 -f label");
   add_locator(command, o->read.locator);
   command->add_option("FIELD", o->field, "an embedding field")->required();
-  command->add_option("--like", o->like, "like the record at this anchor (which is found too)");
+  add_whole_number(command, "--like", o->like,
+                   "like the record at this anchor (which is found too)");
   command->add_option("--query", o->query, "an .npy file, or a list of numbers in brackets");
-  command->add_option("--top-k,-k", o->top_k, "at most so many records, 10 when left out");
+  add_whole_number(command, "--top-k,-k", o->top_k, "at most so many records, 10 when left out");
   command->add_option("--distance", o->distance, "cosine (the default), ip or l2")
       ->check(CLI::IsMember({"cosine", "ip", "l2"}).description(""))
       ->type_name("cosine|ip|l2");

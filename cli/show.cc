@@ -86,7 +86,7 @@ void add_show(CLI::App& app, Session& session) {
       "  dreamdb show ./pets 1000 --field img --out cat.jpg\n"
       "  dreamdb show ./pets 1000 --field caption --out -");
   add_locator(command, o->locator);
-  command->add_option("ANCHOR", o->anchor, "which record")->required();
+  add_whole_number(command, "ANCHOR", o->anchor, "which record")->required();
   add_at(command, o->at);
   command->add_option("--field", o->field, "only this field");
   command->add_option("--out,-o", o->out, "write its bytes to this file (- is standard output)")

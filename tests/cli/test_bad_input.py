@@ -243,3 +243,25 @@ def test_missing_objects_are_named(pets):
             found += 1
         aside.rename(path)
     assert found >= 3
+
+
+def test_no_number_wraps_around(pets):
+    for words in (["append", pets, "--anchor", "-5", "--set", "label=x"], ["show", pets, "-5"], ["stream", pets, "--start", "-1"],
+                  ["stream", pets, "-n", "-1"], ["search", pets, "emb", "--like", "-1"], ["search", pets, "emb", "--like", "0", "-k", "-1"],
+                  ["ingest", pets, "-", "--skip", "-1"], ["ingest", pets, "-", "--batch-rows", "-1"], ["ingest", pets, "-", "--batch-rows", "0"]):
+        dreamdb(*words, code=2)
+
+
+def test_an_empty_filter_is_not_no_filter(pets):
+    dreamdb("count", pets, "--where", "", code=2)
+
+
+def test_closed_standard_output_is_noticed(pets):
+    run = subprocess.run(["bash", "-c", f"'{PROGRAM}' count '{pets}' >&-"], capture_output=True, text=True, check=False)
+    assert run.returncode != 0 and "standard output" in run.stderr
+    assert dreamdb("count", pets).out == "20\n"
+
+
+def test_a_payload_has_a_limit(pets):
+    run = dreamdb("append", pets, "--anchor", 0, "--file", "raw=/dev/zero", code=10)
+    assert "/dev/zero" in run.err and "1 GiB" in run.err
