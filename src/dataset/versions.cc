@@ -59,25 +59,29 @@ Status diff_fields(Objects& lo, Objects& ro, const Manifest& left, const Manifes
                                                      right.find_track(kRecordTrack)));
   report.records_only_left = sum(records.left_only, &Entry::records);
   report.records_only_right = sum(records.right_only, &Entry::records);
-  std::vector<Field> fields = left.schema.fields();
-  for (const Field& field : right.schema.fields()) {
-    const Field* held = left.schema.find(field.id);
-    if (held == nullptr || held->name != field.name) fields.push_back(field);
-  }
-  for (const Field& field : fields) {
+  // Fields are matched by name: ids mean something only within one dataset.
+  std::vector<std::string> names;
+  for (const Field& field : left.schema.fields()) names.push_back(field.name);
+  for (const Field& field : right.schema.fields())
+    if (left.schema.find(field.name) == nullptr) names.push_back(field.name);
+  for (const std::string& name : names) {
+    const Field* in_left = left.schema.find(name);
+    const Field* in_right = right.schema.find(name);
     FieldDiff out;
-    out.name = field.name;
-    const bool in_left = left.schema.find(field.name) != nullptr;
-    const bool in_right = right.schema.find(field.name) != nullptr;
+    out.name = name;
     out.change = in_left && in_right ? "same" : in_right ? "added" : "removed";
-    if (is_scalar(field.type)) {
-      out.rows_only_left = present(records.left_only, field.id);
-      out.rows_only_right = present(records.right_only, field.id);
-    } else {
+    if (in_left && is_scalar(in_left->type))
+      out.rows_only_left = present(records.left_only, in_left->id);
+    if (in_right && is_scalar(in_right->type))
+      out.rows_only_right = present(records.right_only, in_right->id);
+    const bool left_track = in_left && !is_scalar(in_left->type);
+    const bool right_track = in_right && !is_scalar(in_right->type);
+    if (left_track || right_track) {
       DREAMDB_ASSIGN(const TreeDiff diff,
-                     diff_tracks(lo, ro, left.find_track(field.id), right.find_track(field.id)));
-      out.rows_only_left = sum(diff.left_only, &Entry::rows);
-      out.rows_only_right = sum(diff.right_only, &Entry::rows);
+                     diff_tracks(lo, ro, left_track ? left.find_track(in_left->id) : nullptr,
+                                 right_track ? right.find_track(in_right->id) : nullptr));
+      out.rows_only_left = std::max(out.rows_only_left, sum(diff.left_only, &Entry::rows));
+      out.rows_only_right = std::max(out.rows_only_right, sum(diff.right_only, &Entry::rows));
     }
     report.fields.push_back(std::move(out));
   }

@@ -278,3 +278,12 @@ def test_values_at_the_edges_survive(tmp_path):
     dreamdb("export", tmp_path / "a", tmp_path / "dump")
     dreamdb("ingest", tmp_path / "b", "--create", tmp_path / "dump")
     assert dreamdb("stream", tmp_path / "b").bytes == dreamdb("stream", tmp_path / "a").bytes
+
+
+def test_diff_of_unrelated_datasets_goes_by_name(tmp_path):
+    # Field ids collide here: `n` is the first field of one and `label` of the other.
+    dreamdb("ingest", tmp_path / "a", "--create", "--field", "label:categorical", "-", stdin=b'{"label": "x"}\n{"label": "y"}\n')
+    dreamdb("ingest", tmp_path / "b", "--create", *field_options(["n:int", "label:categorical"]), "-", stdin=b'{"n": 1, "label": "x"}\n')
+    diff = dreamdb("diff", tmp_path / "a", tmp_path / "b", "--json").json()
+    assert [tuple(field.values()) for field in diff["fields"]] == [("label", "same", 2, 1), ("n", "added", 0, 1)]
+    assert diff["common_ancestor"] is None
