@@ -35,7 +35,8 @@ void hash_blocks(std::span<const std::byte> bytes, uint64_t block_bytes) {
   sink ^= sum;
 }
 
-Status write_at(int fd, std::span<const std::byte> bytes, uint64_t offset, const std::string& path) {
+Status write_at(int fd, std::span<const std::byte> bytes, uint64_t offset,
+                const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t size = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (size < 0 && errno == EINTR) continue;
@@ -51,7 +52,8 @@ typedef uint64_t Lanes __attribute__((vector_size(64)));
 #if defined(__x86_64__)
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
-uint64_t sum_words(const std::byte* data, size_t size_bytes) {
+uint64_t
+sum_words(const std::byte* data, size_t size_bytes) {
   Lanes sums[8] = {};
   for (size_t at = 0; at + sizeof sums <= size_bytes; at += sizeof sums)
     for (size_t i = 0; i < 8; ++i) {
@@ -90,15 +92,15 @@ Result<double> hash_and_write(const std::string& path, std::span<const std::byte
                               uint64_t block_bytes, size_t threads) {
   return timed([&]() -> Status {
     DREAMDB_ASSIGN(const UniqueFd fd, open_file(path, O_WRONLY | O_CREAT | O_EXCL));
-    const uint64_t piece_bytes = std::max(block_bytes, kWritePieceBytes / block_bytes * block_bytes);
-    DREAMDB_TRY(on_threads(threads, (bytes.size() + piece_bytes - 1) / piece_bytes,
-                           [&](size_t piece) -> Status {
-                             const uint64_t at = piece * piece_bytes;
-                             const auto part =
-                                 bytes.subspan(at, std::min(piece_bytes, bytes.size() - at));
-                             hash_blocks(part, block_bytes);
-                             return write_at(fd.get(), part, at, path);
-                           }));
+    const uint64_t piece_bytes =
+        std::max(block_bytes, kWritePieceBytes / block_bytes * block_bytes);
+    DREAMDB_TRY(on_threads(
+        threads, (bytes.size() + piece_bytes - 1) / piece_bytes, [&](size_t piece) -> Status {
+          const uint64_t at = piece * piece_bytes;
+          const auto part = bytes.subspan(at, std::min(piece_bytes, bytes.size() - at));
+          hash_blocks(part, block_bytes);
+          return write_at(fd.get(), part, at, path);
+        }));
     DREAMDB_TRY(sync_file(fd.get(), path));
     return sync_directory(std::filesystem::path(path).parent_path());
   });

@@ -18,8 +18,8 @@ namespace dreamdb::bench {
 // Calls `work(piece)` for each piece below `pieces` on `threads` threads; the first error ends it.
 Status on_threads(size_t threads, size_t pieces, const std::function<Status(size_t)>& work);
 
-// Hashes each `block_bytes` of `bytes` and writes all to one new file at `path`, which is synced, as
-// is the name. Seconds.
+// Hashes each `block_bytes` of `bytes` and writes all to one new file at `path`, which is synced,
+// as is the name. Seconds.
 Result<double> hash_and_write(const std::string& path, std::span<const std::byte> bytes,
                               uint64_t block_bytes, size_t threads);
 

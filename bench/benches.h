@@ -27,8 +27,10 @@ Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
 Status commits(const Settings& settings);
 
-// Jobs: work in a process of its own. What `args` are stands beside each; they print one line of JSON.
+// Jobs: work in a process of its own. What `args` are stands beside each; they print one line of
+// JSON.
 Status make_job(std::span<const std::string> args);
+Status columns_job(std::span<const std::string> args);
 Status memory_job(std::span<const std::string> args);
 Status commits_job(std::span<const std::string> args);
 

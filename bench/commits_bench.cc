@@ -1,5 +1,5 @@
-// Commits: 16 processes that append to one ref of a folder, against one process; commits a second of
-// all together. What was counted must be there at the end.
+// Commits: 16 processes that append to one ref of a folder, against one process; commits a second
+// of all together. What was counted must be there at the end.
 #include <unistd.h>
 
 #include <cstdlib>

@@ -38,7 +38,16 @@ Column column_of(std::string name, FieldType type) {
   return column;
 }
 
-Column labels(uint64_t first, uint64_t count) {
+Column number_labels(uint64_t first, uint64_t count) {
+  Column column = column_of("label", FieldType::kInt);
+  MutableBuffer values(count * 8);
+  for (uint64_t i = 0; i < count; ++i)
+    reinterpret_cast<uint64_t*>(values.data())[i] = mix(first + i) % kLabels;
+  column.values = std::move(values).freeze();
+  return column;
+}
+
+Column text_labels(uint64_t first, uint64_t count) {
   Column column = column_of("label", FieldType::kCategorical);
   std::vector<uint32_t> offsets = {0};
   std::string text;
@@ -54,7 +63,7 @@ Column labels(uint64_t first, uint64_t count) {
 }  // namespace
 
 uint64_t Fields::row_bytes() const {
-  return (blob ? kBlobBytes : 0) + (embedding ? kVectorBytes : 0) + (scalars ? 16 : 0);
+  return (blob ? kBlobBytes : 0) + (embedding ? kVectorBytes : 0) + (scalars || numbers ? 16 : 0);
 }
 
 Schema schema_of(const Fields& fields) {
@@ -64,8 +73,8 @@ Schema schema_of(const Fields& fields) {
   };
   if (fields.blob) add("blob", FieldType::kBlob);
   if (fields.embedding) add("embedding", FieldType::kEmbedding);
-  if (fields.scalars) {
-    add("label", FieldType::kCategorical);
+  if (fields.scalars || fields.numbers) {
+    add("label", fields.numbers ? FieldType::kInt : FieldType::kCategorical);
     add("score", FieldType::kFloat);
   }
   return schema;
@@ -102,7 +111,7 @@ Records::Records(const Fields& fields, uint64_t first, uint64_t count)
     fill_noise(out.span(), first * kBlobBytes);
     payloads_ = std::move(out).freeze();
   }
-  if (fields.scalars) {
+  if (fields.scalars || fields.numbers) {
     MutableBuffer out(count * 8);
     auto* scores = reinterpret_cast<double*>(out.data());
     for (uint64_t i = 0; i < count; ++i)
@@ -130,8 +139,9 @@ NewRows Records::rows(uint64_t begin, uint64_t count) const {
     embedding.values = vectors_.slice(begin * kVectorBytes, count * kVectorBytes);
     out.columns.push_back(std::move(embedding));
   }
-  if (fields_.scalars) {
-    out.columns.push_back(labels(first_ + begin, count));
+  if (fields_.scalars || fields_.numbers) {
+    out.columns.push_back(fields_.numbers ? number_labels(first_ + begin, count)
+                                          : text_labels(first_ + begin, count));
     Column score = column_of("score", FieldType::kFloat);
     score.values = scores_.slice(begin * 8, count * 8);
     out.columns.push_back(std::move(score));
@@ -160,8 +170,7 @@ Status append_all(Dataset& dataset, const Records& records) {
 
 Result<Dataset> make_dataset(const std::string& folder, const Fields& fields, uint64_t count,
                              const CreateOptions& options) {
-  DREAMDB_ASSIGN(Dataset dataset,
-                 Dataset::create(locator_of(folder), schema_of(fields), options));
+  DREAMDB_ASSIGN(Dataset dataset, Dataset::create(locator_of(folder), schema_of(fields), options));
   DREAMDB_ASSIGN(Writer writer, dataset.writer());
   const uint64_t step = std::max<uint64_t>(1, kPieceBytes / fields.row_bytes());
   for (uint64_t at = 0; at < count; at += step)

@@ -25,6 +25,7 @@ struct Fields {
   bool blob = false;       // "blob": kBlobBytes of noise, all different
   bool embedding = false;  // "embedding": kDim floats in [-0.5, 0.5)
   bool scalars = false;    // "label": one of 100 texts; "score": a float
+  bool numbers = false;    // "label": 0 to 99; "score": a float
 
   uint64_t row_bytes() const;
 };

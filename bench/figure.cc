@@ -63,8 +63,8 @@ void print(const Figure& figure) {
   if (figure.kind != Bar::kNone) {
     line["bar"] = figure.bar;
     line["bar_is"] = figure.kind == Bar::kAtLeast ? "at least" : "at most";
-    line["ok"] = figure.kind == Bar::kAtLeast ? figure.ratio >= figure.bar
-                                              : figure.ratio <= figure.bar;
+    line["ok"] =
+        figure.kind == Bar::kAtLeast ? figure.ratio >= figure.bar : figure.ratio <= figure.bar;
   }
   if (!figure.note.empty()) line["note"] = figure.note;
   if (figure.cpu_ratio > 0) line["cpu_ratio"] = figure.cpu_ratio;

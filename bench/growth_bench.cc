@@ -1,5 +1,5 @@
-// Growth: a small commit on a dataset that has had 10,000 of them, against one on a dataset that has
-// had 100; in turn, so that what disturbs the machine falls on both.
+// Growth: a small commit on a dataset that has had 10,000 of them, against one on a dataset that
+// has had 100; in turn, so that what disturbs the machine falls on both.
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -22,8 +22,8 @@ Status ingest(const Settings& settings, const std::string& name, const Fields& f
     remove_folder(folder.path());
     settle_disk();
     DREAMDB_ASSIGN(const double seconds, timed([&]() -> Status {
-                     DREAMDB_ASSIGN(Dataset dataset, Dataset::create(locator_of(folder.path()),
-                                                                     schema_of(fields)));
+                     DREAMDB_ASSIGN(Dataset dataset,
+                                    Dataset::create(locator_of(folder.path()), schema_of(fields)));
                      return append_all(dataset, records);
                    }));
     return megabytes / seconds;
@@ -31,8 +31,8 @@ Status ingest(const Settings& settings, const std::string& name, const Fields& f
   const Side baseline = [&]() -> Result<double> {
     remove_folder(file.path());
     settle_disk();
-    DREAMDB_ASSIGN(const double seconds, hash_and_write(file.path(), bytes.span(), block_bytes,
-                                                        settings.threads));
+    DREAMDB_ASSIGN(const double seconds,
+                   hash_and_write(file.path(), bytes.span(), block_bytes, settings.threads));
     return megabytes / seconds;
   };
   Figure figure(name, "MB/s", "hash, write one file, sync");

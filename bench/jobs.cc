@@ -31,6 +31,25 @@ Result<std::vector<nlohmann::json>> run_jobs(const std::string& name,
   return lines;
 }
 
+namespace {
+
+Status stream_to_end(const std::string& folder, uint64_t count, uint64_t batch_rows) {
+  DREAMDB_ASSIGN(const Dataset dataset, Dataset::open(locator_of(folder)));
+  ReadOptions options;
+  options.batch_rows = batch_rows;
+  DREAMDB_ASSIGN(BatchStream stream, dataset.stream(options));
+  uint64_t rows = 0;
+  for (;;) {
+    DREAMDB_ASSIGN(const std::optional<Batch> batch, stream.next());
+    if (!batch) break;
+    rows += batch->rows();
+  }
+  if (rows == count) return {};
+  return fail(Code::kInternal, "columns: streamed " + std::to_string(rows) + " rows");
+}
+
+}  // namespace
+
 Result<nlohmann::json> run_job(const std::string& name, const std::vector<std::string>& args) {
   DREAMDB_ASSIGN(std::vector<nlohmann::json> lines, run_jobs(name, {args}));
   return std::move(lines[0]);
@@ -55,6 +74,25 @@ Status make_job(std::span<const std::string> args) {
                    DREAMDB_TRY(make_dataset(args[0], fields, count));
                    return {};
                  }));
+  const nlohmann::json line = {{"seconds", seconds}};
+  std::puts(line.dump().c_str());
+  return {};
+}
+
+// What bench/python_figures.py does from Python, on the same records. args: in or out, folder,
+// number of records, rows a batch.
+Status columns_job(std::span<const std::string> args) {
+  if (args.size() != 4) return fail(Code::kInvalidArgument, "columns: expected 4 arguments");
+  const Fields fields{false, true, false, true};
+  const uint64_t count = std::strtoull(args[2].c_str(), nullptr, 10);
+  const bool in = args[0] == "in";
+  const Records records(fields, 0, in ? count : 0);
+  DREAMDB_ASSIGN(
+      const double seconds, timed([&]() -> Status {
+        if (!in) return stream_to_end(args[1], count, std::strtoull(args[3].c_str(), nullptr, 10));
+        DREAMDB_ASSIGN(Dataset dataset, Dataset::create(locator_of(args[1]), schema_of(fields)));
+        return append_all(dataset, records);
+      }));
   const nlohmann::json line = {{"seconds", seconds}};
   std::puts(line.dump().c_str());
   return {};

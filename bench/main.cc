@@ -19,11 +19,16 @@ struct Named {
 };
 
 constexpr Named kFigures[] = {
-    {"ingest-vectors", ingest_vectors}, {"ingest-blobs", ingest_blobs},
-    {"stream-vectors", stream_vectors}, {"stream-blobs", stream_blobs},
-    {"stream-all", stream_all},         {"take", take},
-    {"search-exact", search_exact},     {"open", open_million},
-    {"growth", growth},                 {"commits", commits},
+    {"ingest-vectors", ingest_vectors},
+    {"ingest-blobs", ingest_blobs},
+    {"stream-vectors", stream_vectors},
+    {"stream-blobs", stream_blobs},
+    {"stream-all", stream_all},
+    {"take", take},
+    {"search-exact", search_exact},
+    {"open", open_million},
+    {"growth", growth},
+    {"commits", commits},
     {"memory", memory},
 };
 
@@ -33,7 +38,11 @@ struct NamedJob {
 };
 
 constexpr NamedJob kJobs[] = {
-    {"make", make_job}, {"memory", memory_job}, {"commits", commits_job}};
+    {"make", make_job},
+    {"columns", columns_job},
+    {"memory", memory_job},
+    {"commits", commits_job},
+};
 
 constexpr const char* kUsage =
     "usage: dreamdb_bench --folder DIR [--size BYTES] [--repeats N] [--quick | --full]\n"

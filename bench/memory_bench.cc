@@ -1,5 +1,5 @@
-// Memory: the peak of ingest, stream, take and search, each in a process of its own, at two sizes of
-// the dataset; against 400 MB, and what the larger one takes more against 64 MB.
+// Memory: the peak of ingest, stream, take and search, each in a process of its own, at two sizes
+// of the dataset; against 400 MB, and what the larger one takes more against 64 MB.
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -27,7 +27,9 @@ struct Kind {
 const Kind kKinds[] = {{"vectors", {false, true, true}}, {"blobs", {true, true, true}}};
 constexpr const char* kJobs[] = {"ingest", "stream", "take+search"};
 
-const Kind& kind_of(const std::string& name) { return name == kKinds[0].name ? kKinds[0] : kKinds[1]; }
+const Kind& kind_of(const std::string& name) {
+  return name == kKinds[0].name ? kKinds[0] : kKinds[1];
+}
 
 Result<double> peak_megabytes(const std::string& job, const Kind& kind, const std::string& folder,
                               uint64_t count) {

@@ -1,5 +1,6 @@
-// Open: a dataset of a million segments against one of ten, each opened anew and counted; and a small
-// append on each. The segments are named by real pages but are not there: nothing here reads one.
+// Open: a dataset of a million segments against one of ten, each opened anew and counted; and a
+// small append on each. The segments are named by real pages but are not there: nothing here reads
+// one.
 #include "bench/baseline.h"
 #include "bench/benches.h"
 #include "bench/data.h"

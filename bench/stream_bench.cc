@@ -9,7 +9,8 @@ namespace dreamdb::bench {
 namespace {
 
 constexpr double kBar = 0.8;
-// A buffer of this size stays in the processor's cache: the best of all sizes from 256 KiB to 8 MiB.
+// A buffer of this size stays in the processor's cache: the best of all sizes from 256 KiB to 8
+// MiB.
 constexpr uint64_t kReadPieceBytes = 1 << 20;
 
 Result<uint64_t> stream_rows(const Dataset& dataset) {
@@ -44,8 +45,8 @@ Status stream(const Settings& settings, const std::string& name, const Fields& f
     return static_cast<double>(total) / 1e6 / seconds;
   };
   const Side baseline = [&]() -> Result<double> {
-    DREAMDB_ASSIGN(const double seconds, read_and_hash(files, kReadPieceBytes, block_bytes,
-                                                       settings.threads, total));
+    DREAMDB_ASSIGN(const double seconds,
+                   read_and_hash(files, kReadPieceBytes, block_bytes, settings.threads, total));
     return static_cast<double>(total) / 1e6 / seconds;
   };
   Figure figure(name, "MB/s", "read and hash the same files");

@@ -1,5 +1,5 @@
-// Take: 1,000 records scattered over a million, with embedding and two scalars, from a folder in the
-// page cache; against the bar of 200,000 records a second.
+// Take: 1,000 records scattered over a million, with embedding and two scalars, from a folder in
+// the page cache; against the bar of 200,000 records a second.
 #include <random>
 
 #include "bench/baseline.h"
@@ -25,8 +25,8 @@ Status take(const Settings& settings) {
   DREAMDB_ASSIGN(const Dataset dataset, Dataset::open(locator_of(folder.path())));
   settle_disk();
   uint64_t total = 0;
-  DREAMDB_TRY(read_and_hash(files_below(folder.path()), 1 << 20, 16 * 1024, settings.threads,
-                            total));
+  DREAMDB_TRY(
+      read_and_hash(files_below(folder.path()), 1 << 20, 16 * 1024, settings.threads, total));
 
   std::mt19937_64 random(7);
   const auto draw = [&] {
