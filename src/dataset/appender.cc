@@ -1,6 +1,7 @@
 #include "dataset/appender.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "dreamdb/interrupt.h"
 #include "track/columns.h"
@@ -82,10 +83,25 @@ bool Appender::meets_pending(const NewRows& rows) const {
   if (!rows.anchors) return false;
   std::vector<uint64_t> sorted(as_anchors(*rows.anchors).begin(), as_anchors(*rows.anchors).end());
   std::sort(sorted.begin(), sorted.end());
+  return meets_groups(sorted, nullptr);
+}
+
+bool Appender::meets_groups(std::span<const uint64_t> sorted, const Group* except) const {
   return std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
     const auto held = as_anchors(group.anchors);
-    return ranges_meet(held, sorted) && have_common(held, sorted);
+    return &group != except && ranges_meet(held, sorted) && have_common(held, sorted);
   });
+}
+
+// Gives the rows anchors that neither the version nor a group but `own` has.
+Status Appender::assign(const Manifest& manifest, const Group* own, SortedRows& rows) {
+  for (int tries = 0; tries <= kAssignTriesMax; ++tries) {
+    DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows()));
+    rows.batch.anchors_bytes = sequence(first, 1000, rows.rows());
+    DREAMDB_ASSIGN(const auto taken, find_records(dataset_.objects(), manifest, rows.anchors()));
+    if (taken.empty() && !meets_groups(rows.anchors(), own)) return {};
+  }
+  return fail(Code::kExhausted, "no free anchors were found near the clock; give anchors");
 }
 
 Status Appender::start_work(std::shared_ptr<Work> work) {
@@ -120,6 +136,7 @@ Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, con
   group.assigned = assigned;
   group.all_fresh = work.selection.all_fresh;
   group.counts = work.selection.counts;
+  group.same = std::move(work.selection.same);
   work.manifest = tip.manifest;
   work.rows = std::move(rows);
   return group;
@@ -139,19 +156,9 @@ Status Appender::add(NewRows rows, bool spill) {
   const uint64_t bytes = rows_bytes(rows);
   const Tip tip = dataset_.tip();
   const ManifestPtr& manifest = tip.manifest;
-  if (assigned) {
-    DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows));
-    rows.anchors = sequence(first, 1000, rows.rows);
-  }
+  if (assigned) rows.anchors = sequence(0, 1, rows.rows);  // until they are sorted
   DREAMDB_ASSIGN(SortedRows sorted, sort_rows(std::move(rows), manifest->schema));
-  for (int tries = 0; assigned; ++tries) {
-    DREAMDB_ASSIGN(const auto taken, find_records(dataset_.objects(), *manifest, sorted.anchors()));
-    if (taken.empty()) break;
-    if (tries == kAssignTriesMax)
-      return fail(Code::kExhausted, "no free anchors were found near the clock; give anchors");
-    DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(sorted.rows()));
-    sorted.batch.anchors_bytes = sequence(first, 1000, sorted.rows());
-  }
+  if (assigned) DREAMDB_TRY(assign(*manifest, nullptr, sorted));
   pending_rows_ += sorted.rows();
   pending_bytes_ += bytes;
   if (spill) {
@@ -206,7 +213,33 @@ Result<SortedRows> Appender::read_back(const Group& group, const Schema& schema)
   }
   const RowReader reader(dataset_.objects(), manifest);
   DREAMDB_ASSIGN(rows.batch, reader.read(group.anchors, rows.fields));
+  DREAMDB_TRY(restore_same(group, rows));
   return rows;
+}
+
+// A value that was equal to that of the base is in no segment of the group, and yet was given: when
+// another writer has replaced it since, the record must not become a mixture of two rows.
+Status Appender::restore_same(const Group& group, SortedRows& rows) {
+  if (group.same.empty()) return {};
+  const auto row_count = static_cast<uint32_t>(rows.rows());
+  std::vector<uint32_t> held;
+  for (uint32_t row = 0; row < row_count; ++row)
+    if (std::any_of(group.same.begin(), group.same.end(), [&](const auto& c) { return c[row]; }))
+      held.push_back(row);
+  DREAMDB_ASSIGN(ManifestPtr base, dataset_.objects().manifest(group.base));
+  const RowReader reader(dataset_.objects(), std::move(base));
+  const Batch wanted = pick_rows(Batch{group.anchors, {}}, held);
+  DREAMDB_ASSIGN(const Batch old, reader.read(wanted.anchors_bytes, rows.fields));
+  for (size_t c = 0; c < rows.fields.size(); ++c) {
+    std::vector<uint32_t> sources(row_count);
+    std::iota(sources.begin(), sources.end(), uint32_t{0});
+    for (uint32_t k = 0; k < held.size(); ++k)
+      if (group.same[c][held[k]]) sources[held[k]] = row_count + k;
+    const Batch both[] = {{group.anchors, {rows.batch.columns[c]}},
+                          {old.anchors_bytes, {old.columns[c]}}};
+    rows.batch.columns[c] = pick_rows(concat_batches(both).columns[0], sources);
+  }
+  return {};
 }
 
 Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::string& key) {
@@ -221,10 +254,7 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
                    find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
     if (taken.empty() && group.all_fresh && !new_schema) continue;
     DREAMDB_ASSIGN(SortedRows rows, read_back(group, moved.manifest->schema));
-    if (group.assigned && !taken.empty()) {
-      DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows()));
-      rows.batch.anchors_bytes = sequence(first, 1000, rows.rows());
-    }
+    if (group.assigned && !taken.empty()) DREAMDB_TRY(assign(*moved.manifest, &group, rows));
     DREAMDB_ASSIGN(group, build_group(std::move(rows), group.assigned, moved));
     for (TrackSegment& segment : group.segments)
       change.objects.push_back({segment_key(segment.entry.child), std::move(segment.object)});

@@ -50,7 +50,8 @@ class Appender {
     Address base;  // the version it was checked against
     bool assigned = false;
     bool all_fresh = false;
-    std::vector<TrackSegment> segments;  // when they are built
+    std::vector<std::vector<bool>> same;  // as in Selection: values that are in no segment
+    std::vector<TrackSegment> segments;   // when they are built
     AppendReport counts;
   };
   struct Work;
@@ -62,6 +63,9 @@ class Appender {
   Status finish_work(size_t left_max);
   Result<bool> rebase(const Tip& moved, Change& change, const std::string& key);
   Result<SortedRows> read_back(const Group& group, const Schema& schema);
+  Status restore_same(const Group& group, SortedRows& rows);
+  Status assign(const Manifest& manifest, const Group* own, SortedRows& rows);
+  bool meets_groups(std::span<const uint64_t> sorted, const Group* except) const;
   Result<AppendReport> commit_groups(const std::string& key);
   void fill_change(Change& change) const;
   Status commit_change(Change change, const std::string& key, AppendReport& report);

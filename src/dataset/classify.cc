@@ -59,6 +59,7 @@ class Comparison {
       kept_.push_back(i);
     }
     if (!conflicts_.empty()) return refuse();
+    selection.same = std::move(same_);
     selection.write.resize(write.size());
     for (size_t c = 0; c < write.size(); ++c)
       for (const size_t i : kept_) selection.write[c].push_back(write[c][i]);
@@ -86,10 +87,17 @@ class Comparison {
           refused = true;
           field_ = rows_.fields[c]->name;
         }
+      } else if (on_conflict_ != OnConflict::kSkip) {
+        note_same(c, existing_[i]);
       }
     }
     if (refused) conflicts_.push_back(rows_.anchors()[existing_[i]]);
     return fate;
+  }
+
+  void note_same(size_t column, uint32_t row) {
+    if (same_.empty()) same_.resize(rows_.fields.size(), std::vector<bool>(rows_.rows()));
+    same_[column][row] = true;
   }
 
   Status refuse() const {
@@ -111,6 +119,7 @@ class Comparison {
   const OnConflict on_conflict_;
   std::vector<size_t> kept_;
   std::vector<uint64_t> conflicts_;
+  std::vector<std::vector<bool>> same_;
   std::string field_;
 };
 

@@ -16,7 +16,10 @@ struct Selection {
   std::vector<uint32_t> fresh;           // rows that are new records (left empty when all_fresh)
   std::vector<uint32_t> existing;        // rows of old records with at least one value to write
   std::vector<std::vector<bool>> write;  // [column][i]: write the value of row existing[i]
-  AppendReport counts;                   // rows, records, filled, unchanged, skipped, replaced
+  // [column][row]: given, and equal to what the version holds; empty when there is none. Not told
+  // for kSkip, to which it makes no difference.
+  std::vector<std::vector<bool>> same;
+  AppendReport counts;  // rows, records, filled, unchanged, skipped, replaced
 };
 
 // InvalidArgument: a new record lacks a required field. Conflict (kRefuse): names the anchors.

@@ -35,6 +35,20 @@ void Dataset::Impl::set_tip(Tip tip) {
   old = std::exchange(tip_, std::move(tip));
 }
 
+std::mutex& Dataset::Impl::write_mutex() {
+  const std::lock_guard lock(tip_mutex_);
+  if (fork_generation_ != fork_generation()) {
+    left_mutexes_.push_back(std::exchange(write_mutex_, std::make_shared<std::mutex>()));
+    fork_generation_ = fork_generation();
+  }
+  return *write_mutex_;
+}
+
+void Dataset::Impl::set_program(std::string program) {
+  const std::lock_guard lock(write_mutex());
+  committer_.set_program(std::move(program));
+}
+
 Status Dataset::Impl::check_writable() const {
   const Tip now = tip();
   if (pinned_)

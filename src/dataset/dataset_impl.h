@@ -38,7 +38,12 @@ class Dataset::Impl {
   // handle gave before, in a residue class of its own, so that parallel writers seldom meet.
   Result<uint64_t> assign_anchors(size_t rows);
 
-  std::mutex& write_mutex() { return write_mutex_; }
+  // A child after fork() gets a mutex of its own: the parent's may be held by a thread that the
+  // child does not have.
+  std::mutex& write_mutex();
+
+  // Whom manifests name as their writer from now on.
+  void set_program(std::string program);
 
  private:
   const std::shared_ptr<Space> space_;
@@ -46,7 +51,9 @@ class Dataset::Impl {
   mutable ForkSafeMutex tip_mutex_;
   Tip tip_;
   std::vector<ManifestPtr> kept_schemas_;  // manifests whose schema `schema()` has handed out
-  std::mutex write_mutex_;
+  std::shared_ptr<std::mutex> write_mutex_ = std::make_shared<std::mutex>();
+  std::vector<std::shared_ptr<std::mutex>> left_mutexes_;  // of the processes before a fork
+  uint64_t fork_generation_ = fork_generation();
   Committer committer_;
   std::optional<int64_t> origin_ns_;
   uint64_t next_assigned_ = 0;

@@ -316,6 +316,27 @@ TEST(Dataset, AppliesAnIdempotencyKeyOnce) {
   EXPECT_EQ(*ds->count(), 10u);
 }
 
+TEST(Dataset, NamesItsApplication) {
+  auto ds = Dataset::create(fresh_locator(), small_schema());
+  ASSERT_TRUE(ds->set_application("labeller", "r12"));
+  ASSERT_TRUE(ds->append(small_rows({1})));
+  EXPECT_NE(ds->version_at(1)->writer.find("application=labeller;application-revision=r12"),
+            std::string::npos);
+  EXPECT_EQ(ds->set_application("a\nb", "").error().code, Code::kInvalidArgument);
+}
+
+TEST(Dataset, AWriterAndAnAppendShareTheirKeys) {
+  auto ds = Dataset::create(fresh_locator(), small_schema());
+  WriterOptions options;
+  options.append.idempotency_key = "job";
+  auto writer = ds->writer(options);
+  ASSERT_TRUE(writer->append(small_rows({1, 2})));
+  ASSERT_TRUE(writer->commit());
+  AppendOptions again;
+  again.idempotency_key = "job";
+  EXPECT_TRUE(ds->append(small_rows({3}), again)->already_applied);
+}
+
 TEST(Dataset, TwoHandlesOfOneRefLoseNothing) {
   const std::string at = fresh_locator();
   auto a = Dataset::create(at, small_schema());

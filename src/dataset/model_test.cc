@@ -283,9 +283,9 @@ class History {
     options.on_conflict = some_mode();
     ModelAppend expected = model_append(versions_[base], rows, options.on_conflict);
     const bool changes = !expected.error && !expected.written.empty();
-    // A handle that others overtook judges its rows once more at the tip.
-    if (changes && tip != base)
-      expected = model_append(versions_[tip], expected.written, options.on_conflict);
+    // A handle that others overtook judges its rows once more at the tip, those values too that
+    // were equal to its own version's.
+    if (changes && tip != base) expected = model_append(versions_[tip], rows, options.on_conflict);
     auto report = handle.ds.append(rows_of(rows, fields), options);
     if (expected.error) {
       ASSERT_FALSE(report);

@@ -1,6 +1,7 @@
 // Appending rows and changing what a version says of itself.
 #include <algorithm>
 
+#include "codec/utf8.h"
 #include "dataset/appender.h"
 #include "dreamdb/interrupt.h"
 #include "track/columns.h"
@@ -188,7 +189,7 @@ class Writer::Impl {
     }
     const uint64_t bytes = appender_.pending_bytes();
     std::string key = options_.append.idempotency_key;
-    if (!key.empty()) key += "/" + std::to_string(commits_);
+    if (!key.empty() && commits_ > 0) key += "/" + std::to_string(commits_);
     DREAMDB_ASSIGN(AppendReport report, appender_.commit(key));
     ++commits_;
     committed_bytes_ += bytes;
@@ -247,6 +248,19 @@ Status Dataset::set_meta(std::string_view key, std::string_view value) {
                 "a meta key has 1 to 256 bytes, not " + std::to_string(key.size()));
   return change_meta(*impl_, "set_meta",
                      [&](auto& meta) { meta[std::string(key)] = std::string(value); });
+}
+
+Status Dataset::set_application(std::string_view name, std::string_view revision) {
+  constexpr size_t kBytesMax = 256;
+  for (const std::string_view text : {name, revision})
+    if (text.size() > kBytesMax || !is_utf8(text) || has_control_character(text))
+      return fail(Code::kInvalidArgument,
+                  "an application's name and revision are text of at most 256 bytes without "
+                  "control characters");
+  std::string program = impl_->space().writer().program + ";application=" + std::string(name);
+  if (!revision.empty()) program += ";application-revision=" + std::string(revision);
+  impl_->set_program(std::move(program));
+  return {};
 }
 
 Status Dataset::remove_meta(std::string_view key) {
