@@ -79,7 +79,7 @@ struct NewRows {
 };
 
 struct WriterOptions {
-  AppendOptions append;                // the idempotency key gets "/<n>" for the n-th commit
+  AppendOptions append;                // from its second commit on the idempotency key gets "/<n>"
   uint64_t commit_bytes = 1ull << 30;  // commit when this much has been written since the last
   uint64_t commit_rows = 1'000'000;
   uint64_t buffer_bytes = 64ull << 20;  // rows kept in memory before they become segments
@@ -264,6 +264,9 @@ class Dataset {
   Status add_field(Field field);
   Status set_meta(std::string_view key, std::string_view value);
   Status remove_meta(std::string_view key);
+  // Names the program that writes through this handle; stands in the `writer` of its versions.
+  // InvalidArgument: over 256 bytes, control characters.
+  Status set_application(std::string_view name, std::string_view revision);
 
   // ---- reading
 

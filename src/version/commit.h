@@ -35,6 +35,7 @@ class Committer {
       : objects_(objects), runtime_(runtime), writer_(std::move(writer)) {}
 
   const WriterIdentity& writer() const { return writer_; }
+  void set_program(std::string program) { writer_.program = std::move(program); }
 
   // The tip with the change. 2 waves on a warm cache when nobody else writes. Conflict: a snapshot,
   // or what `rebase` refuses. The change's objects are put exactly once.

@@ -197,6 +197,12 @@ void bind_writes(nb::class_<Dataset>& dataset) {
           },
           nb::arg("key"), nb::arg("value"))
       .def(
+          "set_application",
+          [](Dataset& self, const std::string& name, const std::string& revision) {
+            without_gil([&] { return self.set_application(name, revision); });
+          },
+          nb::arg("name"), nb::arg("revision"))
+      .def(
           "remove_meta",
           [](Dataset& self, const std::string& key) {
             without_gil([&] { return self.remove_meta(key); });

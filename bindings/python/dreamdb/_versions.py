@@ -98,6 +98,14 @@ class Versions(Handle):
         self._check_nothing_waits()
         self._core.set_meta(key, value)
 
+    def set_application(self, name: str, revision: str = "") -> None:
+        """Name the program that writes through this handle.
+
+        It stands in the `writer` of the versions made from now on (see `history`).
+        Raises InvalidArgumentError for more than 256 bytes or control characters. No request.
+        """
+        self._core.set_application(name, revision)
+
     def remove_meta(self, key: str) -> None:
         """Removes one entry of the user's map. One commit."""
         self._check_nothing_waits()
