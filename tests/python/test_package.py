@@ -51,7 +51,7 @@ CALLS = {
     "iter_all_batches iter_arrow_batches iter_scalar iter_vector query_scalar "
     "distinct_values list_anchors distinct_anchors count snapshot branch history "
     "current_manifest ref_name timeline list_refs delete_ref meta set_meta "
-    "set_description description",
+    "set_description description set_application",
 }
 
 

@@ -146,3 +146,11 @@ def test_two_writers_of_a_ref_both_win(ints):
         other.append_many([{"_anchor": 300, "x": 99}])
     other.refresh()
     assert other.take([300])["x"] == [3]
+
+
+def test_set_application(ints):
+    ints.set_application("labeller", "r12")
+    ints.append_many([{"_anchor": 50, "x": 1}])
+    assert "application=labeller;application-revision=r12" in ints.history()[0]["writer"]
+    with pytest.raises(dreamdb.InvalidArgumentError):
+        ints.set_application("a\nb", "")
