@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <random>
 #include <thread>
 
 #include "bench/figure.h"
@@ -136,6 +137,40 @@ Result<double> read_and_hash(const std::vector<std::string>& files, uint64_t pie
       DREAMDB_TRY(read_at(piece.fd, piece.offset, into, *piece.path));
       hash_blocks(into, block_bytes);
       return {};
+    });
+  });
+}
+
+Result<double> read_scattered(const std::vector<std::string>& files, size_t blocks,
+                              uint64_t block_bytes, size_t threads) {
+  struct File {
+    UniqueFd fd;
+    uint64_t blocks;
+  };
+  std::vector<File> opened;
+  for (const std::string& path : files) {
+    DREAMDB_ASSIGN(UniqueFd fd, open_file(path, O_RDONLY));
+    struct stat info{};
+    if (fstat(fd.get(), &info) != 0) return posix_error(errno, "examine", path);
+    const uint64_t whole = static_cast<uint64_t>(info.st_size) / block_bytes;
+    if (whole > 0) opened.push_back({std::move(fd), whole});
+  }
+  constexpr size_t kBlocksAPiece = 16;
+  return timed([&]() -> Status {
+    return on_threads(threads, (blocks + kBlocksAPiece - 1) / kBlocksAPiece, [&](size_t piece) {
+      thread_local std::vector<std::byte> buffer;
+      buffer.resize(block_bytes);
+      std::mt19937_64 random(piece);
+      Status status;
+      for (size_t i = piece * kBlocksAPiece;
+           status && i < std::min(blocks, (piece + 1) * kBlocksAPiece); ++i) {
+        const File& file = opened[random() % opened.size()];
+        const uint64_t offset = random() % file.blocks * block_bytes;
+        if (auto got = read_at(file.fd.get(), offset, buffer, "a segment"); !got)
+          status = std::unexpected(std::move(got).error());
+        hash_blocks(buffer, block_bytes);
+      }
+      return status;
     });
   });
 }

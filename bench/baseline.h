@@ -28,6 +28,10 @@ Result<double> hash_and_write(const std::string& path, std::span<const std::byte
 Result<double> read_and_hash(const std::vector<std::string>& files, uint64_t piece_bytes,
                              uint64_t block_bytes, size_t threads, uint64_t& total);
 
+// Reads `blocks` of `block_bytes` at random places of the files and hashes each. Seconds.
+Result<double> read_scattered(const std::vector<std::string>& files, size_t blocks,
+                              uint64_t block_bytes, size_t threads);
+
 // All files below `folder`.
 std::vector<std::string> files_below(const std::string& folder);
 
