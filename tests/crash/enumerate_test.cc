@@ -8,9 +8,9 @@
 
 #include <iostream>
 
-#include "tests/model/model.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
+#include "tests/model/model.h"
 
 namespace dreamdb {
 namespace {

@@ -37,7 +37,7 @@ class Fuzzer {
     ASSERT_TRUE(made);
     ASSERT_TRUE(made->append(model::rows_of(row_range(0, 40, 1, 3))));
     truth_.set(row_range(0, 40, 1, 3));
-    remember();
+    ASSERT_TRUE(remember());
     for (int h = 0; h < 2; ++h) handles_.push_back(*open_in(model::space_on(store_), "main"));
     store_->set_plan(random_plan());
     for (int i = 0; i < kActions && !::testing::Test::HasFailure(); ++i) act();
