@@ -207,7 +207,7 @@ Root synthetic_track(Store& store, FieldId field, uint64_t count) {
       stats.present = e.rows;
       stats.min = static_cast<int64_t>(e.first);
       stats.max = static_cast<int64_t>(e.last);
-      e.stats[FieldId{2}] = stats;
+      e.stats = Stats{{FieldId{2}, stats}};
     }
     auto inserted = insert_entries(root, field, std::move(entries), nonce, pages);
     EXPECT_TRUE(inserted) << inserted.error().message;

@@ -125,12 +125,15 @@ bool in_order(const Entry& a, const Entry& b, uint32_t height) {
   return std::tie(a.first, a.seq) <= std::tie(b.first, b.seq);
 }
 
-Status parse_entries(CborReader& in, Page& page) {
+using Places = std::vector<std::pair<size_t, size_t>>;  // offset and size of each entry
+
+Status parse_entries(CborReader& in, Page& page, Places& places) {
   DREAMDB_ASSIGN(const uint64_t count, in.array());
   if (count == 0) return corrupt("an entry", "none (S6.2)");
   // No reserve by `count`: each entry is more bytes in memory than it may be in the page.
   for (uint64_t i = 0; i < count; ++i) {
     Entry& entry = page.entries.emplace_back();
+    const size_t begin = in.offset();
     auto status = page.height == 0 ? parse_leaf(in, entry) : parse_inner(in, entry);
     if (status && i > 0 && !in_order(page.entries[i - 1], entry, page.height))
       status = corrupt("entries in order", "one that is not (S6.1)");
@@ -139,6 +142,7 @@ Status parse_entries(CborReader& in, Page& page) {
     if (!status)
       return fail(status.error().code,
                   "entry " + std::to_string(i) + ": " + std::move(status.error().message));
+    places.emplace_back(begin, in.offset() - begin);
   }
   return in.end();
 }
@@ -172,8 +176,12 @@ Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name)
   Page page;
   Envelope in(bytes, name, "page", kPageBytesMax, page.nonce);
   in.uint("height", page.height, kTreeHeightMax);
-  in.value("entries", [&](CborReader& r) { return parse_entries(r, page); });
+  Places places;
+  in.value("entries", [&](CborReader& r) { return parse_entries(r, page, places); });
   DREAMDB_TRY(in.finish());
+  const Buffer body = Buffer::copy_of(bytes);
+  page.encoded.reserve(places.size());
+  for (const auto& [begin, size] : places) page.encoded.push_back(body.slice(begin, size));
   return page;
 }
 
@@ -182,15 +190,37 @@ Buffer write_page(const Page& page) {
   map["height"].uint(page.height);
   CborWriter& entries = map["entries"];
   entries.array(page.entries.size());
-  for (const Entry& entry : page.entries) write_entry(entry, page.height, entries);
+  const bool known = page.encoded.size() == page.entries.size();
+  for (size_t i = 0; i < page.entries.size(); ++i) {
+    if (known) {
+      entries.raw(page.encoded[i].span());
+    } else {
+      write_entry(page.entries[i], page.height, entries);
+    }
+  }
   return Buffer::adopt(map.encode());
 }
 
-size_t encoded_entry_bytes(const Entry& entry, uint32_t height) {
+Buffer encode_entry(const Entry& entry, uint32_t height) {
   CborWriter out;
   write_entry(entry, height, out);
-  return out.size();
+  return Buffer::adopt(std::move(out).take());
 }
+
+namespace {
+
+// Adds what an entry stands for to a sum.
+void add_to(Entry& sum, const Entry& entry, bool leaf) {
+  sum.first = std::min(sum.first, entry.first);
+  sum.last = std::max(sum.last, entry.last);
+  sum.rows += entry.rows;
+  sum.records += entry.records;
+  sum.seq = std::max(sum.seq, entry.seq);
+  sum.segments += leaf ? 1 : entry.segments;
+  sum.bytes += leaf ? entry.size : entry.bytes;
+}
+
+}  // namespace
 
 Entry summarize(const Page& page, const Address& address, uint64_t page_size) {
   DREAMDB_ASSERT(!page.entries.empty());
@@ -199,22 +229,36 @@ Entry summarize(const Page& page, const Address& address, uint64_t page_size) {
   sum.segments = 0;
   sum.child = address;
   sum.size = page_size;
+  Stats stats;
   for (const Entry& entry : page.entries) {
-    sum.first = std::min(sum.first, entry.first);
-    sum.last = std::max(sum.last, entry.last);
-    sum.rows += entry.rows;
-    sum.records += entry.records;
-    sum.seq = std::max(sum.seq, entry.seq);
-    sum.segments += page.height == 0 ? 1 : entry.segments;
-    sum.bytes += page.height == 0 ? entry.size : entry.bytes;
-    merge_stats(sum.stats, entry.stats);
+    add_to(sum, entry, page.height == 0);
+    merge_stats(stats, entry.stats);
   }
-  widen_stats_to_fit(sum.stats);
+  widen_stats_to_fit(stats);
+  sum.stats = std::move(stats);
+  return sum;
+}
+
+Entry extend_summary(const Entry& before, std::span<const Entry> added, const Address& address,
+                     uint64_t page_size) {
+  Entry sum = before;
+  sum.child = address;
+  sum.size = page_size;
+  Stats stats = before.stats;
+  for (const Entry& entry : added) {
+    add_to(sum, entry, true);
+    merge_stats(stats, entry.stats);
+  }
+  widen_stats_to_fit(stats);
+  sum.stats = std::move(stats);
   return sum;
 }
 
 Root root_of(const Page& page, FieldId field, const Address& address, uint64_t page_size) {
-  const Entry sum = summarize(page, address, page_size);
+  Entry sum;
+  sum.first = UINT64_MAX;
+  sum.segments = 0;
+  for (const Entry& entry : page.entries) add_to(sum, entry, page.height == 0);
   return {.field = field,
           .page = address,
           .page_size = page_size,

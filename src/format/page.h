@@ -18,15 +18,15 @@ inline constexpr size_t kPageTargetBytes = 64 * 1024;
 // A leaf entry (height 0: names a segment) or an inner entry (names a page).
 struct Entry {
   uint64_t first = 0, last = 0;
-  uint64_t step = 0;     // leaf
+  uint64_t step = 0;  // leaf
   uint64_t rows = 0, records = 0;
   uint64_t seq = 0;
   Address child;
   uint64_t size = 0;
-  uint64_t footer = 0;   // leaf
-  uint64_t segments = 1; // leaf: 1
-  uint64_t bytes = 0;    // leaf: equal to size
-  Stats stats;
+  uint64_t footer = 0;    // leaf
+  uint64_t segments = 1;  // leaf: 1
+  uint64_t bytes = 0;     // leaf: equal to size
+  SharedStats stats;
 
   bool operator==(const Entry&) const = default;
 };
@@ -38,14 +38,19 @@ struct Page {
   Nonce nonce{};
   uint32_t height = 0;
   std::vector<Entry> entries;
+  // The bytes of each entry, when known: what a new page takes over need not be encoded again.
+  std::vector<Buffer> encoded;
 };
 
 Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name);
 Buffer write_page(const Page& page);
-// Bytes that one entry takes in a page.
-size_t encoded_entry_bytes(const Entry& entry, uint32_t height);
+// The bytes of one entry in a page of that height.
+Buffer encode_entry(const Entry& entry, uint32_t height);
 // The entry of the parent page that names this one.
 Entry summarize(const Page& page, const Address& address, uint64_t page_size);
+// The same for a page that holds what `before` summarized, and `added` leaf entries below it.
+Entry extend_summary(const Entry& before, std::span<const Entry> added, const Address& address,
+                     uint64_t page_size);
 Root root_of(const Page& page, FieldId field, const Address& address, uint64_t page_size);
 
 }  // namespace dreamdb

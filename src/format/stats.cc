@@ -288,6 +288,11 @@ ColumnStats compute_stats(const Column& column) {
   return {};
 }
 
+const Stats& SharedStats::get() const {
+  static const Stats kNone;
+  return stats_ == nullptr ? kNone : *stats_;
+}
+
 void merge_stats(Stats& into, const Stats& other) {
   for (const auto& [field, column] : other) {
     const auto [at, is_new] = into.try_emplace(field, column);
@@ -296,6 +301,8 @@ void merge_stats(Stats& into, const Stats& other) {
 }
 
 void widen_stats_to_fit(Stats& stats, size_t bytes_max) {
+  constexpr size_t kColumnBytesMax = 320;  // an id, a count, two bounds, distinct values
+  if (stats.size() <= bytes_max / kColumnBytesMax) return;
   CborWriter whole;
   write_stats(stats, whole);
   size_t size = whole.size();

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -30,6 +31,31 @@ struct ColumnStats {
 };
 
 using Stats = std::map<FieldId, ColumnStats>;
+
+// Statistics of an entry: copies share them, so that copying a page's entries is cheap.
+class SharedStats {
+ public:
+  SharedStats() = default;
+  SharedStats(Stats stats)  // NOLINT(google-explicit-constructor): stands for the map
+      : stats_(stats.empty() ? nullptr : std::make_shared<const Stats>(std::move(stats))) {}
+
+  operator const Stats&() const { return get(); }  // NOLINT(google-explicit-constructor)
+  const Stats& get() const;
+
+  Stats::const_iterator begin() const { return get().begin(); }
+  Stats::const_iterator end() const { return get().end(); }
+  Stats::const_iterator find(FieldId field) const { return get().find(field); }
+  const ColumnStats& at(FieldId field) const { return get().at(field); }
+  size_t size() const { return get().size(); }
+  bool empty() const { return stats_ == nullptr; }
+
+  bool operator==(const SharedStats& other) const {
+    return stats_ == other.stats_ || get() == other.get();
+  }
+
+ private:
+  std::shared_ptr<const Stats> stats_;  // nullptr: none
+};
 
 // Statistics may be wider than the truth: those of one entry are widened until they take no more
 // bytes than this, so that every page has room for several entries. 1,024 columns of which only

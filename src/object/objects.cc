@@ -32,7 +32,11 @@ Status check_address(const Buffer& bytes, const Address& address, const std::str
 }
 
 size_t page_memory_bytes(const Page& page, uint64_t size_bytes) {
-  return size_bytes + page.entries.size() * sizeof(Entry);
+  size_t bytes = size_bytes + page.entries.size() * (sizeof(Entry) + sizeof(Buffer));
+  // Each column is a node of a map; texts are counted by the bytes of the page.
+  for (const Entry& entry : page.entries)
+    bytes += entry.stats.size() * (sizeof(Stats::value_type) + 48);
+  return bytes;
 }
 
 size_t segment_memory_bytes(const Segment& s, uint64_t object_bytes) {

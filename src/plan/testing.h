@@ -28,12 +28,14 @@ inline Entry leaf_entry(uint64_t id, uint64_t first, uint64_t length, uint64_t s
   out.child = Address::of(std::as_bytes(std::span(name)));
   out.size = out.bytes = 10'000 + id;
   out.footer = 500;
+  Stats stats;
   for (uint32_t column = 1; wide && column <= 80; ++column) {
-    ColumnStats& stats = out.stats[FieldId{column}];
-    stats.present = 1;
-    stats.min = std::string(32, 'a');
-    stats.max = std::string(32, static_cast<char>('b' + id % 20));
+    ColumnStats& of = stats[FieldId{column}];
+    of.present = 1;
+    of.min = std::string(32, 'a');
+    of.max = std::string(32, static_cast<char>('b' + id % 20));
   }
+  out.stats = std::move(stats);
   return out;
 }
 

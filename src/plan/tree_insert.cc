@@ -8,6 +8,27 @@ namespace {
 
 // What the envelope, the height and the array heads of a page take at most.
 constexpr size_t kPageOverheadBytes = 96;
+constexpr size_t kRoom = kPageTargetBytes - kPageOverheadBytes;
+// The page at the end of time is rewritten by every small commit: half the size, half the work.
+constexpr size_t kEdgeRoom = kRoom / 2;
+
+// An entry and its bytes in a page.
+struct Item {
+  Entry entry;
+  Buffer encoded;
+};
+
+bool item_less(const Item& a, const Item& b) { return entry_less(a.entry, b.entry); }
+
+std::vector<Item> items_of(const Page& page) {
+  std::vector<Item> items;
+  items.reserve(page.entries.size() + 1);
+  const bool known = page.encoded.size() == page.entries.size();
+  for (size_t i = 0; i < page.entries.size(); ++i)
+    items.push_back(
+        {page.entries[i], known ? page.encoded[i] : encode_entry(page.entries[i], page.height)});
+  return items;
+}
 
 class Inserter {
  public:
@@ -16,13 +37,18 @@ class Inserter {
 
   Result<Inserted> run(const std::optional<Root>& root, std::vector<Entry> entries) {
     std::sort(entries.begin(), entries.end(), entry_less);
-    std::vector<Entry> top;
+    std::vector<Item> top;
     uint32_t height = 0;
     if (root) {
       height = root->height;
-      DREAMDB_ASSIGN(top, insert({root->page, root->page_size}, height, entries));
+      DREAMDB_ASSIGN(top, insert({root->page, root->page_size}, height, nullptr, entries));
     } else {
-      top = write_level(std::move(entries), 0, false);
+      std::vector<Item> items;
+      for (Entry& entry : entries) {
+        Buffer encoded = encode_entry(entry, 0);
+        items.push_back({std::move(entry), std::move(encoded)});
+      }
+      top = write_level(std::move(items), 0, false, nullptr, {});
     }
     if (!out_.missing.empty()) {
       out_.pages.clear();
@@ -30,96 +56,127 @@ class Inserter {
     }
     while (top.size() > 1) {
       ++height;
-      top = write_level(std::move(top), height, false);
+      top = write_level(std::move(top), height, false, nullptr, {});
     }
-    if (!top.empty())
-      out_.root = root_of(*out_.pages.back().page, field_, top[0].child, top[0].size);
+    if (!top.empty()) {
+      const Entry& only = top[0].entry;
+      out_.root = root_of(*out_.pages.back().page, field_, only.child, only.size);
+    }
     return std::move(out_);
   }
 
  private:
-  // Puts `entries` below the page `ref`; the entries that replace the one that named it.
-  Result<std::vector<Entry>> insert(const PageRef& ref, uint32_t height,
-                                    std::span<const Entry> entries) {
+  // Puts `entries` below the page `ref`, which `above` summarizes (nullptr: the root); the items
+  // that replace the one that named it.
+  Result<std::vector<Item>> insert(const PageRef& ref, uint32_t height, const Entry* above,
+                                   std::span<const Entry> entries) {
     const PagePtr page = pages_.find(ref.address);
     if (page == nullptr) {
       out_.missing.push_back(ref);
-      return std::vector<Entry>{};
+      return std::vector<Item>{};
     }
     DREAMDB_TRY(check_height(*page, ref.address, height));
-    if (height == 0) {
-      std::vector<Entry> merged(page->entries.size() + entries.size());
-      std::merge(page->entries.begin(), page->entries.end(), entries.begin(), entries.end(),
-                 merged.begin(), entry_less);
-      const bool at_end = !entry_less(entries.front(), page->entries.back());
-      return write_level(std::move(merged), 0, at_end);
-    }
-    return insert_inner(*page, height, entries);
+    if (height > 0) return insert_inner(*page, height, above, entries);
+    std::vector<Item> held = items_of(*page);
+    const bool at_end = !entry_less(entries.front(), held.back().entry);
+    std::vector<Item> added;
+    for (const Entry& entry : entries) added.push_back({entry, encode_entry(entry, 0)});
+    std::vector<Item> merged;
+    merged.reserve(held.size() + added.size());
+    std::merge(std::make_move_iterator(held.begin()), std::make_move_iterator(held.end()),
+               std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()),
+               std::back_inserter(merged), item_less);
+    return write_level(std::move(merged), 0, at_end, above, entries);
   }
 
-  Result<std::vector<Entry>> insert_inner(const Page& page, uint32_t height,
-                                          std::span<const Entry> entries) {
-    std::vector<Entry> children;
-    children.reserve(page.entries.size() + 1);
+  Result<std::vector<Item>> insert_inner(const Page& page, uint32_t height, const Entry* above,
+                                         std::span<const Entry> entries) {
+    std::vector<Item> held = items_of(page);
+    std::vector<Item> children;
+    children.reserve(held.size() + 1);
     size_t from = 0;
-    for (size_t i = 0; i < page.entries.size(); ++i) {
+    for (size_t i = 0; i < held.size(); ++i) {
       // Child i takes what sorts before the first anchor of child i + 1.
       size_t to = entries.size();
-      if (i + 1 < page.entries.size()) {
+      if (i + 1 < held.size()) {
         const uint64_t bound = page.entries[i + 1].first;
         to = from;
         while (to < entries.size() && entries[to].first < bound) ++to;
       }
       if (to == from) {
-        children.push_back(page.entries[i]);
+        children.push_back(std::move(held[i]));
         continue;
       }
-      DREAMDB_ASSIGN(std::vector<Entry> replaced,
-                     insert({page.entries[i].child, page.entries[i].size}, height - 1,
-                            entries.subspan(from, to - from)));
+      const Entry& child = page.entries[i];
+      DREAMDB_ASSIGN(std::vector<Item> replaced, insert({child.child, child.size}, height - 1,
+                                                        &child, entries.subspan(from, to - from)));
       std::move(replaced.begin(), replaced.end(), std::back_inserter(children));
       from = to;
     }
-    if (!out_.missing.empty()) return std::vector<Entry>{};
+    if (!out_.missing.empty()) return std::vector<Item>{};
     const bool at_end = entries.front().first >= page.entries.back().first;
-    return write_level(std::move(children), height, at_end);
+    return write_level(std::move(children), height, at_end, above, entries);
   }
 
-  // Writes pages that hold `entries`; the entries of the level above. A page that overflows is cut
-  // in two halves, or, when it grew at its end, cut off full: time goes on, so the left part will
-  // not grow again.
-  std::vector<Entry> write_level(std::vector<Entry> entries, uint32_t height, bool at_end) {
-    std::vector<size_t> sizes(entries.size());
+  // Writes pages that hold `items`; the items of the level above. A page that overflows is cut in
+  // two halves, or, when it grew at its end, cut off full: time goes on, so the left part will not
+  // grow again. `above` summarized what was there before `added` came; if one page is enough, its
+  // summary follows from both.
+  std::vector<Item> write_level(std::vector<Item> items, uint32_t height, bool at_end,
+                                const Entry* above, std::span<const Entry> added) {
     size_t left_bytes = 0;
-    for (size_t i = 0; i < entries.size(); ++i)
-      left_bytes += sizes[i] = encoded_entry_bytes(entries[i], height);
-    constexpr size_t kRoom = kPageTargetBytes - kPageOverheadBytes;
-    std::vector<Entry> parents;
+    for (const Item& item : items) left_bytes += item.encoded.size();
+    const size_t room = at_end ? kEdgeRoom : kRoom;
+    const bool sole = left_bytes <= room;
+    if (sole && above == nullptr) return {write_root(items, height)};
+    if (!sole) above = nullptr;
+    std::vector<Item> parents;
     size_t begin = 0;
-    while (begin < entries.size()) {
-      const size_t pages_left = (left_bytes + kRoom - 1) / kRoom;
-      const size_t goal = at_end || pages_left <= 1 ? kRoom : left_bytes / pages_left;
+    while (begin < items.size()) {
+      const size_t pages_left = (left_bytes + room - 1) / room;
+      const size_t goal = at_end || pages_left <= 1 ? room : left_bytes / pages_left;
       size_t end = begin;
       size_t used = 0;
-      while (end < entries.size() &&
-             (end == begin || (used + sizes[end] <= kRoom && used < goal))) {
-        used += sizes[end++];
-      }
+      while (end < items.size() &&
+             (end == begin || (used + items[end].encoded.size() <= room && used < goal)))
+        used += items[end++].encoded.size();
       left_bytes -= used;
-      parents.push_back(write(height, {std::make_move_iterator(entries.begin() + begin),
-                                       std::make_move_iterator(entries.begin() + end)}));
+      parents.push_back(write(std::span(items).subspan(begin, end - begin), height, above, added));
       begin = end;
     }
     return parents;
   }
 
-  Entry write(uint32_t height, std::vector<Entry> entries) {
-    auto page = std::make_shared<Page>(Page{nonce_, height, std::move(entries)});
+  const NewPage& put_page(std::span<Item> items, uint32_t height) {
+    auto page = std::make_shared<Page>(Page{nonce_, height, {}, {}});
+    page->entries.reserve(items.size());
+    page->encoded.reserve(items.size());
+    for (Item& item : items) {
+      page->entries.push_back(std::move(item.entry));
+      page->encoded.push_back(std::move(item.encoded));
+    }
     Buffer body = write_page(*page);
     const Address address = Address::of(body.span());
-    Entry parent = summarize(*page, address, body.size());
     out_.pages.push_back({address, std::move(body), std::move(page)});
-    return parent;
+    return out_.pages.back();
+  }
+
+  Item write(std::span<Item> items, uint32_t height, const Entry* above,
+             std::span<const Entry> added) {
+    const NewPage& page = put_page(items, height);
+    Entry parent = above == nullptr ? summarize(*page.page, page.address, page.body.size())
+                                    : extend_summary(*above, added, page.address, page.body.size());
+    Buffer encoded = encode_entry(parent, height + 1);
+    return {std::move(parent), std::move(encoded)};
+  }
+
+  // A page that no other one names: nobody asks for its statistics.
+  Item write_root(std::span<Item> items, uint32_t height) {
+    const NewPage& page = put_page(items, height);
+    Item root;
+    root.entry.child = page.address;
+    root.entry.size = page.body.size();
+    return root;
   }
 
   FieldId field_;

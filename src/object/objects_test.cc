@@ -1,0 +1,190 @@
+// Objects come back verified, in one wave, from the cache where they can; wrong ones are named.
+#include "object/objects.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "store/counting_store.h"
+#include "store/fault_store.h"
+#include "store/memory_store.h"
+
+namespace dreamdb {
+namespace {
+
+// Pages, a manifest and matrix segments on a store that counts and can fail.
+struct Fixture {
+  std::shared_ptr<MemoryStore> memory = std::make_shared<MemoryStore>("objects");
+  std::shared_ptr<FaultStore> faults = std::make_shared<FaultStore>(memory, FaultPlan{});
+  std::shared_ptr<CountingStore> store = std::make_shared<CountingStore>(faults);
+  std::shared_ptr<Objects> objects = std::make_shared<Objects>(store, 64 << 20);
+
+  void put(const std::string& key, const Buffer& body) {
+    const PutRequest request{key, body};
+    ASSERT_TRUE(objects->put({&request, 1}));
+  }
+
+  // A segment of `rows` rows of 256 bytes, on the store.
+  EntryPtr segment(uint64_t first, size_t rows, bool sequence = true) {
+    std::vector<uint64_t> anchors(rows);
+    std::iota(anchors.begin(), anchors.end(), first);
+    if (!sequence) anchors.back() += 7;
+    const std::vector<std::byte> matrix(rows * 256, static_cast<std::byte>(first));
+    auto built = build_matrix_segment(Nonce{}, FieldId{1}, anchors, Dtype::kU8, {256}, matrix);
+    EXPECT_TRUE(built) << built.error().message;
+    built->entry.records = built->entry.rows;
+    put(segment_key(built->entry.child), built->object);
+    return std::make_shared<const Entry>(built->entry);
+  }
+
+  PageRef page(const Entry& entry) {
+    const Page page{Nonce{}, 0, {entry}};
+    const Buffer body = write_page(page);
+    const Address address = Address::of(body.span());
+    put(page_key(address), body);
+    return {address, body.size()};
+  }
+
+  void plan(FaultRule rule) { faults->set_plan({.rules = {std::move(rule)}}); }
+  uint64_t waves() const { return store->snapshot().waves; }
+};
+
+TEST(Objects, FetchesSegmentsInOneWaveAndOnce) {
+  Fixture f;
+  std::vector<EntryPtr> entries;
+  for (uint64_t i = 0; i < 10; ++i)
+    entries.push_back(f.segment(i * 10'000, i % 2 == 0 ? 10 : 1000));  // whole, or the footer only
+  const uint64_t before = f.waves();
+  auto segments = f.objects->segments(entries);
+  ASSERT_TRUE(segments) << segments.error().message;
+  EXPECT_EQ(f.waves(), before + 1);
+  std::vector<Extent> extents;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const SegmentPtr& segment = (*segments)[i];
+    EXPECT_EQ(segment->segment.first, entries[i]->first);
+    EXPECT_EQ(segment->whole.empty(), i % 2 != 0);
+    extents.push_back({segment, &segment->segment.data, 0, segment->segment.data.blocks()});
+  }
+  auto bytes = f.objects->extents(extents);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_EQ(f.waves(), before + 2);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    ASSERT_EQ((*bytes)[i].size(), entries[i]->rows * 256);
+    for (const std::byte b : (*bytes)[i].span())
+      ASSERT_EQ(b, static_cast<std::byte>(entries[i]->first));
+  }
+  ASSERT_TRUE(f.objects->segments(entries));
+  EXPECT_EQ(f.waves(), before + 2);
+}
+
+TEST(Objects, AMissingObjectIsNamed) {
+  Fixture f;
+  const EntryPtr entry = f.segment(1, 10);
+  const PageRef page = f.page(*entry);
+  for (const std::string& key : {segment_key(entry->child), page_key(page.address)})
+    for (const Status& status : f.memory->delete_many({&key, 1})) ASSERT_TRUE(status);
+  const auto segments = f.objects->segments({&entry, 1});
+  ASSERT_FALSE(segments);
+  EXPECT_EQ(segments.error().code, Code::kCorruption);
+  EXPECT_NE(segments.error().message.find(entry->child.text()), std::string::npos);
+  PageMap pages;
+  const Status missing = f.objects->pages({&page, 1}, pages);
+  EXPECT_EQ(missing.error().code, Code::kCorruption);
+  EXPECT_NE(missing.error().message.find(page.address.text()), std::string::npos);
+  EXPECT_EQ(f.objects->manifest(page.address).error().code, Code::kNotFound);
+}
+
+TEST(Objects, WrongBytesAreNeverHandedOut) {
+  for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody, FaultKind::kOtherBody}) {
+    Fixture f;
+    const EntryPtr other = f.segment(1, 10), small = f.segment(50, 10), large = f.segment(90, 1000);
+    const PageRef page = f.page(*small);
+    ASSERT_TRUE(f.objects->segments({&other, 1}));  // the same here
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet)});
+    for (const EntryPtr& entry : {small, large}) {
+      const auto segment = f.objects->segments({&entry, 1});
+      ASSERT_FALSE(segment);
+      EXPECT_EQ(segment.error().code, Code::kCorruption);
+      EXPECT_NE(segment.error().message.find(entry->child.text()), std::string::npos)
+          << segment.error().message;
+    }
+    PageMap pages;
+    EXPECT_EQ(f.objects->pages({&page, 1}, pages).error().code, Code::kCorruption);
+    EXPECT_EQ(pages.find(page.address), nullptr);
+
+    f.faults->set_plan({});
+    auto footer = f.objects->segments({&large, 1});
+    ASSERT_TRUE(footer);
+    const auto& data = (*footer)[0]->segment.data;
+    const Extent extent{(*footer)[0], &data, 3, 5};
+    const ReadRequest another{.key = segment_key(other->child)};
+    ASSERT_TRUE(f.store->read_many({&another, 1})[0]);  // what kOtherBody gives instead
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet)});
+    const auto bytes = f.objects->extents({&extent, 1});
+    ASSERT_FALSE(bytes);
+    EXPECT_EQ(bytes.error().code, Code::kCorruption);
+    EXPECT_NE(bytes.error().message.find(large->child.text()), std::string::npos);
+    // Nothing wrong was kept.
+    f.faults->set_plan({});
+    EXPECT_TRUE(f.objects->extents({&extent, 1}));
+    EXPECT_TRUE(f.objects->pages({&page, 1}, pages));
+    EXPECT_TRUE(f.objects->segments({&small, 1}));
+  }
+}
+
+TEST(Objects, AnErrorOfTheStoreIsPassedOn) {
+  Fixture f;
+  const EntryPtr entry = f.segment(1, 10);
+  f.plan({.kind = FaultKind::kError, .code = Code::kDenied});
+  EXPECT_EQ(f.objects->segments({&entry, 1}).error().code, Code::kDenied);
+  const PutRequest request{"pages/x", Buffer::copy_of("x")};
+  EXPECT_EQ(f.objects->put({&request, 1}).error().code, Code::kDenied);
+}
+
+TEST(Objects, ASegmentMustHaveTheRowsThatItsPageSays) {
+  Fixture f;
+  Entry wrong = *f.segment(1, 10);
+  wrong.rows = 11;
+  const auto entry = std::make_shared<const Entry>(wrong);
+  const auto segment = f.objects->segments({&entry, 1});
+  ASSERT_FALSE(segment);
+  EXPECT_EQ(segment.error().code, Code::kCorruption);
+}
+
+TEST(Objects, PagesCountWithTheirStatistics) {
+  Fixture f;
+  Objects small(f.store, 8 << 20);
+  // Wide statistics take several times the bytes of the page in memory.
+  std::vector<PageRef> refs;
+  for (uint64_t n = 0; n < 40; ++n) {
+    Page page{Nonce{}, 0, {}, {}};
+    for (uint64_t i = 0; i < 5; ++i) {
+      Entry entry;
+      entry.first = entry.last = n * 1000 + i;
+      entry.step = entry.rows = entry.records = 1;
+      entry.size = entry.bytes = 1000;
+      entry.footer = 100;
+      Stats stats;
+      for (uint32_t column = 1; column <= 100; ++column) {
+        stats[FieldId{column}].present = 1;
+        stats[FieldId{column}].min = stats[FieldId{column}].max = int64_t{1};
+      }
+      entry.stats = std::move(stats);
+      page.entries.push_back(entry);
+    }
+    const Buffer body = write_page(page);
+    refs.push_back({Address::of(body.span()), body.size()});
+    f.put(page_key(refs.back().address), body);
+  }
+  PageMap pages;
+  ASSERT_TRUE(small.pages(refs, pages));
+  uint64_t kept = 0;
+  for (const PageRef& ref : refs)
+    kept += small.cache().find<Page>({ref.address, Part::kPage}) != nullptr;
+  // 500 columns of statistics a page, each at least as large as the type.
+  EXPECT_LE(kept * 500 * sizeof(ColumnStats), small.cache().capacity_bytes());
+  EXPECT_GE(kept, 1u);
+}
+
+}  // namespace
+}  // namespace dreamdb
