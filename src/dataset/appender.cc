@@ -131,6 +131,7 @@ Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, con
   DREAMDB_ASSIGN(work.selection, classify(dataset_.objects(), tip.manifest, rows, on_conflict_));
   Group group;
   group.base = tip.address();
+  group.base_version = tip.manifest;
   group.anchors = rows.batch.anchors_bytes;
   for (const Field* field : rows.fields) group.fields.push_back(field->name);
   group.assigned = assigned;
@@ -247,11 +248,11 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
     DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
     if (applied) return false;
   }
-  const bool new_schema = moved.manifest->schema != dataset_.schema();
   for (Group& group : groups_) {
     DREAMDB_TRY(check_interrupt());
     DREAMDB_ASSIGN(const auto taken,
                    find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
+    const bool new_schema = moved.manifest->schema != group.base_version->schema;
     if (taken.empty() && group.all_fresh && !new_schema) continue;
     DREAMDB_ASSIGN(SortedRows rows, read_back(group, moved.manifest->schema));
     if (group.assigned && !taken.empty()) DREAMDB_TRY(assign(*moved.manifest, &group, rows));

@@ -48,6 +48,7 @@ class Appender {
     Buffer anchors;  // ascending
     std::vector<std::string> fields;
     Address base;  // the version it was checked against
+    ManifestPtr base_version;
     bool assigned = false;
     bool all_fresh = false;
     std::vector<std::vector<bool>> same;  // as in Selection: values that are in no segment

@@ -148,7 +148,9 @@ Result<bool> Dataset::refresh() {
   if (loaded.version == before.version) return false;
   DREAMDB_ASSIGN(ManifestPtr manifest, impl_->objects().manifest(loaded.ref.manifest));
   const bool moved = loaded.ref.manifest != before.address();
-  impl_->set_tip({before.name, loaded.ref, std::move(loaded.version), std::move(manifest)});
+  Tip tip{before.name, loaded.ref, std::move(loaded.version), std::move(manifest)};
+  DREAMDB_TRY(check_same_timeline(before, tip));
+  impl_->set_tip(std::move(tip));
   return moved;
 }
 

@@ -16,6 +16,7 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kNamedAnchorsMax = 10;
+constexpr size_t kBatchRowsMax = 1u << 24;
 constexpr size_t kScanBatchRows = 65'536;
 constexpr size_t kDistinctMax = 10'000'000;
 
@@ -84,8 +85,10 @@ bool scalar_less(const Scalar& a, const Scalar& b) {
 }  // namespace
 
 Result<RowStreamOptions> bind_read(const ManifestPtr& manifest, const ReadOptions& options) {
-  if (options.batch_rows == 0)
-    return fail(Code::kInvalidArgument, "batch_rows is 0; a batch has at least one row");
+  if (options.batch_rows == 0 || options.batch_rows > kBatchRowsMax)
+    return fail(Code::kInvalidArgument, "batch_rows is " + std::to_string(options.batch_rows) +
+                                            "; a batch has 1 to " + std::to_string(kBatchRowsMax) +
+                                            " rows");
   RowStreamOptions out;
   DREAMDB_ASSIGN(out.fields, choose_fields(manifest->schema, options.fields));
   if (options.where) {
@@ -167,6 +170,7 @@ Result<Batch> take_rows(const RowReader& reader, std::span<const uint64_t> ancho
     order.push_back(static_cast<uint32_t>(std::lower_bound(sorted.begin(), sorted.end(), anchor) -
                                           sorted.begin()));
   }
+  DREAMDB_TRY(check_texts(batch, order));
   return pick_rows(batch, order);
 }
 

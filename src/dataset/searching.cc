@@ -44,9 +44,9 @@ struct Piece {
 
 class TrackScan {
  public:
-  TrackScan(Objects& objects, const Root& root, const QuerySet& queries, size_t top_k,
-            const ReadOptions& range)
-      : objects_(objects), root_(root), queries_(queries), range_(range) {
+  TrackScan(Objects& objects, const Root& root, const Field& field, const QuerySet& queries,
+            size_t top_k, const ReadOptions& range)
+      : objects_(objects), root_(root), field_(field), queries_(queries), range_(range) {
     best_.assign(queries.count(), TopK(top_k));
   }
 
@@ -78,14 +78,13 @@ class TrackScan {
     DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
     std::vector<std::vector<uint8_t>> keep(entries.size());
     std::vector<Piece> pieces;
-    // Many queries make a piece take longer; the caller wants to be asked many times a second.
-    const uint64_t piece_bytes = kPieceBytes / std::clamp<uint64_t>(queries_.count() / 16, 1, 64);
     for (size_t i = 0; i < entries.size(); ++i) {
+      DREAMDB_TRY(check_matrix(segments[i]->segment, field_));
       const auto* anchors = reinterpret_cast<const uint64_t*>(lists[i].data());
       DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}));
       const Run& data = segments[i]->segment.data;
       const uint64_t block_bytes = std::max<uint64_t>(1, data.per * segments[i]->segment.row_bytes);
-      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, piece_bytes / block_bytes));
+      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, kPieceBytes / block_bytes));
       for (size_t b = 0; b < data.blocks(); b += step)
         pieces.push_back({segments[i], anchors, &keep[i], b, std::min(step, data.blocks() - b)});
     }
@@ -137,8 +136,15 @@ class TrackScan {
     const size_t first = piece.first_block * segment.data.per;
     const size_t count = rows->size() / segment.row_bytes;
     std::vector<TopK> best(queries_.count(), TopK(best_[0].k()));
-    scan_exact(queries_, rows->data(), segment.dtype, piece.anchors + first, count,
-               piece.keep->empty() ? nullptr : piece.keep->data() + first, best);
+    // Many queries make a piece take longer; the caller wants to be asked many times a second.
+    const uint64_t slices = std::clamp<uint64_t>(queries_.count() / 16, 1, 64);
+    const size_t slice = static_cast<size_t>(std::max<uint64_t>(1, count / slices));
+    for (size_t at = 0; at < count; at += slice) {
+      DREAMDB_TRY(check_interrupt());
+      scan_exact(queries_, rows->data() + at * segment.row_bytes, segment.dtype,
+                 piece.anchors + first + at, std::min(slice, count - at),
+                 piece.keep->empty() ? nullptr : piece.keep->data() + first + at, best);
+    }
     const std::lock_guard lock(mutex_);
     for (size_t q = 0; q < best.size(); ++q) best_[q].merge(best[q]);
     return {};
@@ -146,6 +152,7 @@ class TrackScan {
 
   Objects& objects_;
   const Root& root_;
+  const Field& field_;
   const QuerySet& queries_;
   const ReadOptions& range_;
   std::mutex mutex_;
@@ -234,7 +241,8 @@ Result<std::vector<SearchHits>> Dataset::search(std::string_view field,
   if (options.where) {
     DREAMDB_ASSIGN(best, scan_filtered(impl_->shared_space(), manifest, set, options.top_k, range));
   } else if (root != nullptr && range.start < range.end && options.top_k > 0) {
-    DREAMDB_ASSIGN(best, TrackScan(impl_->objects(), *root, set, options.top_k, range).run());
+    DREAMDB_ASSIGN(best,
+                   TrackScan(impl_->objects(), *root, *target, set, options.top_k, range).run());
   }
   std::vector<std::vector<Hit>> hits;
   for (TopK& list : best) hits.push_back(list.take_sorted());

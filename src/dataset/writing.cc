@@ -10,6 +10,7 @@ namespace dreamdb {
 
 namespace {
 
+constexpr uint64_t kJoinBytesMax = 2ull << 30;  // offsets of joined texts are 32-bit
 constexpr size_t kMetaKeyBytesMax = 256;
 
 void add_report(AppendReport& into, AppendReport&& more) {
@@ -73,9 +74,12 @@ class Writer::Impl {
     const std::lock_guard lock(dataset_->write_mutex());
     DREAMDB_TRY(check_columns(rows, dataset_->schema()));
     // A buffer holds either rows with anchors or rows without, of the same columns.
-    if (!buffer_.empty() && !same_shape(buffer_.front(), rows)) DREAMDB_TRY(flush());
+    const uint64_t bytes = rows_bytes(rows);
+    if (!buffer_.empty() &&
+        (!same_shape(buffer_.front(), rows) || buffered_bytes_ + bytes > kJoinBytesMax))
+      DREAMDB_TRY(flush());
     buffered_rows_ += rows.rows;
-    buffered_bytes_ += rows_bytes(rows);
+    buffered_bytes_ += bytes;
     if (rows.rows > 0) buffer_.push_back(std::move(rows));
     if (buffered_bytes_ >= options_.buffer_bytes || buffered_rows_ >= options_.commit_rows)
       DREAMDB_TRY(flush());
@@ -172,14 +176,15 @@ class Writer::Impl {
       appender_.drop();
       return added;
     }
-    DREAMDB_TRY(check_interrupt());
     const auto& progress = options_.append.progress;
-    if (progress && !progress(total_.rows + appender_.pending_rows(),
-                              committed_bytes_ + appender_.pending_bytes()))
-      return fail(Code::kCancelled,
-                  "stopped because the caller asked to; what was committed "
-                  "before stays");
-    return {};
+    const bool go_on = check_interrupt().has_value() &&
+                       (!progress || progress(total_.rows + appender_.pending_rows(),
+                                              committed_bytes_ + appender_.pending_bytes()));
+    if (go_on) return {};
+    appender_.drop();
+    return fail(Code::kCancelled,
+                "stopped because the caller asked to; what was committed before stays, the rows "
+                "since are dropped");
   }
 
   Status commit_pending() {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "format/limits.h"
 #include "runtime/thread_pool.h"
 
 namespace dreamdb {
@@ -31,6 +32,18 @@ Status check_address(const Buffer& bytes, const Address& address, const std::str
                                      "; restore the object from a copy of the store");
 }
 
+// What a page says of a segment, against what the segment says (S6.6).
+Status check_entry(const Segment& segment, const Entry& entry) {
+  const uint64_t step = segment.anchors ? 0 : segment.step;
+  if (segment.rows == entry.rows && step == entry.step &&
+      (segment.anchors || segment.first == entry.first))
+    return {};
+  return fail(Code::kCorruption, segment_key(segment.address) + ": has " +
+                                     std::to_string(segment.rows) +
+                                     " rows and anchors other than its page says (" +
+                                     std::to_string(entry.rows) + " rows; S6.6)");
+}
+
 size_t page_memory_bytes(const Page& page, uint64_t size_bytes) {
   size_t bytes = size_bytes + page.entries.size() * (sizeof(Entry) + sizeof(Buffer));
   // Each column is a node of a map; texts are counted by the bytes of the page.
@@ -55,7 +68,7 @@ struct Check {
 
 Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
   std::vector<Status> failures;
-  ForkSafeMutex mutex;
+  std::mutex mutex;
   const auto verify_range = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const Check& check = checks[i];
@@ -95,7 +108,7 @@ Result<ManifestPtr> Objects::manifest(const Address& address) {
   const CacheKey cache_key{address, Part::kManifest};
   if (auto cached = cache_.find<Manifest>(cache_key)) return cached;
   const std::string key = manifest_key(address);
-  const ReadRequest request{.key = key};
+  const ReadRequest request{.key = key, .size = kStructureBytesMax + 1};
   DREAMDB_ASSIGN(const Buffer bytes, std::move(store_->read_many({&request, 1})[0]));
   DREAMDB_TRY(check_address(bytes, address, key));
   DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes.span(), key));
@@ -113,7 +126,7 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
       into.add(ref.address, std::move(cached));
       continue;
     }
-    requests.push_back({.key = page_key(ref.address)});
+    requests.push_back({.key = page_key(ref.address), .size = kPageBytesMax + 1});
     wanted.push_back(ref.address);
   }
   if (requests.empty()) return {};
@@ -137,8 +150,11 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
   for (size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
     out[i] = cache_.find<LoadedSegment>({entry.child, Part::kSegment});
-    if (out[i] != nullptr) continue;
-    ReadRequest request{.key = segment_key(entry.child)};
+    if (out[i] != nullptr) {
+      DREAMDB_TRY(check_entry(out[i]->segment, entry));
+      continue;
+    }
+    ReadRequest request{.key = segment_key(entry.child), .size = entry.size + 1};
     if (entry.size > kWholeSegmentBytes) {
       request.offset = entry.size - kTrailerBytes - entry.footer;
       request.size = entry.footer;
@@ -156,9 +172,7 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
     auto parsed = whole ? parse_whole_segment(bytes.span(), entry.child)
                         : parse_segment_footer(bytes.span(), entry.child);
     if (!parsed) return std::unexpected(std::move(parsed).error());
-    if (parsed->rows != entry.rows)
-      return fail(Code::kCorruption, requests[r].key + ": has " + std::to_string(parsed->rows) +
-                                         " rows where its page says " + std::to_string(entry.rows));
+    DREAMDB_TRY(check_entry(*parsed, entry));
     const size_t memory = segment_memory_bytes(*parsed, whole ? bytes.size() : 0);
     auto loaded = std::make_shared<const LoadedSegment>(
         // A copy: the reply may share its memory with others of the wave.

@@ -21,7 +21,8 @@ struct Loop {
   Loop(size_t index_count, const std::function<void(size_t)>& body)
       : count(index_count), fn(&body) {}
 
-  void run() {
+  // noexcept: work that throws ends the program here; unwound, it would leave helpers with `fn`.
+  void run() noexcept {
     size_t finished = 0;
     for (size_t index; (index = next.fetch_add(1, std::memory_order_relaxed)) < count; ++finished) {
       (*fn)(index);
@@ -64,7 +65,7 @@ struct Task::State {
   std::atomic<uint32_t> phase{kQueued};
 };
 
-void Task::run(State& state) {
+void Task::run(State& state) noexcept {
   uint32_t queued = State::kQueued;
   if (!state.phase.compare_exchange_strong(queued, State::kRunning)) return;
   state.work();

@@ -31,7 +31,7 @@ class Task {
  private:
   friend class ThreadPool;
   struct State;
-  static void run(State& state);
+  static void run(State& state) noexcept;
   std::shared_ptr<State> state_;
 };
 

@@ -26,7 +26,9 @@ RowBytes estimate_row_bytes(const Manifest& manifest, const RowStreamOptions& op
   RowBytes bytes;
   const auto track_bytes = [&](FieldId field) -> uint64_t {
     const Root* root = manifest.find_track(field);
-    return root == nullptr ? 0 : root->bytes / std::max<uint64_t>(1, root->rows);
+    const uint64_t bytes_a_row =
+        root == nullptr ? 0 : root->bytes / std::max<uint64_t>(1, root->rows);
+    return std::min<uint64_t>(bytes_a_row, 1ull << 30);
   };
   bool scalars = options.filter.has_value();
   for (const Field* field : options.fields) {
@@ -34,7 +36,9 @@ RowBytes estimate_row_bytes(const Manifest& manifest, const RowStreamOptions& op
       scalars = true;
       bytes.in_place += 8;
     } else {
-      (is_matrix(field->type) ? bytes.in_place : bytes.apart) += track_bytes(field->id);
+      // Rows that lack a matrix are zeros in memory all the same.
+      if (is_matrix(field->type)) bytes.in_place += field->row_bytes();
+      if (is_blob(field->type)) bytes.apart += track_bytes(field->id);
     }
   }
   if (scalars) bytes.in_place += track_bytes(kRecordTrack);
@@ -178,7 +182,7 @@ Status RowStream::take_chunk() {
   return {};
 }
 
-Batch RowStream::cut(size_t rows) {
+Result<Batch> RowStream::cut(size_t rows) {
   std::vector<Batch> pieces;
   ready_rows_ -= rows;
   while (rows > 0) {
@@ -192,6 +196,7 @@ Batch RowStream::cut(size_t rows) {
       front_used_ = 0;
     }
   }
+  DREAMDB_TRY(check_texts(pieces));
   return concat_batches(pieces);
 }
 
@@ -215,7 +220,8 @@ Result<std::optional<Batch>> RowStream::next() {
       return std::unexpected(std::move(status).error());
     }
     if (ready_rows_ == 0) return std::optional<Batch>();
-    return std::optional<Batch>(cut(std::min(batch_rows, ready_rows_)));
+    DREAMDB_ASSIGN(Batch batch, cut(std::min(batch_rows, ready_rows_)));
+    return std::optional<Batch>(std::move(batch));
   }
 }
 

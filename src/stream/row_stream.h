@@ -48,7 +48,7 @@ class RowStream {
   Status fill();
   Status start_chunk(Buffer anchors);
   Status take_chunk();
-  Batch cut(size_t rows);
+  Result<Batch> cut(size_t rows);
 
   std::shared_ptr<Shared> shared_;
   RecordScan scan_;

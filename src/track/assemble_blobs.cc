@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_map>
 
 #include "track/assemble.h"
 #include "track/columns.h"
@@ -50,13 +51,23 @@ class BlobAssembler final : public Assembler {
     Bitmap valid(rows_);
     for (const Piece& part : parts_) {
       const Segment& segment = part.match->segment->segment;
+      std::unordered_map<uint32_t, Buffer> decoded;  // what was compressed, once for all its rows
       size_t i = 0;
       for (const MatchRun& run : part.match->runs) {
         valid.set_range(run.pos, run.pos + run.len);
         for (uint32_t k = 0; k < run.len; ++k, ++i) {
           const uint32_t payload = part.payloads[i];
-          const Buffer stored = fetch.block(extent_of(fetch, part, payload), payload);
-          DREAMDB_ASSIGN(out.blobs[run.pos + k], decode_payload(segment, payload, stored));
+          Buffer& blob = out.blobs[run.pos + k];
+          if (segment.payloads.codec(payload) == Codec::kRaw) {
+            blob = fetch.block(extent_of(fetch, part, payload), payload);
+            continue;
+          }
+          const auto [known, fresh] = decoded.try_emplace(payload);
+          if (fresh) {
+            const Buffer stored = fetch.block(extent_of(fetch, part, payload), payload);
+            DREAMDB_ASSIGN(known->second, decode_payload(segment, payload, stored));
+          }
+          blob = known->second;
         }
       }
     }
@@ -94,7 +105,9 @@ class BlobAssembler final : public Assembler {
       const auto id = std::find_if(index_wants_.begin(), index_wants_.end(), [&](size_t want) {
         return fetch.extent(want).run == &index && fetch.extent(want).first_block == block;
       });
-      DREAMDB_ASSIGN(decoded, decode_index(segment, block, fetch.bytes(*id)));
+      // A copy: what is cached must not hold memory that the wave shares.
+      DREAMDB_ASSIGN(decoded,
+                     decode_index(segment, block, Buffer::copy_of(fetch.bytes(*id).span())));
       objects_.cache().add<Buffer>({segment.address, Part::kDecoded, index.starts[block]},
                                    std::make_shared<const Buffer>(decoded), decoded.size());
     }

@@ -16,11 +16,7 @@ class MatrixAssembler final : public Assembler {
     if (match_ == nullptr) return {};
     for (const SegmentMatch& match : match_->segments) {
       const Segment& segment = match.segment->segment;
-      if (segment.type != SegmentType::kMatrix || segment.dtype != field_.dtype ||
-          segment.shape != field_.shape)
-        return fail(Code::kCorruption, segment_key(segment.address) +
-                                           ": is not a matrix of field `" + field_.name +
-                                           "` as the schema describes it");
+      DREAMDB_TRY(check_matrix(segment, field_));
       if (segment.row_bytes > 0) want_rows(fetch, match);
     }
     return {};
@@ -100,6 +96,14 @@ class MatrixAssembler final : public Assembler {
 };
 
 }  // namespace
+
+Status check_matrix(const Segment& segment, const Field& field) {
+  if (segment.type == SegmentType::kMatrix && segment.field == field.id &&
+      segment.dtype == field.dtype && segment.shape == field.shape)
+    return {};
+  return fail(Code::kCorruption, segment_key(segment.address) + ": is not a matrix of field `" +
+                                     field.name + "` as the schema describes it (S7.8)");
+}
 
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows,
                                            const TrackMatch* match) {

@@ -90,6 +90,8 @@ class ScalarAssembler final : public Assembler {
     const size_t skipped = run.row - extent.first_block * extent.run->per;
     Column out = empty_column(field_, 0);
     out.values = fetch.bytes(*in_place_).slice(skipped * 8, rows_ * 8);
+    if (reinterpret_cast<uintptr_t>(out.values.data()) % 8 != 0)
+      out.values = Buffer::copy_of(out.values.span());
     return out;
   }
 
@@ -160,8 +162,10 @@ class ScalarAssembler final : public Assembler {
     for (Piece& part : parts_) {
       if (!part.dictionary_extent) continue;
       const Segment& segment = part.match->segment->segment;
-      DREAMDB_ASSIGN(Dictionary decoded, decode_dictionary(segment, *part.column,
-                                                           fetch.bytes(*part.dictionary_extent)));
+      DREAMDB_ASSIGN(
+          Dictionary decoded,
+          decode_dictionary(segment, *part.column,
+                            Buffer::copy_of(fetch.bytes(*part.dictionary_extent).span())));
       const size_t memory = decoded.raw.size() + decoded.words.size() * sizeof(std::string_view);
       part.dictionary = std::make_shared<const Dictionary>(std::move(decoded));
       objects_.cache().add<Dictionary>({segment.address, Part::kDictionary, part.column->dict->at},

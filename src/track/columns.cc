@@ -256,6 +256,39 @@ Batch pick_rows(const Batch& batch, std::span<const uint32_t> indexes) {
   return out;
 }
 
+namespace {
+
+Status check_text_bytes(const Column& column, uint64_t bytes) {
+  if (bytes <= UINT32_MAX) return {};
+  return fail(Code::kExhausted, "field `" + column.name + "`: " + std::to_string(bytes) +
+                                    " bytes of text in one batch; read fewer rows at a time");
+}
+
+}  // namespace
+
+Status check_texts(const Batch& batch, std::span<const uint32_t> indexes) {
+  for (const Column& column : batch.columns) {
+    if (!has_offsets(column.type)) continue;
+    uint64_t bytes = 0;
+    for (const uint32_t row : indexes) bytes += column.text(row).size();
+    DREAMDB_TRY(check_text_bytes(column, bytes));
+  }
+  return {};
+}
+
+Status check_texts(std::span<const Batch> batches) {
+  for (size_t c = 0; !batches.empty() && c < batches[0].columns.size(); ++c) {
+    if (!has_offsets(batches[0].columns[c].type)) continue;
+    uint64_t bytes = 0;
+    for (const Batch& batch : batches) {
+      const auto* o = reinterpret_cast<const uint32_t*>(batch.columns[c].offsets.data());
+      bytes += o[batch.rows()] - o[0];
+    }
+    DREAMDB_TRY(check_text_bytes(batches[0].columns[c], bytes));
+  }
+  return {};
+}
+
 bool equal_values(const Column& left, size_t a, const Column& right, size_t b) {
   if (is_blob(left.type)) return left.blobs[a].view() == right.blobs[b].view();
   if (has_offsets(left.type)) return left.text(a) == right.text(b);

@@ -47,6 +47,11 @@ Batch concat_batches(std::span<const Batch> batches);
 Column pick_rows(const Column& column, std::span<const uint32_t> indexes);
 Batch pick_rows(const Batch& batch, std::span<const uint32_t> indexes);
 
+// Exhausted when a text column of the rows at `indexes`, or of all batches together, would exceed
+// the 4 GiB that offsets can say. To be asked before rows are repeated or batches joined.
+Status check_texts(const Batch& batch, std::span<const uint32_t> indexes);
+Status check_texts(std::span<const Batch> batches);
+
 // Whether row `a` of one column and row `b` of another of the same field hold the same bytes;
 // both must have a value.
 bool equal_values(const Column& left, size_t a, const Column& right, size_t b);

@@ -1,6 +1,7 @@
 #include "track/record_scan.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "track/row_reader.h"
 
@@ -116,7 +117,7 @@ Result<Buffer> RecordScan::next(size_t rows_max) {
     return anchors;
   }
   std::vector<uint64_t> out;
-  out.reserve(rows_max);
+  out.reserve(std::min<size_t>(rows_max, 1u << 18));
   while (out.size() < rows_max) {
     DREAMDB_TRY(load_upcoming());
     const bool gap =
@@ -131,6 +132,15 @@ Result<Buffer> RecordScan::next(size_t rows_max) {
     if (active_.empty()) break;
     emit(out, rows_max);
   }
+  const bool ascends =
+      std::adjacent_find(out.begin(), out.end(), std::greater_equal<>()) == out.end() &&
+      (out.empty() || !last_emitted_ || *last_emitted_ < out.front());
+  if (!ascends)
+    return fail(Code::kCorruption, "the record track of version " +
+                                       std::to_string(manifest_->generation) +
+                                       " does not list anchors in order, each once (S6.1, S6.3); "
+                                       "restore its pages from a copy");
+  if (!out.empty()) last_emitted_ = out.back();
   return Buffer::copy_of(std::as_bytes(std::span(out)));
 }
 

@@ -58,6 +58,7 @@ class RecordScan {
   EntryPtr upcoming_;  // the next primary segment in tree order
   bool tree_done_ = false;
   std::vector<Cursor> active_;
+  std::optional<uint64_t> last_emitted_;
   std::deque<Buffer> returned_;
 };
 

@@ -70,9 +70,8 @@ uint64_t estimate_bytes(const TrackMatch& track) {
   uint64_t bytes = 0;
   for (const SegmentMatch& match : track.segments) {
     const Segment& s = match.segment->segment;
-    if (s.type == SegmentType::kMatrix) {
-      bytes += run_rows(match.runs) * s.row_bytes;
-    } else if (s.index) {
+    if (s.type == SegmentType::kMatrix) continue;  // counted by the field
+    if (s.index) {
       bytes += (s.payloads.end() - s.payloads.at) * run_rows(match.runs) / s.rows;
     } else {
       for (const MatchRun& run : match.runs)
@@ -85,6 +84,8 @@ uint64_t estimate_bytes(const TrackMatch& track) {
 // Leaves every anchor of a wide track to its newest segment, and adds up what is to be read.
 void finish_plan(RowPlan& plan, size_t scalars) {
   const size_t wanted = plan.anchor_span().size();
+  for (const Field* field : plan.fields)
+    if (is_matrix(field->type)) plan.bytes += wanted * field->row_bytes();
   for (TrackMatch& track : plan.tracks) {
     if (track.field == kRecordTrack) {
       plan.bytes += wanted * 8 * scalars;

@@ -77,6 +77,9 @@ Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<cons
 Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
                                            std::span<const uint64_t> anchors);
 
+// Corruption unless the segment holds rows of the field as the schema describes it (spec S7.8).
+Status check_matrix(const Segment& segment, const Field& field);
+
 // All anchors (u64, ascending) of each segment; those that are no arithmetic sequence come from
 // the cache or in one wave.
 Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const SegmentPtr> segments);

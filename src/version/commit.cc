@@ -152,13 +152,13 @@ Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& buil
       return fail(Code::kConflict, "ref `" + tip.name + "` was deleted while this writer was at " +
                                        "work; nothing was committed");
     }
-    if (tries >= kUnansweredSwapsMax)
+    // Whoever asks to stop now is not told "nothing happened": it may have.
+    if (tries >= kUnansweredSwapsMax || !check_interrupt())
       return fail(Code::kOutcomeUnknown,
                   "ref `" + tip.name + "`: the store did not say whether the commit took place (" +
                       cause.message +
                       "); open the dataset and look, or repeat the call with the "
                       "same anchors or idempotency key");
-    DREAMDB_TRY(check_interrupt());
     runtime_.sleep_ns(pause_ns);
     pause_ns *= 2;
   }
@@ -191,6 +191,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
       reread = false;
       if (moved.version != tip.version) {
         met_others = true;
+        DREAMDB_TRY(check_same_timeline(tip, moved));
         DREAMDB_ASSIGN(const bool go_on, rebase(moved, change));
         tip = std::move(moved);
         if (!go_on) return tip;

@@ -45,6 +45,12 @@ Result<Tip> load_tip(Objects& objects, std::string_view name) {
   return Tip{std::string(name), loaded.ref, std::move(loaded.version), *std::move(manifest)};
 }
 
+Status check_same_timeline(const Tip& before, const Tip& moved) {
+  if (before.manifest->timeline == moved.manifest->timeline) return {};
+  return fail(Code::kConflict, "ref `" + before.name +
+                                   "` was deleted and made anew as another dataset; open it again");
+}
+
 Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
                        std::string_view name, const Address& manifest, const ManifestPtr& parsed,
                        bool snapshot, const WriteId& write) {

@@ -38,6 +38,9 @@ struct WriterIdentity {
   std::string program;  // goes into manifests as `writer`
 };
 
+// Conflict when the ref was deleted and made anew as another dataset.
+Status check_same_timeline(const Tip& before, const Tip& moved);
+
 // Makes a ref that must not exist. AlreadyExists when it does; OutcomeUnknown when the store does
 // not tell in time.
 Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
