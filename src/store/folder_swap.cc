@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 namespace dreamdb {
 
@@ -86,6 +87,7 @@ std::string FolderSwap::directory_of(std::string_view key) const {
 
 Result<Loaded> FolderSwap::load(std::string_view key) {
   DREAMDB_ASSIGN(std::optional<Current> current, find_current(key));
+  DREAMDB_TRY(sync_pending(directory_of(key)));
   if (!current || current->header.deleted) {
     return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + files_.describe());
   }
@@ -210,12 +212,31 @@ Status FolderSwap::publish(std::string_view key, const std::string& temporary,
     }
     return std::unexpected(std::move(error));
   }
-  if (const Status synced = sync_directory(directory); !synced) {
+  if (const Status synced = sync(directory); !synced) {
     return fail(Code::kOutcomeUnknown, "key " + std::string(key) + " was swapped, but " +
                                            synced.error().message +
                                            "; load it and look for this write");
   }
   return settle(key, header);
+}
+
+Status FolderSwap::sync(const std::string& directory) {
+  Status synced = sync_directory(directory);
+  const std::lock_guard lock(mutex_);
+  if (synced) {
+    unsynced_.erase(directory);
+  } else {
+    unsynced_.insert(directory);
+  }
+  return synced;
+}
+
+Status FolderSwap::sync_pending(const std::string& directory) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!unsynced_.contains(directory)) return {};
+  }
+  return sync(directory);
 }
 
 Status FolderSwap::settle(std::string_view key, const VersionHeader& mine) {

@@ -30,15 +30,19 @@
 //  4. A reader takes the highest number of one look and opens it. If it was pruned meanwhile, it
 //     looks again. A version n above 1 whose n - 1 is not in the same look may be a hole that was
 //     linked during it: the reader looks again too.
-//  5. Durable. The writer syncs the directory after its link and before it says ok.
+//  5. Durable. The writer syncs the directory after its link and before it says ok. When that sync
+//     fails, the version is visible and yet may be lost in a power cut: this process then shows
+//     nothing of the key until a sync succeeds, so that nobody takes its write for durable.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "dreamdb/buffer.h"
 #include "dreamdb/result.h"
+#include "runtime/fork.h"
 #include "store/folder_files.h"
 #include "store/store.h"
 #include "store/version_file.h"
@@ -77,8 +81,14 @@ class FolderSwap {
   // Links a written file as version `header.sequence`, and settles whether it won.
   Status publish(std::string_view key, const std::string& temporary, const VersionHeader& header);
   Status settle(std::string_view key, const VersionHeader& mine);
+  // Syncs the directory of the key; remembers it while that fails.
+  Status sync(const std::string& directory);
+  // Ok unless a sync failed before and fails again.
+  Status sync_pending(const std::string& directory);
 
   FolderFiles& files_;
+  ForkSafeMutex mutex_;
+  std::set<std::string, std::less<>> unsynced_;  // directories whose last sync failed
 };
 
 // Gives the file `from` the name `to` if nobody has it: Conflict if somebody has. Two ways, for a

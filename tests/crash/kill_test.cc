@@ -1,7 +1,8 @@
 // A writer process killed at random moments, a hundred times over one growing dataset.
 //
 // This program is also the writer: `crash_test --writer FOLDER RUN` appends batches in four ways
-// until it dies and writes a note of each acknowledged batch to its output.
+// until it dies and writes a note of each acknowledged batch to its output. `--append FOLDER` makes
+// one append, for disk_test.cc.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -136,6 +137,8 @@ TEST(Kill, NothingAcknowledgedIsLost) {
 int main(int argc, char** argv) {
   if (argc == 4 && std::string(argv[1]) == "--writer")
     return dreamdb::kill_writer::write_until_killed(argv[2], std::stoull(argv[3]));
+  if (argc == 3 && std::string(argv[1]) == "--append")
+    return dreamdb::kill_writer::append_once(argv[2]);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

@@ -65,4 +65,17 @@ int write_until_killed(const std::string& folder, uint64_t run) {
   return 5;
 }
 
+int append_once(const std::string& folder) {
+  const auto append = [&]() -> Status {
+    DREAMDB_ASSIGN(const auto store, open_folder_store(folder, false));
+    DREAMDB_ASSIGN(Dataset ds, open_in(model::space_on(store), "main"));
+    DREAMDB_TRY(ds.append(model::rows_of(model::row_range(100, 5, 1))));
+    return {};
+  };
+  const Status status = append();
+  if (status) return 0;
+  std::cout << code_name(status.error().code) << ": " << status.error().message << "\n";
+  return 1;
+}
+
 }  // namespace dreamdb::kill_writer
