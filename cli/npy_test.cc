@@ -36,7 +36,7 @@ void expect_refused(const std::string& bytes, const std::string& part) {
 }
 
 TEST(Npy, ReadsAllVersions) {
-  for (const char major : {1, 2, 3}) {
+  for (const char major : {'\1', '\2', '\3'}) {
     const auto header =
         parse(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }", 48, major));
     ASSERT_TRUE(header.has_value()) << header.error().message;

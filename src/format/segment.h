@@ -60,9 +60,9 @@ struct Segment {
   SegmentType type = SegmentType::kScalar;
   FieldId field{0};
   uint64_t rows = 0;
-  uint64_t first = 0, step = 0;     // arithmetic anchors when step > 0
-  std::optional<Run> anchors;       // else
-  uint64_t end = 0;                 // footer_at
+  uint64_t first = 0, step = 0;       // arithmetic anchors when step > 0
+  std::optional<Run> anchors;         // else
+  uint64_t end = 0;                   // footer_at
   std::vector<ScalarColumn> columns;  // scalar
   Stats stats;                        // scalar
   Run payloads;                       // blob
@@ -87,9 +87,9 @@ Result<Segment> parse_whole_segment(std::span<const std::byte> object, const Add
 Status verify_block(const Segment& segment, const Run& run, size_t block,
                     std::span<const std::byte> stored);
 
-// Decoders of one verified block into raw form; each checks what S7.3 demands. All but payloads come
-// back aligned to 8 bytes, copied only if `stored` is not. Anchors ascend within the block: that they
-// do so from one block to the next (S7.4) is for the caller to check.
+// Decoders of one verified block into raw form; each checks what S7.3 demands. All but payloads
+// come back aligned to 8 bytes, copied only if `stored` is not. Anchors ascend within the block:
+// that they do so from one block to the next (S7.4) is for the caller to check.
 Result<Buffer> decode_anchors(const Segment& segment, size_t block, const Buffer& stored);  // u64[]
 Result<Buffer> decode_index(const Segment& segment, size_t block, const Buffer& stored);    // u32[]
 Result<Buffer> decode_payload(const Segment& segment, size_t block, const Buffer& stored);
@@ -99,7 +99,7 @@ Result<Buffer> decode_valid(const Segment& segment, const ScalarColumn& column, 
 Result<Buffer> decode_scalar(const Segment& segment, const ScalarColumn& column, size_t block,
                              const Buffer& stored);
 struct Dictionary {
-  Buffer raw;                       // keeps the words alive
+  Buffer raw;  // keeps the words alive
   std::vector<std::string_view> words;
 };
 Result<Dictionary> decode_dictionary(const Segment& segment, const ScalarColumn& column,

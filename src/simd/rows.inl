@@ -37,8 +37,8 @@ struct SquaredNorm {
 // The line that the tile after this one will read; address arithmetic only, never a read.
 template <typename T>
 inline void prefetch(const T* values, size_t ahead) {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(values) +
-                                                   ahead * sizeof(T)));
+  __builtin_prefetch(
+      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(values) + ahead * sizeof(T)));
 }
 
 // out[q * stride + r] for R rows and Q queries.
@@ -115,8 +115,7 @@ void scan_dot_norm(const float* query, const T* rows, size_t count, size_t dim, 
   size_t r = 0;
   for (; r + kRows <= count; r += kRows)
     dot_norm_tile<V, kRows>(query, rows + r * dim, dim, dots + r, squares + r);
-  for (; r < count; ++r)
-    dot_norm_tile<V, 1>(query, rows + r * dim, dim, dots + r, squares + r);
+  for (; r < count; ++r) dot_norm_tile<V, 1>(query, rows + r * dim, dim, dots + r, squares + r);
 }
 
 template <typename V, typename Step, size_t Q, typename T>

@@ -23,18 +23,18 @@
 namespace dreamdb {
 
 enum class FaultKind : uint8_t {
-  kError,         // fails with `code` before anything is done
-  kReplyLost,     // done, but the caller is told OutcomeUnknown (Unavailable for reads)
-  kTwice,         // done twice, as by a retry below us; the caller gets the second reply
-  kLate,          // write: the caller is told OutcomeUnknown; done `late_by` operations later
-  kDelay,         // waits `delay_ns` first
-  kCutBody,       // get, load: the body is cut short; put, swap: a cut body is stored
-  kFlipBit,       // the same with one bit flipped
-  kOtherBody,     // get: the bytes of another object that was read before
-  kOlderVersion,  // load: the version before the one that was seen last
-  kListMisses,    // list: one key is missing
-  kListRepeats,   // list: one key comes twice
-  kListReorders,  // list: the order is random
+  kError,             // fails with `code` before anything is done
+  kReplyLost,         // done, but the caller is told OutcomeUnknown (Unavailable for reads)
+  kTwice,             // done twice, as by a retry below us; the caller gets the second reply
+  kLate,              // write: the caller is told OutcomeUnknown; done `late_by` operations later
+  kDelay,             // waits `delay_ns` first
+  kCutBody,           // get, load: the body is cut short; put, swap: a cut body is stored
+  kFlipBit,           // the same with one bit flipped
+  kOtherBody,         // get: the bytes of another object that was read before
+  kOlderVersion,      // load: the version before the one that was seen last
+  kListMisses,        // list: one key is missing
+  kListRepeats,       // list: one key comes twice
+  kListReorders,      // list: the order is random
   kConditionIgnored,  // swap: takes place whatever the version is
   kCrashBefore,       // the process dies: this operation and all later ones do nothing
   kCrashAfter,        // the same, but this operation is done
