@@ -22,6 +22,7 @@ struct Session {
   bool quiet = false;  // --quiet
   Output out{1, "standard output"};
   std::vector<Dataset> opened;          // for --cost
+  std::vector<StoreStats> costs;        // of work without a dataset
   std::function<Status(Session&)> run;  // the command that was chosen, its options bound
   std::string command;                  // its name, for messages
 };

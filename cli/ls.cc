@@ -61,7 +61,10 @@ Status run_ls(const LsOptions& o, Session& session) {
   DREAMDB_ASSIGN(const Locator locator, parse_locator(o.read.locator));
   std::string after;
   while (true) {
-    DREAMDB_ASSIGN(const auto refs, list_refs(locator.store_url, o.prefix, after, kRefsAtOnce));
+    StoreStats cost;
+    DREAMDB_ASSIGN(const auto refs,
+                   list_refs(locator.store_url, o.prefix, after, kRefsAtOnce, &cost));
+    session.costs.push_back(cost);
     for (const RefInfo& ref : refs) DREAMDB_TRY(print_ref(o, session, ref));
     if (refs.size() < kRefsAtOnce) return {};
     after = refs.back().name;

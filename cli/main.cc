@@ -38,8 +38,9 @@ void print_error(const Session& session, const Error& error) {
 
 void print_cost(const Session& session) {
   StoreStats sum;
-  for (const Dataset& dataset : session.opened) {
-    const StoreStats s = dataset.store_stats();
+  std::vector<StoreStats> parts = session.costs;
+  for (const Dataset& dataset : session.opened) parts.push_back(dataset.store_stats());
+  for (const StoreStats& s : parts) {
     sum.gets += s.gets;
     sum.puts += s.puts;
     sum.loads += s.loads;

@@ -315,8 +315,10 @@ class Dataset {
   std::shared_ptr<Impl> impl_;
 };
 
-// Refs of a space without opening a dataset. NotFound when there is no such store.
+// Refs of a space without opening a dataset; `stats`, when given, gets what it cost. NotFound when
+// there is no such store.
 Result<std::vector<RefInfo>> list_refs(std::string_view store_url, std::string_view prefix = "",
-                                       std::string_view start_after = "", size_t limit = 1000);
+                                       std::string_view start_after = "", size_t limit = 1000,
+                                       StoreStats* stats = nullptr);
 
 }  // namespace dreamdb

@@ -206,10 +206,13 @@ Status Dataset::delete_ref(std::string_view name) {
 StoreStats Dataset::store_stats() const { return impl_->space().stats(); }
 
 Result<std::vector<RefInfo>> list_refs(std::string_view store_url, std::string_view prefix,
-                                       std::string_view start_after, size_t limit) {
+                                       std::string_view start_after, size_t limit,
+                                       StoreStats* stats) {
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(store_url));
-  DREAMDB_ASSIGN(const auto store, open_store(parsed.store_url, false));
-  return list_refs_of(*store, prefix, start_after, limit);
+  DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, 0, false));
+  auto refs = list_refs_of(space->objects().store(), prefix, start_after, limit);
+  if (stats != nullptr) *stats = space->stats();
+  return refs;
 }
 
 }  // namespace dreamdb

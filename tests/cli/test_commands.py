@@ -85,6 +85,11 @@ def test_idempotency_key(tmp_path):
     assert dreamdb("count", tmp_path / "a").out == "2\n"
 
 
+def test_ls_tells_its_cost(pets):
+    cost = dreamdb("ls", pets, "--cost").err
+    assert "lists 1" in cost and "loads 1" in cost, cost
+
+
 def test_append(pets, source, tmp_path):
     np.save(tmp_path / "e.npy", np.arange(4, dtype=np.float64))
     report = dreamdb("append", pets, "--file", f"img={source / 'img/3.jpg'}", "--file", f"emb={tmp_path / 'e.npy'}",
