@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "cli/text.h"
 #include "search/iso_time.h"
 
 namespace dreamdb::cli {
@@ -41,7 +42,9 @@ Result<int64_t> parse_time(std::string_view text) {
   int64_t plain = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), plain);
   if (error == std::errc() && end == text.data() + text.size()) return plain;
-  return parse_iso_time(text);
+  auto time = parse_iso_time(text);
+  if (time) return time;
+  return fail(time.error().code, "\"" + one_line(text, 80) + "\": " + time.error().message);
 }
 
 }  // namespace dreamdb::cli

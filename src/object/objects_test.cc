@@ -38,7 +38,7 @@ struct Fixture {
   }
 
   PageRef page(const Entry& entry) {
-    const Page page{Nonce{}, 0, {entry}};
+    const Page page{Nonce{}, 0, {entry}, {}};
     const Buffer body = write_page(page);
     const Address address = Address::of(body.span());
     put(page_key(address), body);

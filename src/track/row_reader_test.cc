@@ -256,8 +256,8 @@ TEST_P(Versions, PruningLosesNoRow) {
 INSTANTIATE_TEST_SUITE_P(Sizes, Versions,
                          ::testing::Values(std::pair<size_t, uint64_t>(12, 150),
                                            std::pair<size_t, uint64_t>(10'000, 4)),
-                         [](const auto& info) {
-                           return "rows" + std::to_string(info.param.first);
+                         [](const auto& test) {
+                           return "rows" + std::to_string(test.param.first);
                          });
 
 }  // namespace
