@@ -177,9 +177,10 @@ struct Injected {
 
 Injected append_under_strace(const std::string& folder, const std::string& injection) {
   const std::string command =
-      "strace -f -o /dev/null -e trace=" + injection.substr(0, injection.find(':')) +
-      " -e inject=" + injection + " /proc/" + std::to_string(getpid()) + "/exe --append " + folder +
-      " 2>&1";
+      // The leak checker cannot work in a traced process.
+      "ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=" +
+      injection.substr(0, injection.find(':')) + " -e inject=" + injection + " /proc/" +
+      std::to_string(getpid()) + "/exe --append " + folder + " 2>&1";
   Injected out;
   FILE* const pipe = popen(command.c_str(), "r");
   char piece[256];
