@@ -34,12 +34,12 @@ inline constexpr uint64_t kAnchorMax = UINT64_MAX - 1;
 struct OpenOptions {
   std::optional<std::string> manifest;  // open this version (53-character address), not the tip
   std::optional<uint64_t> time_ns;      // open the newest version not younger than this
-  uint64_t cache_bytes = 160ull << 20;  // verified pages, footers, blocks kept in memory
+  uint64_t cache_bytes = 96ull << 20;  // verified pages, footers, blocks kept in memory
 };
 
 struct CreateOptions {
   int64_t origin_ns = 0;  // Unix time of anchor 0
-  uint64_t cache_bytes = 160ull << 20;
+  uint64_t cache_bytes = 96ull << 20;
 };
 
 // What to do with a row whose anchor already has another value of the same field. An equal value
@@ -82,7 +82,7 @@ struct WriterOptions {
   AppendOptions append;                // from its second commit on the idempotency key gets "/<n>"
   uint64_t commit_bytes = 1ull << 30;  // commit when this much has been written since the last
   uint64_t commit_rows = 1'000'000;
-  uint64_t buffer_bytes = 64ull << 20;  // rows kept in memory before they become segments
+  uint64_t buffer_bytes = 48ull << 20;  // rows kept in memory before they become segments
 };
 
 struct ReadOptions {

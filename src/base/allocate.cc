@@ -16,7 +16,7 @@ constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register, Arro
 constexpr size_t kLargeBytes = 1u << 20;
 constexpr size_t kHugePageBytes = 2u << 20;
 constexpr size_t kKeptBlockBytesMax = 72u << 20;  // a segment under construction; no larger one
-constexpr size_t kKeptBytesMax = 96u << 20;
+constexpr size_t kKeptBytesMax = 72u << 20;
 constexpr size_t kSlots = 32;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

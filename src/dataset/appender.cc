@@ -11,8 +11,9 @@ namespace dreamdb {
 
 namespace {
 
-// Groups being built and put while the next one is gathered: each holds its rows twice.
-constexpr size_t kWorksUnderWayMax = 1;
+// Groups on their way while the next one is gathered: one is built, which holds its rows twice, and
+// one is put, which holds its segments alone.
+constexpr size_t kWorksUnderWayMax = 2;
 constexpr int kAssignTriesMax = 8;
 
 Buffer sequence(uint64_t first, uint64_t step, size_t rows) {
@@ -50,17 +51,18 @@ void add_counts(AppendReport& into, const AppendReport& counts) {
 
 }  // namespace
 
-// A group's segments on their way to the store.
+// A group's segments on their way to the store: built, then put, each on a thread of the pool.
 struct Appender::Work {
   ManifestPtr manifest;  // the fields of `rows` point into its schema
   SortedRows rows;
   Selection selection;
   std::vector<TrackSegment> segments;
   Status status;
-  Task task;
+  Task building;
+  Task putting;  // set when `building` is done; empty when that failed
 
-  void run(Space& space) {
-    auto built = build_segments(rows, selection, space.writer().nonce);
+  void build(std::shared_ptr<Space> space) {
+    auto built = build_segments(rows, selection, space->writer().nonce);
     rows = {};
     selection = {};
     if (!built) {
@@ -68,15 +70,24 @@ struct Appender::Work {
       return;
     }
     segments = *std::move(built);
+    putting = shared_pool().submit([this, space = std::move(space)] { put(*space); });
+  }
+
+  void put(Space& space) {
     std::vector<PutRequest> requests;
     for (TrackSegment& segment : segments)
       requests.push_back({segment_key(segment.entry.child), std::move(segment.object)});
     status = space.objects().put(requests);
   }
+
+  void wait() {
+    building.wait();
+    putting.wait();
+  }
 };
 
 Appender::~Appender() {
-  for (const auto& work : works_) work->task.wait();
+  for (const auto& work : works_) work->wait();
 }
 
 bool Appender::meets_pending(const NewRows& rows) const {
@@ -106,8 +117,9 @@ Status Appender::assign(const Manifest& manifest, const Group* own, SortedRows& 
 
 Status Appender::start_work(std::shared_ptr<Work> work) {
   DREAMDB_TRY(finish_work(kWorksUnderWayMax - 1));
-  work->task = shared_pool().submit(
-      [work = work.get(), space = dataset_.shared_space()] { work->run(*space); });
+  if (!works_.empty()) works_.back()->building.wait();
+  work->building = shared_pool().submit(
+      [work = work.get(), space = dataset_.shared_space()] { work->build(space); });
   works_.push_back(std::move(work));
   return {};
 }
@@ -117,7 +129,7 @@ Status Appender::start_work(std::shared_ptr<Work> work) {
 Status Appender::finish_work(size_t left_max) {
   while (works_.size() > left_max) {
     const std::shared_ptr<Work> work = works_.front();
-    work->task.wait();
+    work->wait();
     Group& group = groups_[groups_.size() - works_.size()];
     works_.pop_front();
     DREAMDB_TRY(work->status);
@@ -177,7 +189,7 @@ Status Appender::add(NewRows rows, bool spill) {
 }
 
 void Appender::drop() {
-  for (const auto& work : works_) work->task.wait();
+  for (const auto& work : works_) work->wait();
   works_.clear();
   groups_.clear();
   unput_.clear();

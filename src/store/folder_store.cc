@@ -124,15 +124,18 @@ class FolderStore final : public Store {
     for (size_t i = 0; i < requests.size(); ++i) {
       if (results[i]) by_parent[std::string(parent_of(requests[i].key))].push_back(i);
     }
-    for (const auto& [parent, indexes] : by_parent) {
+    const std::vector<std::pair<std::string, std::vector<size_t>>> parents(by_parent.begin(),
+                                                                           by_parent.end());
+    shared_pool().parallel_for(parents.size(), [&](size_t p) {
+      const auto& [parent, indexes] = parents[p];
       const Status synced = sync_directory(parent.empty() ? files_.root() : files_.path_of(parent));
-      if (synced) continue;
+      if (synced) return;
       for (const size_t i : indexes) {
         results[i] =
             fail(Code::kOutcomeUnknown, "object " + requests[i].key + " was written, but " +
                                             synced.error().message + "; put it again");
       }
-    }
+    });
   }
 
   Status delete_one(const std::string& key) {

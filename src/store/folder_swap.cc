@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <mutex>
 
+#include "store/folder_turn.h"
+
 namespace dreamdb {
 
 namespace {
@@ -212,6 +214,7 @@ Status FolderSwap::publish(std::string_view key, const std::string& temporary,
     }
     return std::unexpected(std::move(error));
   }
+  end_folder_turn(directory);
   if (const Status synced = sync(directory); !synced) {
     return fail(Code::kOutcomeUnknown, "key " + std::string(key) + " was swapped, but " +
                                            synced.error().message +

@@ -38,23 +38,29 @@ class LockFile {
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
-  bool wait(uint64_t timeout_ns) {
+  // The number of the tenure that begins; 0 when the time is over.
+  uint64_t wait(uint64_t timeout_ns) {
     const uint64_t start_ns = runtime_.monotonic_ns();
     if (handed_over_.exchange(false)) {
       futex_wait(word_, read_word(), std::min(kStandBackNs, timeout_ns));
     }
     while (true) {
       const uint32_t seen = read_word();
-      if (try_lock()) return true;
+      if (const uint64_t tenure = try_lock(); tenure != 0) return tenure;
       const uint64_t waited_ns = runtime_.monotonic_ns() - start_ns;
       if (waited_ns >= timeout_ns) break;
       futex_wait(word_, seen, std::min(kPollNs, timeout_ns - waited_ns));
     }
     futex_wake(word_, 1);  // the wake that came too late for us is another's
-    return false;
+    return 0;
   }
 
-  void give_back() {
+  // Ends the tenure that is under way in this process, if any.
+  void give_back_any() { give_back(tenure_.load(std::memory_order_acquire)); }
+
+  // Ends this tenure, if it has not ended yet.
+  void give_back(uint64_t tenure) {
+    if (tenure == 0 || !tenure_.compare_exchange_strong(tenure, 0)) return;
     set_record_lock(F_UNLCK);
     held_.store(false, std::memory_order_release);
     // Written through the descriptor: a full disk is then an error, not a signal. Any new value
@@ -67,11 +73,15 @@ class LockFile {
  private:
   uint32_t read_word() const { return std::atomic_ref(*word_).load(std::memory_order_acquire); }
 
-  bool try_lock() {
-    if (held_.exchange(true, std::memory_order_acquire)) return false;  // by another thread
-    if (set_record_lock(F_WRLCK)) return true;
+  uint64_t try_lock() {
+    if (held_.exchange(true, std::memory_order_acquire)) return 0;  // by another thread
+    if (set_record_lock(F_WRLCK)) {
+      const uint64_t tenure = ++tenures_;
+      tenure_.store(tenure, std::memory_order_release);
+      return tenure;
+    }
     held_.store(false, std::memory_order_release);
-    return false;
+    return 0;
   }
 
   bool set_record_lock(short type) {
@@ -85,8 +95,12 @@ class LockFile {
   uint32_t* const word_;
   Runtime& runtime_;
   std::atomic<bool> held_{false};
+  uint64_t tenures_ = 0;             // so far; changed while held_
+  std::atomic<uint64_t> tenure_{0};  // under way; 0: none, or it is just ending
   std::atomic<bool> handed_over_{false};
 };
+
+std::string path_of_lock(const std::string& directory) { return directory + "/~lock"; }
 
 using FileId = std::pair<dev_t, ino_t>;
 
@@ -115,38 +129,44 @@ std::shared_ptr<LockFile> open_lock_file(const std::string& path, Runtime& runti
   return std::make_shared<LockFile>(*std::move(opened), static_cast<uint32_t*>(word), runtime);
 }
 
-std::shared_ptr<LockFile> find_lock_file(const std::string& path, Runtime& runtime) {
-  LockFiles& files = lock_files();
-  const std::lock_guard lock(files.mutex);
+// The lock file at `path` if this process has it open; `files.mutex` is held.
+std::shared_ptr<LockFile> find_open(LockFiles& files, const std::string& path) {
   if (files.generation != fork_generation()) {
     // A child: what its parent held is not held by it. Closing here cannot free the parent's.
     files.by_id.clear();
     files.generation = fork_generation();
   }
   struct stat info{};
-  if (stat(path.c_str(), &info) == 0) {
-    const auto found = files.by_id.find({info.st_dev, info.st_ino});
-    if (found != files.by_id.end()) return found->second;
-  }
+  if (stat(path.c_str(), &info) != 0) return nullptr;
+  const auto found = files.by_id.find({info.st_dev, info.st_ino});
+  return found == files.by_id.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<LockFile> find_lock_file(const std::string& path, Runtime& runtime) {
+  LockFiles& files = lock_files();
+  const std::lock_guard lock(files.mutex);
+  if (auto found = find_open(files, path)) return found;
   if (files.by_id.size() >= kLocksMax) {
     std::erase_if(files.by_id, [](const auto& entry) { return entry.second.use_count() == 1; });
     if (files.by_id.size() >= kLocksMax) return nullptr;
   }
   auto file = open_lock_file(path, runtime);
+  struct stat info{};
   if (!file || stat(path.c_str(), &info) != 0) return nullptr;
   return files.by_id.try_emplace({info.st_dev, info.st_ino}, std::move(file)).first->second;
 }
 
 class FolderTurn final : public Turn {
  public:
-  explicit FolderTurn(std::shared_ptr<LockFile> file)
-      : file_(std::move(file)), generation_(fork_generation()) {}
+  FolderTurn(std::shared_ptr<LockFile> file, uint64_t tenure)
+      : file_(std::move(file)), tenure_(tenure), generation_(fork_generation()) {}
   ~FolderTurn() override {
-    if (generation_ == fork_generation()) file_->give_back();  // a child's copy holds nothing
+    if (generation_ == fork_generation()) file_->give_back(tenure_);  // a child's holds nothing
   }
 
  private:
   const std::shared_ptr<LockFile> file_;
+  const uint64_t tenure_;
   const uint64_t generation_;
 };
 
@@ -154,9 +174,21 @@ class FolderTurn final : public Turn {
 
 std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
                                        Runtime& runtime) {
-  auto file = find_lock_file(directory + "/~lock", runtime);
-  if (!file || !file->wait(timeout_ms * kNsPerMs)) return nullptr;
-  return std::make_unique<FolderTurn>(std::move(file));
+  auto file = find_lock_file(path_of_lock(directory), runtime);
+  if (!file) return nullptr;
+  const uint64_t tenure = file->wait(timeout_ms * kNsPerMs);
+  if (tenure == 0) return nullptr;
+  return std::make_unique<FolderTurn>(std::move(file), tenure);
+}
+
+void end_folder_turn(const std::string& directory) {
+  LockFiles& files = lock_files();
+  std::shared_ptr<LockFile> file;
+  {
+    const std::lock_guard lock(files.mutex);
+    file = find_open(files, path_of_lock(directory));
+  }
+  if (file) file->give_back_any();
 }
 
 }  // namespace dreamdb

@@ -15,7 +15,7 @@ from .errors import InvalidArgumentError, NotFoundError
 from .refs import iter_refs
 from .schema import Schema
 
-CACHE_BYTES = 160 << 20
+CACHE_BYTES = 96 << 20
 
 
 class Dataset(Reading, Searching, Fielding, Versions):
