@@ -189,18 +189,7 @@ Status Dataset::delete_ref(std::string_view name) {
   DREAMDB_TRY(check_ref_name(name));
   Store& store = impl_->objects().store();
   DREAMDB_ASSIGN(const LoadedRef loaded, load_ref(store, name));
-  Status deleted = store.swap_delete(ref_key(name), loaded.version);
-  if (deleted) return {};
-  if (deleted.error().code == Code::kConflict || deleted.error().code == Code::kOutcomeUnknown) {
-    // Our own deletion whose reply was lost looks like a rival's. Gone is gone.
-    const auto found = load_ref(store, name);
-    if (!found && found.error().code == Code::kNotFound) return {};
-  }
-  if (deleted.error().code == Code::kConflict)
-    return fail(Code::kConflict, "ref `" + std::string(name) +
-                                     "` moved while it was to be deleted; look at it and try "
-                                     "again");
-  return deleted;
+  return dreamdb::delete_ref(store, impl_->space().runtime(), name, loaded);
 }
 
 StoreStats Dataset::store_stats() const { return impl_->space().stats(); }
