@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <iostream>
+#include <map>
 #include <random>
 
 #include "dataset/dataset_impl.h"
@@ -264,6 +265,48 @@ TEST(Far, EveryCallTakesTheWavesThatAreStated) {
   filtered.where = *Where::parse("n < 500");
   const Dataset found = bucket.open();
   EXPECT_LE(bucket.waves([&] { ASSERT_TRUE(found.search("emb", query, 1, filtered)); }), 8u);
+}
+
+// 100,000 records, 100 at a time: the thousandth commit asks for as much as the tenth.
+TEST(Far, ACommitCostsTheSameFromTheFirstToTheThousandth) {
+  const Bucket bucket = Bucket().with(kWavesOnly);
+  bucket.create(one_field(embedding_field("emb", 16)));
+  Dataset ds = bucket.open();
+  std::map<uint64_t, size_t> commits_by_requests;
+  for (uint64_t n = 0; n < 1000; ++n) {
+    const StoreCounts before = bucket.counted->snapshot();
+    const std::vector<float> values(100 * 16, static_cast<float>(n + 1));
+    NewRows rows = rows_at(anchors_of(n * 100, 100, false), {embedding_column("emb", 16, values)});
+    const uint64_t waves = bucket.waves([&] { ASSERT_TRUE(ds.append(std::move(rows))); });
+    const StoreCounts cost = bucket.counted->snapshot().since(before);
+    ASSERT_EQ(cost.of(StoreOp::kGet), 0u) << n;
+    ASSERT_EQ(waves, 2u) << n;
+    ++commits_by_requests[cost.requests()];
+  }
+  EXPECT_EQ(*ds.count(), 100'000u);
+  // Two segments, a page for each of two tracks, the manifest, the swap; once a track has more than
+  // one page an inner page each, and when a page is full it is cut in two.
+  for (const auto& [requests, commits] : commits_by_requests) {
+    EXPECT_GE(requests, 6u);
+    EXPECT_LE(requests, 6u + 2u + 4u);
+    if (requests > 8) {
+      EXPECT_LE(commits, 20u) << requests;
+    }
+    std::cout << commits << " commits of " << requests << " requests\n";
+  }
+}
+
+// A read of more than a wave may carry is several, one after the other.
+TEST(Far, AWaveIsBoundedInBytes) {
+  const Bucket bucket;
+  constexpr size_t kRows = 8'000;  // 400 MB
+  fill(bucket, one_field(field_of("img", FieldType::kImage)), kRows, 4'000, blob_rows, true);
+  const Dataset ds = bucket.open();
+  auto batch = ds.take(anchors_of(0, kRows, true));
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->rows(), kRows);
+  EXPECT_LE(bucket.far->bytes_under_way_max(), kWaveBytesMax);
+  EXPECT_GT(bucket.far->bytes_under_way_max(), kWaveBytesMax / 2);
 }
 
 }  // namespace
