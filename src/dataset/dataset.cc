@@ -2,6 +2,7 @@
 #include "dreamdb/dataset.h"
 
 #include "dataset/dataset_impl.h"
+#include "runtime/thread_pool.h"
 #include "store/locator.h"
 #include "version/history.h"
 
@@ -46,15 +47,32 @@ Result<std::vector<RefInfo>> list_refs_of(Store& store, std::string_view prefix,
   while (out.size() < limit) {
     DREAMDB_ASSIGN(const ListPage page,
                    store.list(ref_key(prefix), after, std::min<size_t>(limit - out.size(), 1000)));
+    std::vector<std::string> names;
     for (const ListedObject& object : page.objects) {
-      const std::string name = object.key.substr(ref_key("").size());
-      auto loaded = load_ref(store, name);
-      if (!loaded && loaded.error().code == Code::kNotFound) continue;  // deleted meanwhile
-      if (!loaded) return std::unexpected(std::move(loaded).error());
-      out.push_back(ref_info(name, loaded->ref));
+      // A listing that goes back would be repeated for ever, or miss what it jumped over.
+      if (object.key <= after || !object.key.starts_with(ref_key(prefix)))
+        return fail(Code::kUnavailable, "listing of " + ref_key(prefix) + " in " +
+                                            store.describe() + " names " + object.key + " after " +
+                                            after +
+                                            ": out of order; try again, and let the "
+                                            "server's operator know if it persists");
+      after = object.key;
+      names.push_back(object.key.substr(ref_key("").size()));
+    }
+    // One wave of single requests where a wave is what costs.
+    std::vector<Result<LoadedRef>> loaded(names.size(), fail(Code::kInternal, "not loaded"));
+    const auto load_one = [&](size_t i) { loaded[i] = load_ref(store, names[i]); };
+    if (store.is_far()) {
+      waiting_pool().parallel_for(names.size(), load_one);
+    } else {
+      for (size_t i = 0; i < names.size(); ++i) load_one(i);
+    }
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (!loaded[i] && loaded[i].error().code == Code::kNotFound) continue;  // deleted meanwhile
+      if (!loaded[i]) return std::unexpected(std::move(loaded[i]).error());
+      out.push_back(ref_info(names[i], loaded[i]->ref));
     }
     if (!page.more || page.objects.empty()) break;
-    after = page.objects.back().key;
   }
   return out;
 }
@@ -189,18 +207,7 @@ Status Dataset::delete_ref(std::string_view name) {
   DREAMDB_TRY(check_ref_name(name));
   Store& store = impl_->objects().store();
   DREAMDB_ASSIGN(const LoadedRef loaded, load_ref(store, name));
-  Status deleted = store.swap_delete(ref_key(name), loaded.version);
-  if (deleted) return {};
-  if (deleted.error().code == Code::kConflict || deleted.error().code == Code::kOutcomeUnknown) {
-    // Our own deletion whose reply was lost looks like a rival's. Gone is gone.
-    const auto found = load_ref(store, name);
-    if (!found && found.error().code == Code::kNotFound) return {};
-  }
-  if (deleted.error().code == Code::kConflict)
-    return fail(Code::kConflict, "ref `" + std::string(name) +
-                                     "` moved while it was to be deleted; look at it and try "
-                                     "again");
-  return deleted;
+  return dreamdb::delete_ref(store, impl_->space().runtime(), name, loaded);
 }
 
 StoreStats Dataset::store_stats() const { return impl_->space().stats(); }

@@ -20,7 +20,15 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kPieceBytes = 8ull << 20;
-constexpr size_t kSegmentsAtOnce = 16;  // footers and anchor lists fetched in one wave
+// Footers and anchor lists fetched in one wave, and how many of their rows are scanned with no
+// further wait; a far store takes as long for one as for many.
+constexpr size_t kSegmentsAtOnce = 16;
+constexpr size_t kFarSegmentsAtOnce = 512;
+constexpr uint64_t kFarBytesAtOnce = 1ull << 30;
+// Smaller where time is the limit, so that those being fetched together are not too many bytes:
+// kFarPieces of them.
+constexpr uint64_t kFarPieceBytes = 2ull << 20;
+constexpr size_t kFarPieces = 32;
 constexpr size_t kFilteredBatchRows = 4096;
 constexpr size_t kTopKMax = 1'000'000;
 
@@ -46,13 +54,19 @@ class TrackScan {
  public:
   TrackScan(Objects& objects, const Root& root, const Field& field, const QuerySet& queries,
             size_t top_k, const ReadOptions& range)
-      : objects_(objects), root_(root), field_(field), queries_(queries), range_(range) {
+      : objects_(objects),
+        root_(root),
+        field_(field),
+        queries_(queries),
+        range_(range),
+        is_far_(objects.store().is_far()) {
     best_.assign(queries.count(), TopK(top_k));
   }
 
   Result<std::vector<TopK>> run() {
     TreeCursor cursor(root_, range_.start, range_.end - 1);
     std::vector<EntryPtr> wave;
+    uint64_t bytes = 0;
     for (bool done = false; !done;) {
       DREAMDB_TRY(check_interrupt());
       DREAMDB_ASSIGN(const TreeCursor::Step step, cursor.next());
@@ -63,10 +77,16 @@ class TrackScan {
         continue;
       }
       done = step.entry == nullptr;
-      if (!done) wave.push_back(step.entry);
-      if (wave.size() == kSegmentsAtOnce || (done && !wave.empty())) {
+      if (!done) {
+        wave.push_back(step.entry);
+        bytes += step.entry->size;
+      }
+      const bool full = is_far_ ? wave.size() == kFarSegmentsAtOnce || bytes >= kFarBytesAtOnce
+                                : wave.size() == kSegmentsAtOnce;
+      if (full || (done && !wave.empty())) {
         DREAMDB_TRY(scan_wave(wave));
         wave.clear();
+        bytes = 0;
       }
     }
     return std::move(best_);
@@ -76,46 +96,82 @@ class TrackScan {
   Status scan_wave(std::span<const EntryPtr> entries) {
     DREAMDB_ASSIGN(const auto segments, objects_.segments(entries));
     DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
+    DREAMDB_ASSIGN(const auto newer, find_newer(entries));
     std::vector<std::vector<uint8_t>> keep(entries.size());
     std::vector<Piece> pieces;
+    const uint64_t piece_bytes = is_far_ ? kFarPieceBytes : kPieceBytes;
     for (size_t i = 0; i < entries.size(); ++i) {
       DREAMDB_TRY(check_matrix(segments[i]->segment, field_));
       const auto* anchors = reinterpret_cast<const uint64_t*>(lists[i].data());
-      DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}));
+      DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}, newer[i]));
       const Run& data = segments[i]->segment.data;
       const uint64_t block_bytes = std::max<uint64_t>(1, data.per * segments[i]->segment.row_bytes);
-      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, kPieceBytes / block_bytes));
+      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, piece_bytes / block_bytes));
       for (size_t b = 0; b < data.blocks(); b += step)
         pieces.push_back({segments[i], anchors, &keep[i], b, std::min(step, data.blocks() - b)});
     }
     std::vector<Status> failures(pieces.size());
     std::atomic<bool> stopped = false;
-    shared_pool().parallel_for(pieces.size(), [&](size_t i) {
+    const auto scan_piece = [&](size_t i) {
       if (stopped) return;
       failures[i] = check_interrupt();  // only the calling thread has somebody to ask
       if (failures[i]) failures[i] = scan(pieces[i]);
       if (!failures[i]) stopped = true;
-    });
+    };
+    if (is_far_) {
+      std::atomic<size_t> next = 0;
+      waiting_pool().parallel_for(std::min(pieces.size(), kFarPieces), [&](size_t) {
+        for (size_t i; (i = next.fetch_add(1)) < pieces.size();) scan_piece(i);
+      });
+    } else {
+      shared_pool().parallel_for(pieces.size(), scan_piece);
+    }
     for (Status& status : failures) DREAMDB_TRY(std::move(status));
     return {};
   }
 
+  // For each entry the newer ones whose anchors overlap; what telling their anchors takes is in the
+  // cache afterwards, fetched in one wave for all.
+  Result<std::vector<std::vector<EntryPtr>>> find_newer(std::span<const EntryPtr> entries) {
+    std::vector<std::vector<EntryPtr>> out(entries.size());
+    PageMap pages;
+    for (std::vector<PageRef> missing;;) {
+      for (size_t i = 0; i < entries.size(); ++i) {
+        DREAMDB_ASSIGN(Found found, find_range(root_, entries[i]->first, entries[i]->last, pages));
+        missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+        out[i] = std::move(found.entries);
+      }
+      if (missing.empty()) break;
+      DREAMDB_TRY(objects_.pages(missing, pages));
+      missing.clear();
+    }
+    std::vector<EntryPtr> uneven;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      std::erase_if(out[i], [&](const EntryPtr& e) { return e->seq <= entries[i]->seq; });
+      for (const EntryPtr& e : out[i])
+        if (e->step == 0) uneven.push_back(e);
+    }
+    const auto by_child = [](const EntryPtr& a, const EntryPtr& b) { return a->child < b->child; };
+    std::sort(uneven.begin(), uneven.end(), by_child);
+    const auto same = [](const EntryPtr& a, const EntryPtr& b) { return a->child == b->child; };
+    uneven.erase(std::unique(uneven.begin(), uneven.end(), same), uneven.end());
+    DREAMDB_ASSIGN(const auto segments, objects_.segments(uneven));
+    DREAMDB_TRY(anchor_lists(objects_, segments));
+    return out;
+  }
+
   // Rows inside the range of anchors that no newer segment overrides; empty: all of them.
-  Result<std::vector<uint8_t>> rows_to_keep(const Entry& entry, std::span<const uint64_t> anchors) {
+  Result<std::vector<uint8_t>> rows_to_keep(const Entry& entry, std::span<const uint64_t> anchors,
+                                            std::span<const EntryPtr> over) {
     std::vector<uint8_t> keep;
     if (entry.first < range_.start || entry.last >= range_.end) {
       keep.resize(anchors.size());
       for (size_t i = 0; i < anchors.size(); ++i)
         keep[i] = anchors[i] >= range_.start && anchors[i] < range_.end;
     }
-    PageMap pages;
-    DREAMDB_ASSIGN(Found found, with_pages(objects_, pages, [&](const PageMap& have) {
-                     return find_range(root_, entry.first, entry.last, have);
-                   }));
-    std::erase_if(found.entries, [&](const EntryPtr& e) { return e->seq <= entry.seq; });
-    if (found.entries.empty()) return keep;
-    DREAMDB_ASSIGN(const auto newer, match_entries(objects_, found.entries, anchors,
-                                                   [](const Entry&) { return false; }));
+    if (over.empty()) return keep;
+    DREAMDB_ASSIGN(const auto newer,
+                   match_entries(objects_, over, anchors, [](const Entry&) { return false; }));
     if (!newer.empty()) keep.resize(anchors.size(), 1);
     for (const SegmentMatch& match : newer)
       for (const MatchRun& run : match.runs)
@@ -155,6 +211,7 @@ class TrackScan {
   const Field& field_;
   const QuerySet& queries_;
   const ReadOptions& range_;
+  const bool is_far_;
   std::mutex mutex_;
   std::vector<TopK> best_;
 };

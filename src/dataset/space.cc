@@ -11,8 +11,9 @@ Result<std::shared_ptr<Space>> Space::open(std::string_view store_url, uint64_t 
 }
 
 std::shared_ptr<Space> Space::on(std::shared_ptr<Store> store, std::string url,
-                                 uint64_t cache_bytes) {
+                                 uint64_t cache_bytes, Runtime& runtime) {
   auto space = std::make_shared<Space>();
+  space->runtime_ = &runtime;
   space->url_ = std::move(url);
   space->store_ = std::make_shared<CountingStore>(std::move(store));
   space->objects_ = std::make_shared<Objects>(space->store_, cache_bytes);

@@ -22,17 +22,18 @@ class Space {
                                              bool create);
   // On a store that is open already (tests, tools).
   static std::shared_ptr<Space> on(std::shared_ptr<Store> store, std::string url,
-                                   uint64_t cache_bytes);
+                                   uint64_t cache_bytes, Runtime& runtime = real_runtime());
 
   Objects& objects() { return *objects_; }
   const std::shared_ptr<Objects>& shared_objects() const { return objects_; }
-  Runtime& runtime() { return real_runtime(); }
+  Runtime& runtime() { return *runtime_; }
   const std::string& url() const { return url_; }
   const WriterIdentity& writer() const { return writer_; }
   StoreStats stats() const;
 
  private:
   std::string url_;
+  Runtime* runtime_ = &real_runtime();
   std::shared_ptr<CountingStore> store_;
   std::shared_ptr<Objects> objects_;
   WriterIdentity writer_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <unordered_set>
 
 #include "format/limits.h"
 #include "runtime/thread_pool.h"
@@ -11,8 +12,6 @@ namespace dreamdb {
 
 namespace {
 
-// Segments up to this size are fetched whole: one wave instead of two.
-constexpr uint64_t kWholeSegmentBytes = 64 * 1024;
 constexpr uint64_t kTrailerBytes = 16;
 // Work that is worth a thread: about 40 us of hashing.
 constexpr uint64_t kVerifyUnitBytes = 256 * 1024;
@@ -65,6 +64,14 @@ struct Check {
   size_t block;
   std::span<const std::byte> bytes;
 };
+
+void add_checks(const Extent& e, const Buffer& bytes, std::vector<Check>& checks) {
+  for (size_t b = 0; b < e.block_count; ++b) {
+    const size_t block = e.first_block + b;
+    const uint64_t at = e.run->starts[block] - e.offset();
+    checks.push_back({&e, block, bytes.span().subspan(at, e.run->sizes[block])});
+  }
+}
 
 Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
   std::vector<Status> failures;
@@ -120,8 +127,9 @@ Result<ManifestPtr> Objects::manifest(const Address& address) {
 Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
   std::vector<ReadRequest> requests;
   std::vector<Address> wanted;
+  std::unordered_set<Address> seen;
   for (const PageRef& ref : refs) {
-    if (into.find(ref.address) != nullptr) continue;
+    if (into.find(ref.address) != nullptr || !seen.insert(ref.address).second) continue;
     if (auto cached = cache_.find<Page>({ref.address, Part::kPage})) {
       into.add(ref.address, std::move(cached));
       continue;
@@ -163,24 +171,68 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
     asked.push_back(i);
   }
   if (requests.empty()) return out;
+  // Where the list of anchors ends is known from the footer only; on a far store a guess is
+  // cheaper than a wave.
+  std::vector<size_t> with_head;
+  for (size_t r = 0; r < asked.size() && store_->is_far(); ++r) {
+    const Entry& entry = *entries[asked[r]];
+    if (entry.step > 0 || entry.size <= kWholeSegmentBytes) continue;
+    with_head.push_back(r);
+    requests.push_back(
+        {requests[r].key, kHeadOffset, std::min(entry.rows * kHeadBytesAnAnchor, kHeadBytesMax)});
+  }
   auto replies = store_->read_many(requests);
-  for (size_t r = 0; r < replies.size(); ++r) {
+  for (size_t r = 0, head = 0; r < asked.size(); ++r) {
     const Entry& entry = *entries[asked[r]];
     if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
-    const Buffer& bytes = *replies[r];
-    const bool whole = entry.size <= kWholeSegmentBytes;
-    auto parsed = whole ? parse_whole_segment(bytes.span(), entry.child)
-                        : parse_segment_footer(bytes.span(), entry.child);
-    if (!parsed) return std::unexpected(std::move(parsed).error());
-    DREAMDB_TRY(check_entry(*parsed, entry));
-    const size_t memory = segment_memory_bytes(*parsed, whole ? bytes.size() : 0);
-    auto loaded = std::make_shared<const LoadedSegment>(
-        // A copy: the reply may share its memory with others of the wave.
-        LoadedSegment{*std::move(parsed), whole ? Buffer::copy_of(bytes.span()) : Buffer()});
-    cache_.add<LoadedSegment>({entry.child, Part::kSegment}, loaded, memory);
-    out[asked[r]] = std::move(loaded);
+    Buffer first_bytes;
+    if (head < with_head.size() && with_head[head] == r) {
+      const size_t at = asked.size() + head++;
+      if (replies[at]) first_bytes = *std::move(replies[at]);  // without it the list is read later
+    }
+    DREAMDB_ASSIGN(out[asked[r]], keep_segment(entry, *replies[r], first_bytes));
   }
   return out;
+}
+
+// Parses what was read of a segment and keeps it in the cache.
+Result<SegmentPtr> Objects::keep_segment(const Entry& entry, const Buffer& bytes,
+                                         const Buffer& head) {
+  const bool whole = entry.size <= kWholeSegmentBytes;
+  auto parsed = whole ? parse_whole_segment(bytes.span(), entry.child)
+                      : parse_segment_footer(bytes.span(), entry.child);
+  if (!parsed) return std::unexpected(std::move(parsed).error());
+  DREAMDB_TRY(check_entry(*parsed, entry));
+  LoadedSegment loaded{*std::move(parsed), {}, {}};
+  // Copies: the replies may share their memory with others of the wave.
+  if (whole) loaded.whole = Buffer::copy_of(bytes.span());
+  const std::optional<Run>& list = loaded.segment.anchors;
+  if (!head.empty() && list && list->at == kHeadOffset && list->end() - kHeadOffset <= head.size())
+    loaded.head = Buffer::copy_of(head.span().first(list->end() - kHeadOffset));
+  const size_t memory =
+      segment_memory_bytes(loaded.segment, loaded.whole.size() + loaded.head.size());
+  auto kept = std::make_shared<const LoadedSegment>(std::move(loaded));
+  cache_.add<LoadedSegment>({entry.child, Part::kSegment}, kept, memory);
+  return kept;
+}
+
+Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
+                              std::span<const ReadRequest> requests, std::vector<Buffer>& out) {
+  auto replies = store_->read_many(requests);
+  std::vector<Check> checks;
+  uint64_t total_bytes = 0;
+  for (size_t r = 0; r < replies.size(); ++r) {
+    const Extent& e = extents[asked[r]];
+    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
+    if (replies[r]->size() != e.size())
+      return fail(Code::kCorruption, requests[r].key + ": ends " +
+                                         std::to_string(e.size() - replies[r]->size()) +
+                                         " bytes early; restore the object from a copy");
+    add_checks(e, *replies[r], checks);
+    total_bytes += e.size();
+    out[asked[r]] = *std::move(replies[r]);
+  }
+  return verify_all(checks, total_bytes);
 }
 
 Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
@@ -194,29 +246,27 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
       out[i] = e.segment->whole.slice(e.offset(), e.size());
       continue;
     }
+    const Buffer& head = e.segment->head;
+    if (!head.empty() && e.offset() - kHeadOffset + e.size() <= head.size()) {
+      out[i] = head.slice(e.offset() - kHeadOffset, e.size());
+      std::vector<Check> checks;
+      add_checks(e, out[i], checks);
+      DREAMDB_TRY(verify_all(checks, e.size()));
+      continue;
+    }
     requests.push_back({segment_key(e.segment->segment.address), e.offset(), e.size()});
     asked.push_back(i);
   }
-  if (requests.empty()) return out;
-  auto replies = store_->read_many(requests);
-  std::vector<Check> checks;
-  uint64_t total_bytes = 0;
-  for (size_t r = 0; r < replies.size(); ++r) {
-    const Extent& e = extents[asked[r]];
-    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
-    if (replies[r]->size() != e.size())
-      return fail(Code::kCorruption, requests[r].key + ": ends " +
-                                         std::to_string(e.size() - replies[r]->size()) +
-                                         " bytes early; restore the object from a copy");
-    for (size_t b = 0; b < e.block_count; ++b) {
-      const size_t block = e.first_block + b;
-      const uint64_t at = e.run->starts[block] - e.offset();
-      checks.push_back({&e, block, replies[r]->span().subspan(at, e.run->sizes[block])});
+  for (size_t begin = 0; begin < requests.size();) {
+    size_t end = begin;
+    for (uint64_t bytes = 0; end < requests.size(); ++end) {
+      bytes += requests[end].size;
+      if (end > begin && bytes > kWaveBytesMax) break;
     }
-    total_bytes += e.size();
-    out[asked[r]] = *std::move(replies[r]);
+    DREAMDB_TRY(fetch_extents(extents, std::span(asked).subspan(begin, end - begin),
+                              std::span(requests).subspan(begin, end - begin), out));
+    begin = end;
   }
-  DREAMDB_TRY(verify_all(checks, total_bytes));
   return out;
 }
 

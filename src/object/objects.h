@@ -20,10 +20,24 @@
 
 namespace dreamdb {
 
+// Segments up to this size are fetched whole: one wave instead of two.
+inline constexpr uint64_t kWholeSegmentBytes = 64 * 1024;
+// Where the first run of a segment stands (spec 7.2), and how much of it is read unseen: anchors,
+// written as differences, seldom take more than three bytes each.
+inline constexpr uint64_t kHeadOffset = 64;
+inline constexpr uint64_t kHeadBytesAnAnchor = 3;
+inline constexpr uint64_t kHeadBytesMax = 256 * 1024;
+// Ranges of segments asked for in one wave. More are read in as many waves as needed, one after
+// the other, so that what is under way stays bounded whatever a caller wants.
+inline constexpr uint64_t kWaveBytesMax = 128ull << 20;
+
 // A segment whose footer is verified. Small segments are held whole, all blocks verified.
 struct LoadedSegment {
   Segment segment;
   Buffer whole;  // empty when only the footer was read
+  // Bytes from kHeadOffset on, where a list of anchors stands, read along with the footer of a
+  // segment whose anchors are no sequence if the store is far; not verified yet.
+  Buffer head;
 };
 using SegmentPtr = std::shared_ptr<const LoadedSegment>;
 using ManifestPtr = std::shared_ptr<const Manifest>;
@@ -60,7 +74,7 @@ class Objects {
   Status pages(std::span<const PageRef> refs, PageMap& into);
   // The segments of leaf entries, in their order. Errors as `pages`.
   Result<std::vector<SegmentPtr>> segments(std::span<const EntryPtr> entries);
-  // The stored bytes of each extent, every block verified.
+  // The stored bytes of each extent, every block verified; a wave for each kWaveBytesMax of them.
   Result<std::vector<Buffer>> extents(std::span<const Extent> extents);
 
   // Puts all in one wave; the first error, if any.
@@ -70,6 +84,11 @@ class Objects {
   void remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes);
 
  private:
+  Result<SegmentPtr> keep_segment(const Entry& entry, const Buffer& bytes, const Buffer& head);
+  // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
+  Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
+                       std::span<const ReadRequest> requests, std::vector<Buffer>& out);
+
   std::shared_ptr<Store> store_;
   Cache cache_;
   Cache matrix_cache_;

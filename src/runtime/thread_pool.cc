@@ -5,6 +5,7 @@
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include "runtime/fork.h"
@@ -52,9 +53,31 @@ size_t default_thread_count() {
   return is_number && wanted >= 1 && wanted <= kThreadsMax ? wanted : processors;
 }
 
-struct SharedPool {
-  uint64_t generation;
-  ThreadPool pool;
+// A pool that is made when it is first asked for, in each process.
+class PoolOfProcess {
+ public:
+  ThreadPool& get(size_t (*thread_count)()) {
+    const uint64_t generation = fork_generation();
+    Made* made = made_.load(std::memory_order_acquire);
+    if (made != nullptr && made->generation == generation) return made->pool;
+    const std::lock_guard lock(making_);
+    made = made_.load(std::memory_order_acquire);
+    if (made == nullptr || made->generation != generation) {
+      made = new Made{generation, ThreadPool(thread_count())};
+      made_.store(made, std::memory_order_release);
+    }
+    return made->pool;
+  }
+
+ private:
+  // Never destroyed: threads may still use it while the program exits. In a child the parent's
+  // pool is left behind as it is, for its threads do not exist there and its mutex may be locked.
+  struct Made {
+    uint64_t generation;
+    ThreadPool pool;
+  };
+  std::atomic<Made*> made_{nullptr};
+  ForkSafeMutex making_;
 };
 
 }  // namespace
@@ -152,20 +175,13 @@ void ThreadPool::work_loop() {
 }
 
 ThreadPool& shared_pool() {
-  // Never destroyed: threads may still use it while the program exits. In a child the parent's
-  // pool is left behind as it is, for its threads do not exist there and its mutex may be locked.
-  static std::atomic<SharedPool*> current{nullptr};
-  static ForkSafeMutex* const making = new ForkSafeMutex;
-  const uint64_t generation = fork_generation();
-  SharedPool* shared = current.load(std::memory_order_acquire);
-  if (shared != nullptr && shared->generation == generation) return shared->pool;
-  const std::lock_guard lock(*making);
-  shared = current.load(std::memory_order_acquire);
-  if (shared == nullptr || shared->generation != generation) {
-    shared = new SharedPool{generation, ThreadPool(default_thread_count())};
-    current.store(shared, std::memory_order_release);
-  }
-  return shared->pool;
+  static PoolOfProcess* const pool = new PoolOfProcess;
+  return pool->get(default_thread_count);
+}
+
+ThreadPool& waiting_pool() {
+  static PoolOfProcess* const pool = new PoolOfProcess;
+  return pool->get([] { return kWaitingThreads; });
 }
 
 }  // namespace dreamdb

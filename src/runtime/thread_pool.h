@@ -70,4 +70,9 @@ class ThreadPool {
 // as the environment variable DREAMDB_THREADS says, 1 to 1024). Made anew in a child after fork().
 ThreadPool& shared_pool();
 
+// The pool of this process for work that mostly waits for a far store: kWaitingThreads threads,
+// however few processors there are. Made at the first call, anew in a child after fork().
+inline constexpr size_t kWaitingThreads = 64;
+ThreadPool& waiting_pool();
+
 }  // namespace dreamdb

@@ -44,6 +44,7 @@ class CountingStore final : public Store {
   void reset();
 
   std::string describe() const override { return inner_->describe(); }
+  bool is_far() const override { return inner_->is_far(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   Result<Loaded> load(std::string_view key) override;

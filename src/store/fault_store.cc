@@ -20,10 +20,18 @@ bool has_meaning(FaultKind kind, StoreOp op) {
     case FaultKind::kListMisses:
     case FaultKind::kListRepeats:
     case FaultKind::kListReorders: return op == StoreOp::kList;
-    case FaultKind::kConditionIgnored: return op == StoreOp::kSwap;
+    case FaultKind::kConditionIgnored:
+    case FaultKind::kToldConflict:
+    case FaultKind::kFalseConflict: return op == StoreOp::kSwap;
+    case FaultKind::kHtmlPage:
+    case FaultKind::kEmptyBody: return op == StoreOp::kGet || op == StoreOp::kLoad;
+    case FaultKind::kDropped: return op == StoreOp::kPut;
     default: return true;
   }
 }
+
+constexpr std::string_view kHtmlPage =
+    "<!DOCTYPE html><html><body><h1>Please log in</h1></body></html>\n";
 
 Status planned_error(Code code, std::string_view key) {
   return fail(code, "planned fault for key " + std::string(key));
@@ -117,6 +125,8 @@ uint64_t FaultStore::draw(uint64_t bound) {
 }
 
 Buffer FaultStore::spoil(const FaultRule& fault, const Buffer& body) {
+  if (fault.kind == FaultKind::kHtmlPage) return Buffer::copy_of(kHtmlPage);
+  if (fault.kind == FaultKind::kEmptyBody) return Buffer();
   if (body.empty()) return body;
   if (fault.kind == FaultKind::kCutBody) return body.slice(0, draw(body.size()));
   if (fault.kind != FaultKind::kFlipBit) return body;
@@ -144,6 +154,9 @@ Status FaultStore::strike_write(const FaultRule& fault, std::string_view key,
       return planned_error(Code::kOutcomeUnknown, key);
     case FaultKind::kReplyLost: (void)act(); return planned_error(Code::kOutcomeUnknown, key);
     case FaultKind::kTwice: (void)act(); return act();
+    case FaultKind::kToldConflict: (void)act(); return planned_error(Code::kConflict, key);
+    case FaultKind::kFalseConflict: return planned_error(Code::kConflict, key);
+    case FaultKind::kDropped: return {};
     case FaultKind::kCrashBefore: return crashed_status();
     case FaultKind::kCrashAfter: (void)act(); return crashed_status();
     default: return act();

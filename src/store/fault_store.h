@@ -36,6 +36,11 @@ enum class FaultKind : uint8_t {
   kListRepeats,       // list: one key comes twice
   kListReorders,      // list: the order is random
   kConditionIgnored,  // swap: takes place whatever the version is
+  kToldConflict,      // swap: takes place, but the caller is told Conflict
+  kFalseConflict,     // swap: does not take place although it could, and Conflict is told
+  kHtmlPage,          // get, load: the page of a proxy in place of the body
+  kEmptyBody,         // get, load: no bytes in place of the body
+  kDropped,           // put: told ok, but nothing is stored
   kCrashBefore,       // the process dies: this operation and all later ones do nothing
   kCrashAfter,        // the same, but this operation is done
 };
@@ -84,6 +89,7 @@ class FaultStore final : public Store {
   void run_late();
 
   std::string describe() const override { return inner_->describe(); }
+  bool is_far() const override { return inner_->is_far(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   Result<Loaded> load(std::string_view key) override;

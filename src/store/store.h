@@ -68,6 +68,10 @@ class Store {
   // One line for messages, such as "file:///data/pets". No secrets.
   virtual std::string describe() const = 0;
 
+  // True where a wave takes so long that many must be under way at once, however few processors
+  // there are: a store behind a network. Decorators say what the store below them says.
+  virtual bool is_far() const { return false; }
+
   // Reads all ranges in one wave; results stand in the order of the requests.
   // Errors per request: NotFound; Unavailable, Denied. A request with offset beyond the end gives
   // an empty Buffer.

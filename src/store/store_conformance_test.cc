@@ -2,6 +2,7 @@
 #include "store/store_conformance.h"
 
 #include "store/counting_store.h"
+#include "store/far_store.h"
 #include "store/fault_store.h"
 #include "store/folder_store.h"
 #include "store/memory_store.h"
@@ -41,6 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
     Stores, StoreConformance,
     testing::Values(
         StoreCase{"memory", make_memory}, StoreCase{"folder", make_folder},
+        StoreCase{"far_memory", [] { return std::make_shared<FarStore>(make_memory()); }},
         StoreCase{"counting_memory", [] { return counted(make_memory()); }},
         StoreCase{"counting_folder", [] { return counted(make_folder()); }},
         StoreCase{"fault_memory", [] { return without_faults(make_memory()); }},

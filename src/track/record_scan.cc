@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "track/row_reader.h"
 
 namespace dreamdb {
 
 namespace {
+
+// Segments whose footers and anchors are fetched at once: some MB where they are small.
+constexpr size_t kSegmentsAheadMax = 512;
+constexpr size_t kPagesAheadMax = 16;  // of one companion: up to 1 MiB
 
 std::function<bool(const Entry&)> entry_filter(const Filter* filter, bool has_layers) {
   // A layer may change what the statistics of the primary segment say; then segments are judged
@@ -21,14 +26,16 @@ std::function<bool(const Entry&)> entry_filter(const Filter* filter, bool has_la
 }  // namespace
 
 RecordScan::RecordScan(Objects& objects, ManifestPtr manifest, uint64_t first, uint64_t last,
-                       const Filter* filter)
+                       const Filter* filter, std::vector<const Root*> companions)
     : objects_(objects),
       manifest_(std::move(manifest)),
       root_(manifest_->find_track(kRecordTrack)),
       first_(first),
       last_(last),
       filter_(filter),
-      has_layers_(root_ != nullptr && root_->rows != root_->records) {
+      has_layers_(root_ != nullptr && root_->rows != root_->records),
+      companions_(std::move(companions)),
+      companions_from_(first) {
   if (root_ != nullptr && first <= last)
     tree_.emplace(*root_, first, last, entry_filter(filter, has_layers_));
 }
@@ -56,36 +63,106 @@ Result<bool> RecordScan::ruled_out(const Entry& entry) {
   return !filter_->can_match(stats, UINT64_MAX);
 }
 
-Status RecordScan::load_upcoming() {
-  while (upcoming_ == nullptr && !tree_done_) {
-    if (!tree_) {
-      tree_done_ = true;
-      break;
-    }
+// Finds the segments that the next `rows_wanted` anchors may come from, and the one after them,
+// from the pages alone.
+Status RecordScan::look_ahead(uint64_t rows_wanted) {
+  uint64_t rows = 0;
+  for (const Cursor& cursor : active_) rows += cursor.entry->rows - cursor.row;
+  PageMap pages;
+  while (tree_ && (upcoming_.empty() || rows + upcoming_rows_ <= rows_wanted) &&
+         upcoming_.size() < kSegmentsAheadMax) {
     DREAMDB_ASSIGN(const TreeCursor::Step step, tree_->next());
     if (!step.missing.empty()) {
-      PageMap pages;
-      DREAMDB_TRY(objects_.pages(step.missing, pages));
+      std::vector<PageRef> wanted = step.missing;
+      if (companions_from_ == first_)
+        for (const Root* root : companions_) wanted.push_back({root->page, root->page_size});
+      DREAMDB_TRY(objects_.pages(wanted, pages));
       DREAMDB_TRY(tree_->feed(step.missing[0].address, pages.find(step.missing[0].address)));
       continue;
     }
     if (step.entry == nullptr) {
-      tree_done_ = true;
+      tree_.reset();
       break;
     }
     DREAMDB_ASSIGN(const bool skip, ruled_out(*step.entry));
-    if (!skip) upcoming_ = step.entry;
+    if (skip) continue;
+    upcoming_rows_ += step.entry->rows;
+    upcoming_.push_back({step.entry, {}, 0});
   }
   return {};
 }
 
-Status RecordScan::activate(EntryPtr entry) {
-  Cursor cursor{std::move(entry), {}, 0};
-  if (cursor.entry->step == 0) {
-    DREAMDB_ASSIGN(const auto segments, objects_.segments({&cursor.entry, 1}));
-    DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
-    cursor.list = lists[0];
+// One wave for the footers of the segments of the next rows and of the companions' at the same
+// anchors, one for their lists of anchors.
+Status RecordScan::fetch_footers(uint64_t rows_wanted) {
+  std::vector<EntryPtr> entries;
+  std::vector<Cursor*> own;
+  uint64_t rows = 0;
+  for (Cursor& cursor : upcoming_) {
+    if (rows > 0 && rows >= rows_wanted) break;
+    rows += cursor.entry->rows;
+    if (std::exchange(cursor.is_fetched, true) || cursor.entry->step > 0) continue;
+    entries.push_back(cursor.entry);
+    own.push_back(&cursor);
   }
+  if (!companions_.empty()) {
+    DREAMDB_ASSIGN(const std::vector<EntryPtr> others, find_companions(rows_wanted));
+    entries.insert(entries.end(), others.begin(), others.end());
+  }
+  DREAMDB_ASSIGN(const auto segments, objects_.segments(entries));
+  std::vector<SegmentPtr> listed;
+  for (size_t i = 0; i < entries.size(); ++i)
+    if (entries[i]->step == 0) listed.push_back(segments[i]);
+  DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, listed));
+  for (size_t i = 0; i < own.size(); ++i) own[i]->list = lists[i];
+  return {};
+}
+
+// The segments of the companions at about the next `rows_wanted` anchors: a guess where anchors are
+// uneven, which costs a wave later where it is wrong.
+Result<std::vector<EntryPtr>> RecordScan::find_companions(uint64_t rows_wanted) {
+  std::vector<EntryPtr> out;
+  if (!companions_from_) return out;
+  uint64_t rows = 0;
+  uint64_t until = 0;
+  for (const Cursor& cursor : upcoming_) {
+    const Entry& e = *cursor.entry;
+    if (rows > 0 && rows >= rows_wanted) break;
+    const uint64_t part = std::min(e.rows, rows_wanted - std::min(rows, rows_wanted));
+    until = std::max(until, e.first + (e.last - e.first) / e.rows * part);
+    rows += e.rows;
+  }
+  until = std::min(until, last_);
+  if (until < *companions_from_) return out;
+  const uint64_t span = until - *companions_from_;
+  const uint64_t beyond = span > (UINT64_MAX - until) / 8 ? UINT64_MAX : until + 8 * span;
+  PageMap pages;
+  for (;;) {
+    out.clear();
+    std::vector<PageRef> missing;
+    for (const Root* root : companions_) {
+      DREAMDB_ASSIGN(Found found, find_range(*root, *companions_from_, until, pages));
+      if (!found.missing.empty()) {
+        // Pages further on come in the same wave, so that most calls find theirs in the cache.
+        DREAMDB_ASSIGN(found, find_range(*root, *companions_from_, beyond, pages));
+        if (found.missing.size() > kPagesAheadMax) found.missing.resize(kPagesAheadMax);
+      }
+      missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+      out.insert(out.end(), found.entries.begin(), found.entries.end());
+    }
+    if (missing.empty()) break;
+    DREAMDB_TRY(objects_.pages(missing, pages));
+  }
+  companions_from_ = until == UINT64_MAX ? std::nullopt : std::optional(until + 1);
+  return out;
+}
+
+// Begins the next segment.
+Status RecordScan::activate(uint64_t rows_wanted) {
+  if (!upcoming_.front().is_fetched) DREAMDB_TRY(fetch_footers(rows_wanted));
+  Cursor cursor = std::move(upcoming_.front());
+  upcoming_.pop_front();
+  upcoming_rows_ -= cursor.entry->rows;
   if (cursor.current() < first_) cursor.row += cursor.rows_up_to(first_ - 1);
   if (!cursor.done()) active_.push_back(std::move(cursor));
   return {};
@@ -94,7 +171,7 @@ Status RecordScan::activate(EntryPtr entry) {
 void RecordScan::emit(std::vector<uint64_t>& out, size_t rows_max) {
   // The segment with the least anchor goes on until another one, or the next, must come first.
   auto least = active_.begin();
-  uint64_t bound = upcoming_ == nullptr ? last_ : std::min(last_, upcoming_->first);
+  uint64_t bound = upcoming_.empty() ? last_ : std::min(last_, upcoming_.front().entry->first);
   for (auto it = active_.begin(); it != active_.end(); ++it)
     if (it->current() < least->current()) least = it;
   for (auto it = active_.begin(); it != active_.end(); ++it)
@@ -107,26 +184,18 @@ void RecordScan::emit(std::vector<uint64_t>& out, size_t rows_max) {
 }
 
 Result<Buffer> RecordScan::next(size_t rows_max) {
-  if (!returned_.empty()) {
-    Buffer anchors = std::move(returned_.front());
-    returned_.pop_front();
-    if (anchors.size() > rows_max * 8) {
-      returned_.push_front(anchors.slice(rows_max * 8, anchors.size() - rows_max * 8));
-      anchors = anchors.slice(0, rows_max * 8);
-    }
-    return anchors;
-  }
   std::vector<uint64_t> out;
   out.reserve(std::min<size_t>(rows_max, 1u << 18));
+  DREAMDB_TRY(look_ahead(rows_max));
   while (out.size() < rows_max) {
-    DREAMDB_TRY(load_upcoming());
+    if (upcoming_.empty()) DREAMDB_TRY(look_ahead(rows_max - out.size()));
     const bool gap =
-        active_.empty() || (upcoming_ != nullptr &&
-                            std::any_of(active_.begin(), active_.end(), [this](const Cursor& c) {
-                              return c.current() >= upcoming_->first;
-                            }));
-    if (upcoming_ != nullptr && gap) {
-      DREAMDB_TRY(activate(std::exchange(upcoming_, nullptr)));
+        active_.empty() ||
+        (!upcoming_.empty() && std::any_of(active_.begin(), active_.end(), [this](const Cursor& c) {
+          return c.current() >= upcoming_.front().entry->first;
+        }));
+    if (!upcoming_.empty() && gap) {
+      DREAMDB_TRY(activate(rows_max - out.size()));
       continue;
     }
     if (active_.empty()) break;
@@ -142,10 +211,6 @@ Result<Buffer> RecordScan::next(size_t rows_max) {
                                        "restore its pages from a copy");
   if (!out.empty()) last_emitted_ = out.back();
   return Buffer::copy_of(std::as_bytes(std::span(out)));
-}
-
-void RecordScan::put_back(Buffer anchors) {
-  if (!anchors.empty()) returned_.push_front(std::move(anchors));
 }
 
 }  // namespace dreamdb

@@ -18,13 +18,14 @@ class RecordScan {
  public:
   // Anchors in [first, last]. With `filter`, whole segments whose statistics rule out a match are
   // left out; what remains must still be tested. `objects` outlives the scan.
+  // `companions`: tracks that are read at the same anchors afterwards; what finding rows in them
+  // needs is fetched into the cache in the same waves as the scan's own.
   RecordScan(Objects& objects, ManifestPtr manifest, uint64_t first, uint64_t last,
-             const Filter* filter = nullptr);
+             const Filter* filter = nullptr, std::vector<const Root*> companions = {});
 
-  // Up to `rows_max` anchors (u64); empty at the end.
+  // Up to `rows_max` anchors (u64); empty at the end. A wave for each level of pages that is not
+  // cached, one for the footers and one for the lists of all segments that they come from.
   Result<Buffer> next(size_t rows_max);
-  // Puts anchors back that were not used; the next call returns them first.
-  void put_back(Buffer anchors);
 
  private:
   // One primary segment being read.
@@ -32,6 +33,7 @@ class RecordScan {
     EntryPtr entry;
     Buffer list;  // anchors, when they are no sequence
     uint64_t row = 0;
+    bool is_fetched = false;  // the list is there, if there must be one
 
     uint64_t at(uint64_t r) const {
       return entry->step > 0 ? entry->first + r * entry->step
@@ -43,9 +45,11 @@ class RecordScan {
     uint64_t rows_up_to(uint64_t bound) const;
   };
 
-  Status load_upcoming();
+  Status look_ahead(uint64_t rows_wanted);
+  Status fetch_footers(uint64_t rows_wanted);
+  Result<std::vector<EntryPtr>> find_companions(uint64_t rows_wanted);
   Result<bool> ruled_out(const Entry& entry);
-  Status activate(EntryPtr entry);
+  Status activate(uint64_t rows_wanted);
   void emit(std::vector<uint64_t>& out, size_t rows_max);
 
   Objects& objects_;
@@ -54,12 +58,13 @@ class RecordScan {
   const uint64_t first_, last_;
   const Filter* filter_;
   const bool has_layers_;
+  const std::vector<const Root*> companions_;
+  std::optional<uint64_t> companions_from_;  // where they are not fetched yet; nullopt: the end
   std::optional<TreeCursor> tree_;
-  EntryPtr upcoming_;  // the next primary segment in tree order
-  bool tree_done_ = false;
+  std::deque<Cursor> upcoming_;  // the next primary segments in tree order
+  uint64_t upcoming_rows_ = 0;
   std::vector<Cursor> active_;
   std::optional<uint64_t> last_emitted_;
-  std::deque<Buffer> returned_;
 };
 
 }  // namespace dreamdb

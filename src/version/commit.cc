@@ -9,8 +9,6 @@ namespace dreamdb {
 
 namespace {
 
-constexpr int kUnansweredSwapsMax = 6;
-constexpr uint64_t kFirstPauseNs = 2'000'000;
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
@@ -122,7 +120,7 @@ Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& buil
   ref.write = write;
   ref.time_ns = runtime_.now_ns();
   const Buffer body = write_ref(ref);
-  uint64_t pause_ns = kFirstPauseNs;
+  Pauses pauses(runtime_);
   for (int tries = 0;; ++tries) {
     auto swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
     if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
@@ -153,14 +151,12 @@ Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& buil
                                        "work; nothing was committed");
     }
     // Whoever asks to stop now is not told "nothing happened": it may have.
-    if (tries >= kUnansweredSwapsMax || !check_interrupt())
+    if (!pauses.wait())
       return fail(Code::kOutcomeUnknown,
                   "ref `" + tip.name + "`: the store did not say whether the commit took place (" +
                       cause.message +
                       "); open the dataset and look, or repeat the call with the "
                       "same anchors or idempotency key");
-    runtime_.sleep_ns(pause_ns);
-    pause_ns *= 2;
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "dreamdb/interrupt.h"
+#include "runtime/quick_runtime.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
 #include "version/history.h"
@@ -17,7 +19,8 @@ struct Fixture {
   std::shared_ptr<FaultStore> faults = std::make_shared<FaultStore>(memory, FaultPlan{});
   Objects objects{faults, 64 << 20};
   WriterIdentity writer{Nonce{}, "test"};
-  Committer committer{objects, real_runtime(), writer};
+  QuickRuntime runtime;  // an outage takes no time
+  Committer committer{objects, runtime, writer};
 
   Tip create(const std::string& name, bool snapshot = false) {
     Change change;
@@ -29,7 +32,7 @@ struct Fixture {
     auto built = committer.build(nullptr, change, random_write_id(real_runtime()));
     EXPECT_TRUE(built) << built.error().message;
     EXPECT_TRUE(objects.put(built->objects));
-    auto tip = create_ref(objects, real_runtime(), writer, name, built->address,
+    auto tip = create_ref(objects, runtime, writer, name, built->address,
                           std::make_shared<const Manifest>(built->manifest), snapshot,
                           random_write_id(real_runtime()));
     EXPECT_TRUE(tip) << tip.error().message;
@@ -100,8 +103,60 @@ TEST(Commit, AnUnansweredSwapIsUnknownAndNothingElse) {
   ASSERT_FALSE(moved);
   EXPECT_EQ(moved.error().code, Code::kOutcomeUnknown);
   EXPECT_NE(moved.error().message.find("main"), std::string::npos);
+  // It was asked for a minute, not for much longer.
+  EXPECT_GT(f.runtime.slept_ns(), kUnansweredBudgetNs / 2);
+  EXPECT_LE(f.runtime.slept_ns(), kUnansweredBudgetNs);
   f.faults->set_plan({});
   EXPECT_EQ(f.marks("main"), Marks{"a"});  // it took place
+}
+
+TEST(Commit, AnOutageOfHalfAMinuteIsWaitedFor) {
+  Fixture f;
+  const Tip tip = f.create("main");
+  f.faults->set_plan({.rules = {{.kind = FaultKind::kError,
+                                 .only_ops = ops(StoreOp::kSwap, StoreOp::kLoad),
+                                 .times_max = 70}}});
+  auto moved = f.committer.commit(tip, f.mark("a"), f.go_on);
+  ASSERT_TRUE(moved) << moved.error().message;
+  EXPECT_EQ(f.faults->faults(), 70u);
+  EXPECT_GT(f.runtime.slept_ns(), 15'000'000'000u);
+  EXPECT_EQ(f.marks("main"), Marks{"a"});
+}
+
+TEST(Commit, WhoeverWaitsForTheStoreCanBeStopped) {
+  Fixture f;
+  const Tip tip = f.create("main");
+  f.faults->set_plan({.rules = {{.kind = FaultKind::kReplyLost, .only_ops = ops(StoreOp::kSwap)},
+                                {.kind = FaultKind::kError, .only_ops = ops(StoreOp::kLoad)}}});
+  const InterruptScope scope([&f] { return f.runtime.slept_ns() > 3'000'000'000; });
+  const auto moved = f.committer.commit(tip, f.mark("a"), f.go_on);
+  ASSERT_FALSE(moved);
+  // Not "cancelled": it may have taken place, and here it did.
+  EXPECT_EQ(moved.error().code, Code::kOutcomeUnknown);
+  EXPECT_LT(f.runtime.slept_ns(), 3'200'000'000u);
+  EXPECT_EQ(f.marks("main"), Marks{"a"});
+}
+
+TEST(Commit, ARefIsDeletedOnceWhateverTheReplies) {
+  for (const FaultKind kind : {FaultKind::kError, FaultKind::kReplyLost, FaultKind::kTwice}) {
+    Fixture f;
+    f.create("main");
+    const LoadedRef loaded = *load_ref(*f.faults, "main");
+    f.faults->set_plan(
+        {.rules = {{.kind = kind, .only_ops = ops(StoreOp::kSwap), .times_max = 1}}});
+    const Status deleted = delete_ref(*f.faults, f.runtime, "main", loaded);
+    EXPECT_TRUE(deleted) << deleted.error().message;
+    EXPECT_EQ(load_ref(*f.memory, "main").error().code, Code::kNotFound);
+  }
+  Fixture f;
+  const Tip tip = f.create("main");
+  const LoadedRef loaded = *load_ref(*f.faults, "main");
+  ASSERT_TRUE(f.committer.commit(tip, f.mark("a"), f.go_on));
+  EXPECT_EQ(delete_ref(*f.faults, f.runtime, "main", loaded).error().code, Code::kConflict);
+  EXPECT_EQ(f.marks("main"), Marks{"a"});
+  f.faults->set_plan({.rules = {{.kind = FaultKind::kError, .only_ops = ops(StoreOp::kSwap)}}});
+  const LoadedRef moved = *load_ref(*f.faults, "main");
+  EXPECT_EQ(delete_ref(*f.faults, f.runtime, "main", moved).error().code, Code::kOutcomeUnknown);
 }
 
 // A store on which a rival commits on top right after our swap, whose reply is lost.
@@ -144,7 +199,7 @@ TEST(Commit, ALostReplyIsFoundBelowWhatARivalPutOnTop) {
   const Tip tip = f.create("main");
   const auto store = std::make_shared<RivalStore>(f.memory);
   Objects objects(store, 1 << 20);
-  Committer committer(objects, real_runtime(), f.writer);
+  Committer committer(objects, f.runtime, f.writer);
   store->after_swap = [&] {
     Tip theirs = *load_tip(f.objects, "main");
     for (const char* key : {"rival 1", "rival 2", "rival 3"})
@@ -237,8 +292,8 @@ TEST(Commit, ARefIsMadeOnceWhateverTheReplies) {
     f.faults->set_plan(
         {.rules = {{.kind = kind, .only_ops = ops(StoreOp::kSwap), .times_max = 1}}});
     const auto make = [&] {
-      return create_ref(f.objects, real_runtime(), f.writer, "b", main.address(), main.manifest,
-                        false, random_write_id(real_runtime()));
+      return create_ref(f.objects, f.runtime, f.writer, "b", main.address(), main.manifest, false,
+                        random_write_id(real_runtime()));
     };
     auto made = make();
     ASSERT_TRUE(made) << made.error().message;
@@ -247,32 +302,27 @@ TEST(Commit, ARefIsMadeOnceWhateverTheReplies) {
   }
 }
 
-// Sole writer, three of ten replies lost and some swaps done twice: every commit is in, once.
-TEST(Commit, AHundredCommitsOnABadStore) {
+// Sole writer, three of ten replies lost and some swaps done twice: every commit is in, once, and
+// none ends unknown.
+TEST(Commit, TwoHundredCommitsOnABadStore) {
   Fixture f;
   Tip tip = f.create("main");
   f.faults->set_plan(
       {.seed = 5,
        .rules = {
-           {.kind = FaultKind::kReplyLost, .probability = 0.3},
+           {.kind = FaultKind::kReplyLost,
+            .only_ops = ops(StoreOp::kSwap, StoreOp::kLoad),
+            .probability = 0.3},
            {.kind = FaultKind::kTwice, .only_ops = ops(StoreOp::kSwap), .probability = 0.2}}});
   Marks expected;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const std::string key = std::to_string(i);
-    for (;;) {
-      auto moved = f.committer.commit(
-          tip, f.mark(key),
-          [&](const Tip& at, Change&) -> Result<bool> { return !at.manifest->meta.contains(key); });
-      if (moved) {
-        tip = *std::move(moved);
-        break;
-      }
-      ASSERT_TRUE(moved.error().code == Code::kOutcomeUnknown ||
-                  moved.error().code == Code::kUnavailable)
-          << moved.error().message;
-    }
+    auto moved = f.committer.commit(tip, f.mark(key), f.go_on);
+    ASSERT_TRUE(moved) << moved.error().message;
+    tip = *std::move(moved);
     expected.insert(key);
   }
+  EXPECT_GT(f.faults->faults(), 80u);
   EXPECT_EQ(f.marks("main"), expected);
 }
 

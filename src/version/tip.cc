@@ -1,18 +1,34 @@
 #include "version/tip.h"
 
+#include <algorithm>
+
+#include "dreamdb/interrupt.h"
+
 namespace dreamdb {
 
 namespace {
 
-// How often a swap without an answer is tried again before its outcome is given up as unknown.
-constexpr int kUnansweredSwapsMax = 6;
-constexpr uint64_t kFirstPauseNs = 2'000'000;
+// A pause is slept in parts: whoever asks to stop is heard within one.
+constexpr uint64_t kPauseHeardNs = 50'000'000;
 
 bool is_unanswered(const Error& error) {
   return error.code == Code::kOutcomeUnknown || error.code == Code::kUnavailable;
 }
 
 }  // namespace
+
+bool Pauses::wait() {
+  uint64_t draw = 0;
+  runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
+  uint64_t left_ns = pause_ns_ / 2 + draw % (pause_ns_ / 2);
+  pause_ns_ = std::min(2 * pause_ns_, kLongestNs);
+  if (runtime_.monotonic_ns() - begin_ns_ + left_ns > kUnansweredBudgetNs) return false;
+  for (; left_ns > 0; left_ns -= std::min(left_ns, kPauseHeardNs)) {
+    if (!check_interrupt()) return false;
+    runtime_.sleep_ns(std::min(left_ns, kPauseHeardNs));
+  }
+  return check_interrupt().has_value();
+}
 
 WriteId random_write_id(Runtime& runtime) {
   WriteId id{};
@@ -56,8 +72,8 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
                        bool snapshot, const WriteId& write) {
   const Ref ref{writer.nonce, manifest, 0, write, snapshot, runtime.now_ns()};
   const Buffer body = write_ref(ref);
-  uint64_t pause_ns = kFirstPauseNs;
-  for (int tries = 0;; ++tries) {
+  Pauses pauses(runtime);
+  for (;;) {
     auto swapped = objects.store().swap(ref_key(name), std::nullopt, body);
     if (swapped) return Tip{std::string(name), ref, *std::move(swapped), parsed};
     if (swapped.error().code != Code::kConflict && !is_unanswered(swapped.error()))
@@ -72,12 +88,32 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
                                             "; open it, or choose another name");
     if (swapped.error().code == Code::kConflict && found.error().code != Code::kNotFound)
       return std::unexpected(std::move(found).error());
-    if (tries >= kUnansweredSwapsMax)
+    if (!pauses.wait())
       return fail(Code::kOutcomeUnknown,
                   "ref `" + std::string(name) + "`: the store did not say whether it was made (" +
                       swapped.error().message + "); list the refs to find out");
-    runtime.sleep_ns(pause_ns);
-    pause_ns *= 2;
+  }
+}
+
+Status delete_ref(Store& store, Runtime& runtime, std::string_view name, const LoadedRef& loaded) {
+  Pauses pauses(runtime);
+  for (;;) {
+    Status deleted = store.swap_delete(ref_key(name), loaded.version);
+    if (deleted) return {};
+    const Error cause = std::move(deleted).error();
+    const bool lost = cause.code == Code::kConflict;
+    if (!lost && !is_unanswered(cause)) return std::unexpected(cause);
+    // Our own deletion whose reply was lost looks like a rival's. Gone is gone.
+    const auto found = load_ref(store, name);
+    if (!found && found.error().code == Code::kNotFound) return {};
+    if (found && found->version != loaded.version)
+      return fail(Code::kConflict, "ref `" + std::string(name) +
+                                       "` moved while it was to be deleted; look at it and try "
+                                       "again");
+    if (!pauses.wait())
+      return fail(Code::kOutcomeUnknown, "ref `" + std::string(name) +
+                                             "`: the store did not say whether it was deleted (" +
+                                             cause.message + "); list the refs to find out");
   }
 }
 

@@ -41,11 +41,41 @@ struct WriterIdentity {
 // Conflict when the ref was deleted and made anew as another dataset.
 Status check_same_timeline(const Tip& before, const Tip& moved);
 
+// How long a swap whose outcome the store does not tell is asked about again before it is given up
+// as unknown: an outage of half a minute is nothing unusual, and an unknown outcome costs the
+// caller more than the wait. 30 % of lost replies never last so long: the pauses below are more
+// than sixty tries.
+inline constexpr uint64_t kUnansweredBudgetNs = 60'000'000'000;
+
+// Pauses between tries: from 2 ms, twice as long each time up to a second, each drawn between half
+// of that and all, so that writers that were cut off together do not come back together.
+class Pauses {
+ public:
+  explicit Pauses(Runtime& runtime)
+      : runtime_(runtime), begin_ns_(runtime.monotonic_ns()), pause_ns_(kFirstNs) {}
+
+  // Waits; false when the budget is used up or somebody asks to stop (Interruptible): no further
+  // try is to be made.
+  bool wait();
+
+ private:
+  static constexpr uint64_t kFirstNs = 2'000'000;
+  static constexpr uint64_t kLongestNs = 1'000'000'000;
+
+  Runtime& runtime_;
+  const uint64_t begin_ns_;
+  uint64_t pause_ns_;
+};
+
 // Makes a ref that must not exist. AlreadyExists when it does; OutcomeUnknown when the store does
 // not tell in time.
 Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
                        std::string_view name, const Address& manifest, const ManifestPtr& parsed,
                        bool snapshot, const WriteId& write);
+
+// Deletes the ref if it is still as `loaded`. Conflict: it moved; OutcomeUnknown: the store does
+// not tell in time.
+Status delete_ref(Store& store, Runtime& runtime, std::string_view name, const LoadedRef& loaded);
 
 WriteId random_write_id(Runtime& runtime);
 

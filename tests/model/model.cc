@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "dataset/testing.h"
+#include "runtime/quick_runtime.h"
 
 namespace dreamdb::model {
 
@@ -266,7 +267,8 @@ Result<State> read_state(const Dataset& dataset) {
 
 std::shared_ptr<Space> space_on(std::shared_ptr<Store> store, uint64_t cache_bytes) {
   std::string url = store->describe();
-  return Space::on(std::move(store), std::move(url), cache_bytes);
+  static QuickRuntime* const runtime = new QuickRuntime;
+  return Space::on(std::move(store), std::move(url), cache_bytes, *runtime);
 }
 
 Result<Picture> read_picture(const std::shared_ptr<Store>& store) {

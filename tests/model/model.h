@@ -73,7 +73,8 @@ using Picture = std::map<std::string, State>;
 Result<Picture> read_picture(const std::shared_ptr<Store>& store);
 std::string summary(const Picture& picture);
 
-// A space on `store` with a cache of its own.
+// A space on `store` with a cache of its own, whose writers wait in no time for a store that does
+// not answer (runtime/quick_runtime.h).
 std::shared_ptr<Space> space_on(std::shared_ptr<Store> store, uint64_t cache_bytes = 8u << 20);
 
 }  // namespace dreamdb::model

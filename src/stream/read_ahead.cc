@@ -1,0 +1,365 @@
+// The queue of groups and their pieces, and the three steps of each: scan, plan, fetch.
+#include "stream/read_ahead.h"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "runtime/fork.h"
+#include "runtime/thread_pool.h"
+#include "stream/piece_size.h"
+#include "track/columns.h"
+#include "track/record_scan.h"
+
+namespace dreamdb {
+
+namespace {
+
+// Large enough to amortise a request and a task; small enough that what one thread fetches is
+// hashed and used while it is in the cache, and that few bytes under way saturate a far store.
+constexpr uint64_t kPieceBytesMax = 2ull << 20;
+constexpr uint64_t kPieceBytesMin = 64 * 1024;
+
+// On a far store: a group of 64 MiB is planned in one wave; two groups at a time, and one more
+// window of pieces than those being fetched, so that fetches never wait for a plan.
+constexpr size_t kGroupPiecesMax = 32;
+constexpr size_t kPlanningMax = 2;
+constexpr size_t kPlannedPiecesMax = 64;
+constexpr size_t kFarPiecesMax = 64;
+
+// The rows of `batch` for which `keep` holds.
+template <typename Keep>
+Batch pick_where(const Batch& batch, const Keep& keep) {
+  std::vector<uint32_t> rows;
+  for (size_t i = 0; i < batch.rows(); ++i)
+    if (keep(i)) rows.push_back(static_cast<uint32_t>(i));
+  return rows.size() == batch.rows() ? batch : pick_rows(batch, rows);
+}
+
+// The tracks of the fields that are not in the record track.
+std::vector<const Root*> wide_tracks(const Manifest& manifest,
+                                     std::span<const Field* const> fields) {
+  std::vector<const Root*> out;
+  for (const Field* field : fields)
+    if (const Root* root = manifest.find_track(field->id); root && !is_scalar(field->type))
+      out.push_back(root);
+  return out;
+}
+
+struct Piece {
+  Buffer anchors;
+  std::optional<RowPlan> plan;  // nullopt: there is a filter, whose columns are read first
+  uint64_t bytes = 0;
+  bool is_started = false;
+  Task task;
+  Result<Batch> result = fail(Code::kCancelled, "the stream was closed");
+};
+
+struct Group {
+  Task planning;
+  size_t pieces_expected = 0;
+  bool is_planned = false;
+  Status status;
+  std::deque<std::shared_ptr<Piece>> pieces;
+};
+
+// What pieces are made of and how many may be under way.
+struct Limits {
+  bool is_far;
+  uint64_t piece_bytes;
+  size_t piece_rows;
+  uint64_t bytes_max;   // of pieces started
+  size_t pieces_max;    // started
+  bool plans_are_held;  // planned pieces count as started
+  size_t group_pieces_max;
+
+  Limits(const Manifest& manifest, const RowStreamOptions& options, bool far) : is_far(far) {
+    piece_bytes = std::clamp(options.memory_bytes / (far ? 48 : 8), kPieceBytesMin, kPieceBytesMax);
+    bytes_max = far ? options.memory_bytes / 4 * 3 : options.memory_bytes / 2;
+    pieces_max = far ? kFarPiecesMax
+                     : std::min<size_t>(2 * shared_pool().thread_count() + 2,
+                                        static_cast<size_t>(bytes_max / piece_bytes + 1));
+    piece_rows =
+        rows_in_piece(estimate_row_bytes(manifest, options), piece_bytes, options.batch_rows);
+    plans_are_held = far && plans_hold_data(manifest, options);
+    group_pieces_max = plans_are_held
+                           ? std::clamp<size_t>(bytes_max / piece_bytes / 4, 1, kGroupPiecesMax)
+                           : kGroupPiecesMax;
+  }
+};
+
+}  // namespace
+
+class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
+ public:
+  Queue(std::shared_ptr<Objects> objects, const ManifestPtr& manifest, RowStreamOptions options)
+      : objects_(std::move(objects)),
+        options_(std::move(options)),
+        reader_(*objects_, manifest),
+        limits_(*manifest, options_, objects_->store().is_far()),
+        pool_(limits_.is_far ? waiting_pool() : shared_pool()),
+        scan_(*objects_, manifest, options_.first, options_.last,
+              options_.filter ? &*options_.filter : nullptr,
+              limits_.is_far ? wide_tracks(*manifest, all_fields()) : std::vector<const Root*>()) {}
+
+  Status top_up() {
+    if (limits_.is_far) {
+      pump();
+      return {};
+    }
+    for (;;) {
+      {
+        const std::lock_guard lock(mutex_);
+        start_pieces();
+        if (scan_done_ || stopped_ || planned_ > 0 || !has_room()) return {};
+      }
+      DREAMDB_TRY(add_group_here());
+    }
+  }
+
+  Result<std::optional<Batch>> next() {
+    for (;;) {
+      DREAMDB_TRY(top_up());
+      std::shared_ptr<Group> group;
+      {
+        const std::lock_guard lock(mutex_);
+        if (groups_.empty()) return std::optional<Batch>();
+        group = groups_.front();
+      }
+      group->planning.wait();
+      DREAMDB_TRY(Status(group->status));
+      std::shared_ptr<Piece> piece;
+      {
+        const std::lock_guard lock(mutex_);
+        if (group->pieces.empty()) {
+          groups_.pop_front();
+          continue;
+        }
+        start_pieces();
+        piece = group->pieces.front();
+      }
+      piece->task.wait();
+      const std::lock_guard lock(mutex_);
+      group->pieces.pop_front();
+      if (group->pieces.empty()) groups_.pop_front();
+      bytes_started_ -= piece->bytes;
+      --started_;
+      DREAMDB_ASSIGN(Batch batch, std::move(piece->result));
+      return std::optional<Batch>(std::move(batch));
+    }
+  }
+
+  // Starts nothing more and waits for what is under way.
+  void stop() {
+    std::vector<Task> tasks;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+      for (const auto& group : groups_) {
+        tasks.push_back(group->planning);
+        for (const auto& piece : group->pieces) tasks.push_back(piece->task);
+      }
+    }
+    for (Task& task : tasks) task.wait();
+  }
+
+ private:
+  // What is read, and what the filter reads.
+  std::vector<const Field*> all_fields() const {
+    std::vector<const Field*> out = options_.fields;
+    for (const Field* field : options_.filter_fields)
+      if (std::find(out.begin(), out.end(), field) == out.end()) out.push_back(field);
+    return out;
+  }
+
+  bool is_stopped() const {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
+  // With the lock held: whether one more piece may be started.
+  bool has_room() const {
+    const uint64_t held = limits_.plans_are_held ? planned_ * limits_.piece_bytes : 0;
+    return started_ == 0 ||
+           (started_ < limits_.pieces_max && bytes_started_ + held < limits_.bytes_max);
+  }
+
+  // With the lock held: starts planned pieces in their order.
+  void start_pieces() {
+    for (const auto& group : groups_) {
+      if (!group->is_planned || stopped_) return;
+      for (const auto& piece : group->pieces) {
+        if (piece->is_started) continue;
+        const bool first = started_ == 0;
+        if (!first && (started_ >= limits_.pieces_max || bytes_started_ >= limits_.bytes_max))
+          return;
+        piece->is_started = true;
+        bytes_started_ += piece->bytes;
+        ++started_;
+        --planned_;
+        piece->task = pool_.submit([self = shared_from_this(), piece = piece.get()] {
+          if (!self->is_stopped()) piece->result = self->read(*piece);
+        });
+      }
+    }
+  }
+
+  // Far: starts what there is room for, and the scan and plan of further groups.
+  void pump() {
+    const std::lock_guard lock(mutex_);
+    start_pieces();
+    while (!stopped_ && !scan_done_ && !is_scanning_ && planning_ < kPlanningMax &&
+           planned_ < kPlannedPiecesMax &&
+           (planned_ == 0 || !limits_.plans_are_held || has_room())) {
+      auto group = std::make_shared<Group>();
+      group->pieces_expected = next_group_pieces_;
+      next_group_pieces_ = limits_.group_pieces_max;
+      planned_ += group->pieces_expected;
+      ++planning_;
+      is_scanning_ = true;
+      groups_.push_back(group);
+      group->planning = pool_.submit([self = shared_from_this(), group = group.get()] {
+        self->add_group_there(*group);
+        self->pump();
+      });
+    }
+  }
+
+  // Near: scans and plans one piece on the calling thread.
+  Status add_group_here() {
+    DREAMDB_ASSIGN(Buffer anchors, scan_.next(limits_.piece_rows));
+    const bool at_end = anchors.empty();
+    std::deque<std::shared_ptr<Piece>> pieces;
+    if (!at_end) DREAMDB_TRY(cut(std::move(anchors), pieces));
+    const std::lock_guard lock(mutex_);
+    if (at_end) {
+      scan_done_ = true;
+      return {};
+    }
+    auto group = std::make_shared<Group>();
+    group->is_planned = true;
+    planned_ += pieces.size();
+    group->pieces = std::move(pieces);
+    groups_.push_back(std::move(group));
+    return {};
+  }
+
+  // Far: the scan of a group, then, while the next one may be scanned, its plan.
+  void add_group_there(Group& group) {
+    auto anchors = is_stopped() ? Result<Buffer>(Buffer())
+                                : scan_.next(limits_.piece_rows * group.pieces_expected);
+    {
+      const std::lock_guard lock(mutex_);
+      is_scanning_ = false;
+      if (!anchors || anchors->empty()) scan_done_ = true;
+    }
+    std::deque<std::shared_ptr<Piece>> pieces;
+    Status status;
+    if (!anchors) {
+      status = std::unexpected(std::move(anchors).error());
+    } else if (!anchors->empty()) {
+      pump();
+      status = plan_group(*anchors, pieces);
+    }
+    const std::lock_guard lock(mutex_);
+    planned_ -= group.pieces_expected;
+    planned_ += pieces.size();
+    --planning_;
+    group.status = std::move(status);
+    group.pieces = std::move(pieces);
+    group.is_planned = true;
+  }
+
+  // One plan for the whole group fetches all pages, footers and lists in one wave each; those of
+  // the pieces then find them in the cache.
+  Status plan_group(const Buffer& anchors, std::deque<std::shared_ptr<Piece>>& pieces) {
+    std::optional<RowPlan> held;
+    if (anchors.size() / 8 > limits_.piece_rows) {
+      DREAMDB_ASSIGN(held, reader_.plan(anchors, all_fields()));
+    }
+    for (size_t at = 0; at < anchors.size(); at += limits_.piece_rows * 8)
+      DREAMDB_TRY(
+          cut(anchors.slice(at, std::min(anchors.size() - at, limits_.piece_rows * 8)), pieces));
+    return {};
+  }
+
+  // Plans the rows of one piece; of several where they are larger than the average, in whole
+  // batches where that is wanted.
+  Status cut(Buffer anchors, std::deque<std::shared_ptr<Piece>>& pieces) const {
+    std::vector<Buffer> left = {std::move(anchors)};
+    const size_t unit = std::min(options_.batch_rows, limits_.piece_rows);
+    while (!left.empty()) {
+      auto piece = std::make_shared<Piece>();
+      piece->anchors = std::move(left.back());
+      left.pop_back();
+      if (options_.filter) {
+        piece->bytes = limits_.piece_bytes;
+      } else {
+        DREAMDB_ASSIGN(piece->plan, reader_.plan(piece->anchors, options_.fields));
+        piece->bytes = piece->plan->bytes;
+        const size_t rows = piece->anchors.size() / 8;
+        if (piece->bytes > 2 * limits_.piece_bytes && rows > unit) {
+          const size_t half = (rows / 2 + unit - 1) / unit * unit;
+          const size_t keep = half < rows ? half : rows - unit;
+          left.push_back(piece->anchors.slice(keep * 8, piece->anchors.size() - keep * 8));
+          left.push_back(piece->anchors.slice(0, keep * 8));
+          continue;
+        }
+      }
+      pieces.push_back(std::move(piece));
+    }
+    return {};
+  }
+
+  // The records of a piece that the filter keeps, with the chosen columns.
+  Result<Batch> read(const Piece& piece) const {
+    if (piece.plan) return fetch(*piece.plan);
+    DREAMDB_ASSIGN(const Batch tested, reader_.read(piece.anchors, options_.filter_fields));
+    DREAMDB_ASSIGN(const std::vector<uint8_t> keep, options_.filter->evaluate(tested));
+    Batch bare;
+    bare.anchors_bytes = piece.anchors;
+    const Batch kept = pick_where(bare, [&](size_t i) { return keep[i] != 0; });
+    DREAMDB_ASSIGN(const RowPlan plan, reader_.plan(kept.anchors_bytes, options_.fields));
+    return fetch(plan);
+  }
+
+  Result<Batch> fetch(const RowPlan& plan) const {
+    DREAMDB_ASSIGN(Batch batch, reader_.fetch(plan));
+    if (!options_.present_only) return batch;
+    return pick_where(batch, [&](size_t row) {
+      return std::any_of(batch.columns.begin(), batch.columns.end(),
+                         [row](const Column& column) { return column.is_valid(row); });
+    });
+  }
+
+  const std::shared_ptr<Objects> objects_;
+  const RowStreamOptions options_;
+  const RowReader reader_;
+  const Limits limits_;
+  ThreadPool& pool_;
+  RecordScan scan_;  // of one thread at a time: the caller's, or that of the group being scanned
+
+  mutable ForkSafeMutex mutex_;                // guards all below
+  std::deque<std::shared_ptr<Group>> groups_;  // in the order of their anchors
+  size_t planned_ = 0;                         // pieces planned or being planned, not started
+  size_t started_ = 0;                         // pieces started, not taken
+  uint64_t bytes_started_ = 0;
+  size_t planning_ = 0;
+  size_t next_group_pieces_ = 1;  // the first batch waits for one piece only
+  bool is_scanning_ = false;
+  bool scan_done_ = false;
+  bool stopped_ = false;
+};
+
+ReadAhead::ReadAhead(std::shared_ptr<Objects> objects, ManifestPtr manifest,
+                     RowStreamOptions options)
+    : queue_(std::make_shared<Queue>(std::move(objects), manifest, std::move(options))) {}
+
+ReadAhead::~ReadAhead() { queue_->stop(); }
+
+Status ReadAhead::top_up() { return queue_->top_up(); }
+
+Result<std::optional<Batch>> ReadAhead::next() { return queue_->next(); }
+
+}  // namespace dreamdb
