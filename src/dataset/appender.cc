@@ -203,7 +203,7 @@ void Appender::fill_change(Change& change) const {
       change.entries[segment.track].push_back(segment.entry);
 }
 
-// The rows of a group, read from its own segments, which are on the store by now.
+// The rows of a group, read from its own segments, which must be on the store.
 Result<SortedRows> Appender::read_back(const Group& group, const Schema& schema) {
   auto manifest = std::make_shared<Manifest>();
   manifest->schema = schema;
@@ -266,6 +266,9 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
                    find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
     const bool new_schema = moved.manifest->schema != group.base_version->schema;
     if (taken.empty() && group.all_fresh && !new_schema) continue;
+    // The group is read back from its own segments: they must be on the store by now.
+    DREAMDB_TRY(dataset_.objects().put(change.objects));
+    change.objects.clear();
     DREAMDB_ASSIGN(SortedRows rows, read_back(group, moved.manifest->schema));
     if (group.assigned && !taken.empty()) DREAMDB_TRY(assign(*moved.manifest, &group, rows));
     DREAMDB_ASSIGN(group, build_group(std::move(rows), group.assigned, moved));

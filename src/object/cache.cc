@@ -26,7 +26,7 @@ std::shared_ptr<const void> Cache::find_any(const CacheKey& key) {
 
 void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes) {
   size_bytes += kItemOverheadBytes;
-  if (size_bytes > capacity_bytes_ / 8) return;
+  if (eviction_ == Eviction::kOldest && size_bytes > capacity_bytes_ / 8) return;
   std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   const auto it = index_.find(key);

@@ -49,7 +49,8 @@ class Cache {
   std::shared_ptr<const T> find(const CacheKey& key) {
     return std::static_pointer_cast<const T>(find_any(key));
   }
-  // Values larger than an eighth of the capacity are not kept.
+  // Where the oldest goes, values larger than an eighth of the capacity are not kept: one of them
+  // would cost many others.
   template <typename T>
   void add(const CacheKey& key, std::shared_ptr<const T> value, uint64_t size_bytes) {
     add_any(key, std::static_pointer_cast<const void>(std::move(value)), size_bytes);

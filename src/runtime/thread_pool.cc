@@ -184,4 +184,9 @@ ThreadPool& waiting_pool() {
   return pool->get([] { return kWaitingThreads; });
 }
 
+ThreadPool& syncing_pool() {
+  static PoolOfProcess* const pool = new PoolOfProcess;
+  return pool->get([] { return kSyncingThreads; });
+}
+
 }  // namespace dreamdb

@@ -75,4 +75,9 @@ ThreadPool& shared_pool();
 inline constexpr size_t kWaitingThreads = 64;
 ThreadPool& waiting_pool();
 
+// The same for work that waits for a local disk: syncs that run at once share a commit of the file
+// system's journal, those that run one after the other do not.
+inline constexpr size_t kSyncingThreads = 8;
+ThreadPool& syncing_pool();
+
 }  // namespace dreamdb

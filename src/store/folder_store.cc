@@ -44,7 +44,7 @@ class FolderStore final : public Store {
 
   std::vector<Status> put_many(std::span<const PutRequest> requests) override {
     std::vector<Status> results(requests.size());
-    shared_pool().parallel_for(requests.size(),
+    syncing_pool().parallel_for(requests.size(),
                                [&](size_t i) { results[i] = put_one(requests[i]); });
     sync_parents(requests, results);
     return results;
@@ -126,7 +126,7 @@ class FolderStore final : public Store {
     }
     const std::vector<std::pair<std::string, std::vector<size_t>>> parents(by_parent.begin(),
                                                                            by_parent.end());
-    shared_pool().parallel_for(parents.size(), [&](size_t p) {
+    syncing_pool().parallel_for(parents.size(), [&](size_t p) {
       const auto& [parent, indexes] = parents[p];
       const Status synced = sync_directory(parent.empty() ? files_.root() : files_.path_of(parent));
       if (synced) return;

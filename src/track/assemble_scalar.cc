@@ -30,7 +30,7 @@ class ScalarAssembler final : public Assembler {
         return fail(Code::kCorruption, segment_key(match.segment->segment.address) +
                                            ": holds field `" + field_.name +
                                            "` with another type than the schema");
-      parts_.push_back({&match, column, {}, {}, {}, nullptr});
+      parts_.push_back({.match = &match, .column = column});
     }
     if (fits_in_place()) {
       const MatchRun& run = parts_[0].match->runs[0];
@@ -52,17 +52,20 @@ class ScalarAssembler final : public Assembler {
   Result<Column> finish(const BlockFetch& fetch) override {
     if (in_place_) return finish_in_place(fetch);
     DREAMDB_TRY(decode_wanted(fetch));
-    return text_ ? finish_text() : finish_fixed();
+    return text_ ? finish_text(fetch) : finish_fixed(fetch);
   }
 
  private:
   struct Piece {
     const SegmentMatch* match;
     const ScalarColumn* column;
-    Decoded valid;
-    Decoded data;
-    std::optional<size_t> dictionary_extent;
-    std::shared_ptr<const Dictionary> dictionary;
+    Decoded valid = {};
+    Decoded data = {};
+    std::unordered_map<size_t, size_t> fetched = {};  // block of `data` -> extent that has it
+    std::optional<size_t> dictionary_extent = {};
+    std::shared_ptr<const Dictionary> dictionary = nullptr;
+    // Plain texts are views of their blocks, so these stay until the column is joined.
+    bool keeps_blocks(bool text) const { return text && !column->dict; }
   };
   struct Want {
     size_t piece;
@@ -142,20 +145,17 @@ class ScalarAssembler final : public Assembler {
       part.dictionary_extent = fetch.want(part.match->segment, dict, 0, dict.blocks());
   }
 
+  // Decodes validity and what must stay; other blocks are decoded where they are used, one at a
+  // time, for a take that is scattered over many blocks would hold each of them twice.
   Status decode_wanted(const BlockFetch& fetch) {
     for (const Want& want : wants_) {
       Piece& part = parts_[want.piece];
-      const Segment& segment = part.match->segment->segment;
       const bool is_valid_run = part.column->valid && want.run == &*part.column->valid;
       const Extent& extent = fetch.extent(want.extent);
       for (size_t b = extent.first_block; b < extent.first_block + extent.block_count; ++b) {
-        const Buffer stored = fetch.block(want.extent, b);
-        DREAMDB_ASSIGN(Buffer raw, is_valid_run ? decode_valid(segment, *part.column, b, stored)
-                                                : decode_scalar(segment, *part.column, b, stored));
-        // A block of its own, so that caching it does not hold the whole extent.
-        if (raw.owner() == stored.owner()) raw = Buffer::copy_of(raw.span());
-        objects_.cache().add<Buffer>({segment.address, Part::kDecoded, cache_offset(*want.run, b)},
-                                     std::make_shared<const Buffer>(raw), raw.size());
+        if (!is_valid_run) part.fetched[b] = want.extent;
+        if (!is_valid_run && !part.keeps_blocks(text_)) continue;
+        DREAMDB_ASSIGN(Buffer raw, decode(fetch, part, *want.run, want.extent, b));
         (is_valid_run ? part.valid : part.data)[b] = std::move(raw);
       }
     }
@@ -174,36 +174,61 @@ class ScalarAssembler final : public Assembler {
     return {};
   }
 
-  // Calls f(piece, block, validity, row in block, position, rows) for stretches of rows that share
-  // their blocks, oldest segment first; rows without a value are left to `f`.
+  Result<Buffer> decode(const BlockFetch& fetch, const Piece& part, const Run& run, size_t extent,
+                        size_t b) {
+    const Segment& segment = part.match->segment->segment;
+    const Buffer stored = fetch.block(extent, b);
+    const bool is_valid_run = part.column->valid && &run == &*part.column->valid;
+    DREAMDB_ASSIGN(Buffer raw, is_valid_run ? decode_valid(segment, *part.column, b, stored)
+                                            : decode_scalar(segment, *part.column, b, stored));
+    // A block of its own, so that caching it does not hold the whole extent.
+    if (raw.owner() == stored.owner()) raw = Buffer::copy_of(raw.span());
+    objects_.cache().add<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
+                                 std::make_shared<const Buffer>(raw), raw.size());
+    return raw;
+  }
+
+  // Calls f(piece, block's bytes, block, validity, row in block, position, rows) for stretches of
+  // rows that share their blocks, oldest segment first; rows without a value are left to `f`.
   template <typename F>
-  void for_stretches(const F& f) const {
-    for (const Piece& part : parts_)
+  Status for_stretches(const BlockFetch& fetch, const F& f) {
+    for (const Piece& part : parts_) {
+      size_t current = 0;  // block that `decoded` holds
+      Buffer decoded;
       for (const MatchRun& run : part.match->runs) {
         const size_t per = part.column->data.per;
         for (size_t done = 0; done < run.len;) {
           const size_t row = run.row + done;
           const size_t count = std::min(run.len - done, per - row % per);
-          const Buffer* valid = part.column->valid ? &part.valid.at(row / per) : nullptr;
-          f(part, row / per, valid, row % per, run.pos + done, count);
+          const size_t block = row / per;
+          const Buffer* valid = part.column->valid ? &part.valid.at(block) : nullptr;
+          const auto held = part.data.find(block);
+          if (held == part.data.end() && (decoded.empty() || current != block)) {
+            DREAMDB_ASSIGN(decoded,
+                           decode(fetch, part, part.column->data, part.fetched.at(block), block));
+            current = block;
+          }
+          f(part, held == part.data.end() ? decoded : held->second, block, valid, row % per,
+            run.pos + done, count);
           done += count;
         }
       }
+    }
+    return {};
   }
 
   static bool bit(const Buffer& bitmap, size_t i) {
     return ((static_cast<uint8_t>(bitmap.data()[i / 8]) >> (i % 8)) & 1u) != 0;
   }
 
-  Result<Column> finish_fixed() {
+  Result<Column> finish_fixed(const BlockFetch& fetch) {
     Column out = empty_column(field_, 0);
     const uint64_t width = value_bytes(out);
     MutableBuffer values(rows_ * width);
     if (values.size() > 0) std::memset(values.data(), 0, values.size());
     Bitmap valid(rows_);
-    for_stretches([&](const Piece& part, size_t block, const Buffer* present, size_t row,
-                      size_t pos, size_t count) {
-      const Buffer& data = part.data.at(block);
+    const auto copy = [&](const Piece&, const Buffer& data, size_t, const Buffer* present,
+                          size_t row, size_t pos, size_t count) {
       if (present == nullptr && width == 8) {
         std::memcpy(values.data() + pos * 8, data.data() + row * 8, count * 8);
         valid.set_range(pos, pos + count);
@@ -218,18 +243,18 @@ class ScalarAssembler final : public Assembler {
           values.data()[pos + i] = std::byte{bit(data, row + i)};
         }
       }
-    });
+    };
+    DREAMDB_TRY(for_stretches(fetch, copy));
     out.values = std::move(values).freeze();
     out.valid = std::move(valid).finish();
     return out;
   }
 
-  Result<Column> finish_text() {
+  Result<Column> finish_text(const BlockFetch& fetch) {
     std::vector<std::string_view> texts(rows_);
     Bitmap valid(rows_);
-    for_stretches([&](const Piece& part, size_t block, const Buffer* present, size_t row,
-                      size_t pos, size_t count) {
-      const Buffer& data = part.data.at(block);
+    const auto view = [&](const Piece& part, const Buffer& data, size_t block,
+                          const Buffer* present, size_t row, size_t pos, size_t count) {
       const auto* codes = reinterpret_cast<const uint32_t*>(data.data());
       // Plain blocks: offsets of the block's rows, then the bytes.
       const size_t text_at = (part.column->data.block_items(block) + 1) * 4;
@@ -243,7 +268,8 @@ class ScalarAssembler final : public Assembler {
           texts[pos + i] = data.view().substr(text_at + o[0], o[1] - o[0]);
         }
       }
-    });
+    };
+    DREAMDB_TRY(for_stretches(fetch, view));
     return join_texts(texts, std::move(valid));
   }
 

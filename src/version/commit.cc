@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
+constexpr uint64_t kBytesInTurnMax = 1 << 20;  // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
 // One tree that a commit adds to.
@@ -52,6 +53,12 @@ Result<std::vector<std::optional<Root>>> grow_trees(Objects& objects, std::vecto
     roots.push_back(inserted->root);
   }
   return roots;
+}
+
+uint64_t total_bytes(std::span<const PutRequest> requests) {
+  uint64_t sum = 0;
+  for (const PutRequest& request : requests) sum += request.body.size();
+  return sum;
 }
 
 void set_root(std::vector<Root>& tracks, const Root& root) {
@@ -169,8 +176,12 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   std::unique_ptr<Turn> turn;
   bool reread = false;
   if (contended_) {
-    DREAMDB_TRY(objects_.put(change.objects));
-    change.objects.clear();
+    // Much data goes up before the turn, which others wait for. Little goes up in it, in the wave
+    // of the manifest: the syncs of those who wait would slow down the one whose turn it is.
+    if (total_bytes(change.objects) > kBytesInTurnMax) {
+      DREAMDB_TRY(objects_.put(change.objects));
+      change.objects.clear();
+    }
     turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
     reread = true;
   } else {
