@@ -34,7 +34,7 @@ inline constexpr uint64_t kAnchorMax = UINT64_MAX - 1;
 struct OpenOptions {
   std::optional<std::string> manifest;  // open this version (53-character address), not the tip
   std::optional<uint64_t> time_ns;      // open the newest version not younger than this
-  uint64_t cache_bytes = 96ull << 20;  // verified pages, footers, blocks kept in memory
+  uint64_t cache_bytes = 96ull << 20;   // verified pages, footers, blocks kept in memory
 };
 
 struct CreateOptions {

@@ -3,8 +3,8 @@
 // `RemoteStore` (remote_store.h) does what they share: waves, coalescing, swaps and their outcomes.
 // Dialects: S3 (s3_dialect.h), WebDAV and plain web servers (web_dialect.h).
 //
-// Thread rule: every call may come from any thread; a dialect keeps no state that a request changes,
-// but for credentials, which it guards itself.
+// Thread rule: every call may come from any thread; a dialect keeps no state that a request
+// changes, but for credentials, which it guards itself.
 #pragma once
 
 #include <cstdint>
@@ -42,15 +42,16 @@ class Dialect {
   // mark of deletion (spec 10).
   virtual bool deletes_conditionally() const = 0;
 
-  // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond the
-  // end; a range of everything is a plain GET.
+  // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond
+  // the end; a range of everything is a plain GET.
   virtual HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) = 0;
   virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
                       const WriteCondition& condition, EtagStyle style) = 0;
   virtual HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
                          EtagStyle style) = 0;
 
-  // The error that a reply stands for (also one without a status); ok for a success. `key` and `act`
+  // The error that a reply stands for (also one without a status); ok for a success. `key` and
+  // `act`
   // ("read", "write") go into the message. 404 is NotFound, 403 Denied with what to do, ...
   virtual Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) = 0;
   // The body's tag without quotes and W/; empty when the server gave none.
@@ -60,8 +61,8 @@ class Dialect {
   virtual uint64_t large_bytes() const { return 0; }
   virtual Status put_large(HttpClient& client, std::string_view key, const Buffer& body) = 0;
 
-  // As Store::list and Store::delete_many; keys without the store's prefix, temporary names left out.
-  // Each object says its tag, so that marks of deletion can be told.
+  // As Store::list and Store::delete_many; keys without the store's prefix, temporary names left
+  // out. Each object says its tag, so that marks of deletion can be told.
   struct Listed {
     ListedObject object;
     bool is_mutable = false;
@@ -73,7 +74,8 @@ class Dialect {
   };
   virtual Result<Listing> list(HttpClient& client, std::string_view prefix,
                                std::string_view start_after, size_t limit) = 0;
-  virtual std::vector<Status> delete_many(HttpClient& client, std::span<const std::string> keys) = 0;
+  virtual std::vector<Status> delete_many(HttpClient& client,
+                                          std::span<const std::string> keys) = 0;
 };
 
 }  // namespace dreamdb

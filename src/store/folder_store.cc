@@ -45,7 +45,7 @@ class FolderStore final : public Store {
   std::vector<Status> put_many(std::span<const PutRequest> requests) override {
     std::vector<Status> results(requests.size());
     syncing_pool().parallel_for(requests.size(),
-                               [&](size_t i) { results[i] = put_one(requests[i]); });
+                                [&](size_t i) { results[i] = put_one(requests[i]); });
     sync_parents(requests, results);
     return results;
   }
