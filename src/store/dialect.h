@@ -1,0 +1,79 @@
+// What differs between remote stores: how a key becomes a request, and what a reply means.
+//
+// `RemoteStore` (remote_store.h) does what they share: waves, coalescing, swaps and their outcomes.
+// Dialects: S3 (s3_dialect.h), WebDAV and plain web servers (web_dialect.h).
+//
+// Thread rule: every call may come from any thread; a dialect keeps no state that a request changes,
+// but for credentials, which it guards itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/http.h"
+#include "store/store.h"
+
+namespace dreamdb {
+
+// On what a write of a mutable key depends.
+struct WriteCondition {
+  enum class Kind : uint8_t { kNone, kAbsent, kMatch } kind = Kind::kNone;
+  std::string etag = {};  // kMatch: as `etag_of` gave it, without quotes
+};
+
+// How a server wants the tag in If-Match; found out by racing (shared_writing.h).
+enum class EtagStyle : uint8_t { kQuoted, kPlain };
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+
+  // One line for messages, without secrets: "s3://bucket/prefix".
+  virtual std::string describe() const = 0;
+  // "s3", "webdav", "web".
+  virtual std::string_view name() const = 0;
+  virtual bool can_write() const = 0;
+  // True when DELETE with If-Match is honoured; otherwise a mutable key is deleted by a swap to the
+  // mark of deletion (spec 10).
+  virtual bool deletes_conditionally() const = 0;
+
+  // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond the
+  // end; a range of everything is a plain GET.
+  virtual HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) = 0;
+  virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
+                      const WriteCondition& condition, EtagStyle style) = 0;
+  virtual HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
+                         EtagStyle style) = 0;
+
+  // The error that a reply stands for (also one without a status); ok for a success. `key` and `act`
+  // ("read", "write") go into the message. 404 is NotFound, 403 Denied with what to do, ...
+  virtual Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) = 0;
+  // The body's tag without quotes and W/; empty when the server gave none.
+  virtual std::string etag_of(const HttpReply& reply) = 0;
+
+  // Bodies of at least so many bytes go up by `put_large`; none does when 0.
+  virtual uint64_t large_bytes() const { return 0; }
+  virtual Status put_large(HttpClient& client, std::string_view key, const Buffer& body) = 0;
+
+  // As Store::list and Store::delete_many; keys without the store's prefix, temporary names left out.
+  // Each object says its tag, so that marks of deletion can be told.
+  struct Listed {
+    ListedObject object;
+    bool is_mutable = false;
+    std::string etag;
+  };
+  struct Listing {
+    std::vector<Listed> objects;
+    bool more = false;
+  };
+  virtual Result<Listing> list(HttpClient& client, std::string_view prefix,
+                               std::string_view start_after, size_t limit) = 0;
+  virtual std::vector<Status> delete_many(HttpClient& client, std::span<const std::string> keys) = 0;
+};
+
+}  // namespace dreamdb
