@@ -1,5 +1,5 @@
 # Libraries of others that floors may name under LIBS: blake3, zstd::zstd, nlohmann_json::nlohmann_json,
-# CLI11::CLI11, OpenSSL::Crypto; for tests GTest and rapidcheck. tools/packages.txt says which package brings each.
+# CLI11::CLI11, OpenSSL::Crypto, pugixml::pugixml; for tests GTest and rapidcheck. tools/packages.txt says which package brings each.
 
 # Finds PACKAGE or ends with the command that brings it.
 macro(dreamdb_need PACKAGE APT)
@@ -24,6 +24,7 @@ set_target_properties(zstd::zstd PROPERTIES IMPORTED_LOCATION "${DREAMDB_ZSTD_LI
 
 dreamdb_need(nlohmann_json nlohmann-json3-dev)
 dreamdb_need(OpenSSL libssl-dev)
+dreamdb_need(pugixml libpugixml-dev)
 if(NOT DREAMDB_PYTHON)
   dreamdb_need(CLI11 libcli11-dev)
 endif()

@@ -1,0 +1,73 @@
+#include "store/aws_profile.h"
+
+#include <algorithm>
+
+namespace dreamdb {
+
+namespace {
+
+constexpr std::string_view kBlank = " \t\r";
+constexpr std::string_view kProfilePrefix = "profile ";
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// Without a comment that begins after a blank: "value # comment".
+std::string_view without_comment(std::string_view text) {
+  for (size_t i = 1; i < text.size(); ++i) {
+    if ((text[i] == '#' || text[i] == ';') && kBlank.find(text[i - 1]) != std::string_view::npos) {
+      return trimmed(text.substr(0, i));
+    }
+  }
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+}  // namespace
+
+Result<AwsProfiles> parse_aws_profiles(std::string_view text, std::string_view file) {
+  AwsProfiles profiles;
+  AwsProfile* profile = nullptr;
+  std::string parent;  // the setting that indented lines belong to
+  for (size_t number = 1; !text.empty(); ++number) {
+    const size_t end = text.find('\n');
+    const std::string_view raw = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::string_view line = trimmed(raw);
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    if (line.front() == '[') {
+      const size_t close = line.find(']');
+      std::string_view name =
+          close == std::string_view::npos ? "" : trimmed(line.substr(1, close - 1));
+      if (name.starts_with(kProfilePrefix)) name = trimmed(name.substr(kProfilePrefix.size()));
+      if (name.empty()) profile = nullptr;
+      if (!name.empty()) profile = &profiles[std::string(name)];
+      parent.clear();
+      if (profile != nullptr) continue;
+    }
+    const size_t equals = line.find('=');
+    if (profile == nullptr || equals == 0 || equals == std::string_view::npos) {
+      return fail(Code::kInvalidArgument,
+                  std::string(file) + ", line " + std::to_string(number) +
+                      ": expected [profile] or name = value below one; correct the file");
+    }
+    const std::string name = lower(trimmed(line.substr(0, equals)));
+    const bool indented = kBlank.find(raw.front()) != std::string_view::npos;
+    if (!indented) parent = name;
+    const bool nested = indented && !parent.empty();
+    (*profile)[nested ? parent + "." + name : name] =
+        std::string(without_comment(trimmed(line.substr(equals + 1))));
+  }
+  return profiles;
+}
+
+}  // namespace dreamdb
