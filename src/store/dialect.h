@@ -60,12 +60,11 @@ class Dialect {
   virtual uint64_t large_bytes() const { return 0; }
   virtual Status put_large(HttpClient& client, std::string_view key, const Buffer& body) = 0;
 
-  // As Store::list and Store::delete_many; keys without the store's prefix, temporary names left out.
-  // Each object says its tag, so that marks of deletion can be told.
+  // As Store::list and Store::delete_many; keys without the store's prefix, names that are no keys
+  // left out. Marks of deletion are not: `RemoteStore` tells them by their size and body.
   struct Listed {
     ListedObject object;
-    bool is_mutable = false;
-    std::string etag;
+    bool is_mutable = true;  // also when the listing does not tell
   };
   struct Listing {
     std::vector<Listed> objects;

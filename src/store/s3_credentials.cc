@@ -168,40 +168,39 @@ Result<S3Settings> read_s3_settings(const Environment& environment) {
 S3CredentialSource::S3CredentialSource(Environment environment, Runtime& runtime)
     : environment_(std::move(environment)), runtime_(runtime) {}
 
-Result<std::optional<S3Credentials>> S3CredentialSource::current() {
+Result<S3CredentialSource::Current> S3CredentialSource::current() {
   {
     const std::lock_guard lock(mutex_);
     const bool near_end = found_ && found_->expires_ns != 0 &&
                           runtime_.now_ns() + kRenewBeforeNs > found_->expires_ns &&
                           runtime_.monotonic_ns() - read_ns_ > kReadAgainNs;
-    if (found_ && !near_end) return found_->credentials;
+    if (found_ && !near_end) return Current{found_->credentials, generation_};
   }
   return read_again();
 }
 
-Result<std::optional<S3Credentials>> S3CredentialSource::read_again() {
+Result<S3CredentialSource::Current> S3CredentialSource::read_again() {
   auto found = find(environment_);
   const std::lock_guard lock(mutex_);
   read_ns_ = runtime_.monotonic_ns();
-  // A file that is being written just now: what was read before may still do.
-  if (!found && found_) return found_->credentials;
-  if (!found) return std::unexpected(std::move(found).error());
-  found_ = *std::move(found);
-  return found_->credentials;
+  if (found) {
+    if (!found_ || found_->credentials != found->credentials) ++generation_;
+    found_ = *std::move(found);
+  } else if (!found_) {
+    return std::unexpected(std::move(found).error());
+  }
+  // A file that is being written just now is no error: what was read before may still do.
+  return Current{found_->credentials, generation_};
 }
 
-bool S3CredentialSource::renew(const S3Credentials& used) {
-  const auto differs = [&](const std::optional<S3Credentials>& other) {
-    return other && (other->access_key != used.access_key || other->secret_key != used.secret_key ||
-                     other->session_token != used.session_token);
-  };
+bool S3CredentialSource::renew(uint64_t generation) {
   {
     const std::lock_guard lock(mutex_);
-    if (found_ && differs(found_->credentials)) return true;  // another thread was faster
+    if (generation_ != generation) return true;  // another thread was faster
     if (runtime_.monotonic_ns() - read_ns_ < kReadAgainNs) return false;
   }
   const auto now = read_again();
-  return now && differs(*now);
+  return now && now->generation != generation;
 }
 
 std::string S3CredentialSource::origin() const {

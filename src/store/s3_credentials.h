@@ -40,13 +40,16 @@ class S3CredentialSource {
  public:
   explicit S3CredentialSource(Environment environment, Runtime& runtime = real_runtime());
 
-  // Credentials to sign with now; empty: send requests without a signature. Errors as
-  // `read_s3_settings`.
-  Result<std::optional<S3Credentials>> current();
+  struct Current {
+    std::optional<S3Credentials> credentials;  // empty: send requests without a signature
+    uint64_t generation = 0;                   // changes with the credentials
+  };
+  // Credentials to sign with now. Errors as `read_s3_settings`.
+  Result<Current> current();
 
-  // To be called when the server refused `used` as expired: reads again, at most once a second.
-  // True when there are others now: sign again.
-  bool renew(const S3Credentials& used);
+  // To be called when the server refused those of `generation` as expired: reads again, at most
+  // once a second. True when there are others now: sign again.
+  bool renew(uint64_t generation);
 
   // For messages: "AWS_ACCESS_KEY_ID", "profile train of /home/u/.aws/credentials".
   std::string origin() const;
@@ -59,12 +62,13 @@ class S3CredentialSource {
   };
   friend Result<S3Settings> read_s3_settings(const Environment& environment);
   static Result<Found> find(const Environment& environment);
-  Result<std::optional<S3Credentials>> read_again();
+  Result<Current> read_again();
 
   const Environment environment_;
   Runtime& runtime_;
   mutable ForkSafeMutex mutex_;  // guards all below
   std::optional<Found> found_;
+  uint64_t generation_ = 0;
   uint64_t read_ns_ = 0;  // monotonic
 };
 

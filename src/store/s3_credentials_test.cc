@@ -46,13 +46,13 @@ TEST_F(S3Credential, VariablesComeFirst) {
   variables["AWS_SESSION_TOKEN"] = "token";
   S3CredentialSource source(environment(), clock);
   const auto keys = source.current();
-  ASSERT_TRUE(keys.has_value() && keys->has_value());
-  EXPECT_EQ((*keys)->access_key, "ENV");
-  EXPECT_EQ((*keys)->session_token, "token");
+  ASSERT_TRUE(keys.has_value() && keys->credentials.has_value());
+  EXPECT_EQ(keys->credentials->access_key, "ENV");
+  EXPECT_EQ(keys->credentials->session_token, "token");
   EXPECT_EQ(source.origin(), "AWS_ACCESS_KEY_ID");
   variables["AWS_NO_SIGN_REQUEST"] = "YES";
   S3CredentialSource anonymous(environment(), clock);
-  EXPECT_FALSE(anonymous.current()->has_value());
+  EXPECT_FALSE(anonymous.current()->credentials.has_value());
   EXPECT_FALSE(read_s3_settings(environment())->has_keys);
 }
 
@@ -64,7 +64,7 @@ TEST_F(S3Credential, ProfilesOfBothFilesAreOne) {
         "ca_bundle = /ca.pem\ns3 =\n addressing_style = virtual\naws_access_key_id = OLD\n");
   write("credentials", "[train]\naws_access_key_id=NEW\naws_secret_access_key=s\n");
   S3CredentialSource source(environment(), clock);
-  EXPECT_EQ((*source.current())->access_key, "NEW");
+  EXPECT_EQ(source.current()->credentials->access_key, "NEW");
   EXPECT_EQ(source.origin(), "profile train of " + folder.path() + "/credentials");
   auto settings = read_s3_settings(environment());
   ASSERT_TRUE(settings.has_value());
@@ -84,7 +84,7 @@ TEST_F(S3Credential, WithoutAnythingRequestsAreAnonymous) {
   use_files();
   S3CredentialSource source(environment(), clock);
   ASSERT_TRUE(source.current().has_value());
-  EXPECT_FALSE(source.current()->has_value());
+  EXPECT_FALSE(source.current()->credentials.has_value());
 }
 
 TEST_F(S3Credential, MistakesAreNamedWithoutSecrets) {
@@ -116,26 +116,26 @@ TEST_F(S3Credential, TokensAreReadAgain) {
   };
   write_token("one", "2026-01-02T04:00:00Z");
   S3CredentialSource source(environment(), clock);
-  const S3Credentials one = **source.current();
-  EXPECT_EQ(one.session_token, "one");
+  const auto one = source.current();
+  EXPECT_EQ(one->credentials->session_token, "one");
   write_token("two", "2026-01-02T05:00:00Z");
   clock.now += 1'800'000'000'000;  // half an hour: still good
-  EXPECT_EQ((*source.current())->session_token, "one");
+  EXPECT_EQ(source.current()->credentials->session_token, "one");
   clock.now += 1'620'000'000'000;  // 04:01: expired
-  EXPECT_EQ((*source.current())->session_token, "two");
-  EXPECT_TRUE(source.renew(one));  // was renewed meanwhile
-  const S3Credentials two = **source.current();
+  EXPECT_EQ(source.current()->credentials->session_token, "two");
+  EXPECT_TRUE(source.renew(one->generation));  // was renewed meanwhile
+  const uint64_t two = source.current()->generation;
   clock.now += 2'000'000'000;
   EXPECT_FALSE(source.renew(two));  // the file has no other
   write_token("three", "2026-01-02T06:00:00Z");
   EXPECT_FALSE(source.renew(two));  // within the same second
   clock.now += 2'000'000'000;
   EXPECT_TRUE(source.renew(two));
-  EXPECT_EQ((*source.current())->session_token, "three");
+  EXPECT_EQ(source.current()->credentials->session_token, "three");
   clock.now += 2'000'000'000;
   write("credentials", "half a fi");  // being written
-  EXPECT_FALSE(source.renew(**source.current()));
-  EXPECT_EQ((*source.current())->session_token, "three");
+  EXPECT_FALSE(source.renew(source.current()->generation));
+  EXPECT_EQ(source.current()->credentials->session_token, "three");
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct S3Credentials {
   std::string access_key;
   std::string secret_key;
   std::string session_token;  // empty: none
+  bool operator==(const S3Credentials&) const = default;
 };
 
 using NameValue = std::pair<std::string, std::string>;

@@ -1,0 +1,41 @@
+#include "store/reply_error.h"
+
+#include <algorithm>
+
+namespace dreamdb {
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+}  // namespace
+
+Status reply_failure(const HttpReply& reply, bool changes, const std::string& what) {
+  switch (reply.failure) {
+    case HttpFailure::kNone: return {};
+    case HttpFailure::kRefused: return fail(reply.error.code, what + ": " + reply.error.message);
+    case HttpFailure::kNotSent:
+      return fail(Code::kUnavailable,
+                  what + ": " + reply.what + "; check the address, the network and the server");
+    case HttpFailure::kCut:
+    case HttpFailure::kTimeout: break;
+  }
+  if (!changes) return fail(Code::kUnavailable, what + ": " + reply.what + "; try again later");
+  return fail(Code::kOutcomeUnknown, what + ": " + reply.what + "; it may have happened or not");
+}
+
+bool is_web_page(const HttpReply& reply) {
+  // Objects of stores have a tag; what a proxy says in their place has none.
+  if (!reply.header("etag").empty()) return false;
+  if (lower(reply.header("content-type")).find("text/html") != std::string::npos) return true;
+  const std::string start = lower(reply.body.view().substr(0, 64));
+  return start.find("<!doctype html") != std::string::npos ||
+         start.find("<html") != std::string::npos;
+}
+
+}  // namespace dreamdb
