@@ -1,5 +1,5 @@
 # Libraries of others that floors may name under LIBS: blake3, zstd::zstd, nlohmann_json::nlohmann_json,
-# CLI11::CLI11, OpenSSL::Crypto, pugixml::pugixml; for tests GTest and rapidcheck. tools/packages.txt says which package brings each.
+# CLI11::CLI11, CURL::libcurl, OpenSSL::Crypto, pugixml::pugixml; for tests GTest and rapidcheck. tools/packages.txt says which package brings each.
 
 # Finds PACKAGE or ends with the command that brings it.
 macro(dreamdb_need PACKAGE APT)
@@ -23,6 +23,7 @@ set_target_properties(zstd::zstd PROPERTIES IMPORTED_LOCATION "${DREAMDB_ZSTD_LI
                       INTERFACE_INCLUDE_DIRECTORIES "${DREAMDB_ZSTD_INCLUDE}")
 
 dreamdb_need(nlohmann_json nlohmann-json3-dev)
+dreamdb_need(CURL libcurl4-openssl-dev)
 dreamdb_need(OpenSSL libssl-dev)
 dreamdb_need(pugixml libpugixml-dev)
 if(NOT DREAMDB_PYTHON)

@@ -3,8 +3,8 @@
 // `RemoteStore` (remote_store.h) does what they share: waves, coalescing, swaps and their outcomes.
 // Dialects: S3 (s3_dialect.h), WebDAV and plain web servers (web_dialect.h).
 //
-// Thread rule: every call may come from any thread; a dialect keeps no state that a request changes,
-// but for credentials, which it guards itself.
+// Thread rule: every call may come from any thread; a dialect keeps no state that a request
+// changes, but for credentials, which it guards itself.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,9 @@ namespace dreamdb {
 struct WriteCondition {
   enum class Kind : uint8_t { kNone, kAbsent, kMatch } kind = Kind::kNone;
   std::string etag = {};  // kMatch: as `etag_of` gave it, without quotes
+  // Random hexadecimal digits of this write, to be kept beside the body where a store can (S3:
+  // metadata), so that a writer knows its own write again. Empty: none.
+  std::string write_id = {};
 };
 
 // How a server wants the tag in If-Match; found out by racing (shared_writing.h).
@@ -42,19 +45,26 @@ class Dialect {
   // mark of deletion (spec 10).
   virtual bool deletes_conditionally() const = 0;
 
-  // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond the
-  // end; a range of everything is a plain GET.
+  // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond
+  // the end; a range of everything is a plain GET.
   virtual HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) = 0;
   virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
                       const WriteCondition& condition, EtagStyle style) = 0;
   virtual HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
                          EtagStyle style) = 0;
 
-  // The error that a reply stands for (also one without a status); ok for a success. `key` and `act`
+  // The error that a reply stands for (also one without a status); ok for a success. `key` and
+  // `act`
   // ("read", "write") go into the message. 404 is NotFound, 403 Denied with what to do, ...
   virtual Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) = 0;
   // The body's tag without quotes and W/; empty when the server gave none.
   virtual std::string etag_of(const HttpReply& reply) = 0;
+
+  // The `write_id` that the object was written with; empty where none is kept.
+  virtual std::string write_id_of(const HttpReply& reply) {
+    (void)reply;
+    return {};
+  }
 
   // Bodies of at least so many bytes go up by `put_large`; none does when 0.
   virtual uint64_t large_bytes() const { return 0; }
@@ -72,7 +82,8 @@ class Dialect {
   };
   virtual Result<Listing> list(HttpClient& client, std::string_view prefix,
                                std::string_view start_after, size_t limit) = 0;
-  virtual std::vector<Status> delete_many(HttpClient& client, std::span<const std::string> keys) = 0;
+  virtual std::vector<Status> delete_many(HttpClient& client,
+                                          std::span<const std::string> keys) = 0;
 };
 
 }  // namespace dreamdb

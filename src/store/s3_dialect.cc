@@ -15,8 +15,10 @@ namespace dreamdb {
 namespace {
 
 constexpr int kMendsMax = 4;  // of one job: a token, a clock and two regions
+constexpr std::string_view kWriteIdHeader = "x-amz-meta-dreamdb-write";
 constexpr uint64_t kSmallReplyMax = 4 << 20;
-constexpr uint64_t kWholeBodyMax = 1 << 30;  // of a mutable key; the folder store has the same
+constexpr uint64_t kWholeBodyMax = 1 << 30;   // of a mutable key; the folder store has the same
+constexpr uint64_t kErrorPageMax = 64 << 10;  // an error may be longer than the range
 constexpr uint64_t kLargeBytes = 32 << 20;
 
 // The host as libcurl sends it: without a port that the scheme implies.
@@ -181,7 +183,7 @@ HttpJob S3Dialect::get(std::string_view key, bool is_mutable, uint64_t offset, u
   Draft made = draft("GET", object_name(key));
   if (!whole) made.range = {offset, offset + size - 1};
   HttpJob get = job(std::move(made), Repeat::kIdempotent);
-  get.body_bytes_max = whole ? kWholeBodyMax : size;
+  get.body_bytes_max = whole ? kWholeBodyMax : std::max(size, kErrorPageMax);
   get.resume = !is_mutable && !whole;  // between two attempts a mutable key may change
   get.hedge = true;
   return get;
@@ -195,6 +197,7 @@ HttpJob S3Dialect::put(std::string_view key, bool, const Buffer& body,
   if (condition.kind == WriteCondition::Kind::kMatch)
     made.headers.emplace_back(
         "if-match", style == EtagStyle::kQuoted ? "\"" + condition.etag + "\"" : condition.etag);
+  if (!condition.write_id.empty()) made.headers.emplace_back(kWriteIdHeader, condition.write_id);
   const bool plain = condition.kind == WriteCondition::Kind::kNone;
   return job(std::move(made), plain ? Repeat::kIdempotent : Repeat::kNever);
 }
@@ -216,6 +219,10 @@ std::string S3Dialect::etag_of(const HttpReply& reply) {
   if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
     tag = tag.substr(1, tag.size() - 2);
   return std::string(tag);
+}
+
+std::string S3Dialect::write_id_of(const HttpReply& reply) {
+  return std::string(reply.header(kWriteIdHeader));
 }
 
 uint64_t S3Dialect::large_bytes() const { return kLargeBytes; }

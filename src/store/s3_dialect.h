@@ -55,6 +55,7 @@ class S3Dialect final : public Dialect {
                  EtagStyle style) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
   std::string etag_of(const HttpReply& reply) override;
+  std::string write_id_of(const HttpReply& reply) override;
   uint64_t large_bytes() const override;
   Status put_large(HttpClient& client, std::string_view key, const Buffer& body) override;
   Result<Listing> list(HttpClient& client, std::string_view prefix, std::string_view start_after,

@@ -6,6 +6,7 @@
 #include "store/fault_store.h"
 #include "store/folder_store.h"
 #include "store/memory_store.h"
+#include "store/remote_testing.h"
 #include "store/scratch_folder.h"
 
 namespace dreamdb {
@@ -38,10 +39,16 @@ std::shared_ptr<Store> shuffled(std::shared_ptr<Store> inner) {
                                       FaultPlan{.seed = 1, .rules = {}, .shuffle_waves = true});
 }
 
+std::shared_ptr<Store> make_remote(const FakeS3Quirks& quirks) { return remote(quirks).store; }
+
 INSTANTIATE_TEST_SUITE_P(
     Stores, StoreConformance,
     testing::Values(
         StoreCase{"memory", make_memory}, StoreCase{"folder", make_folder},
+        StoreCase{"s3", [] { return make_remote({}); }},
+        StoreCase{"s3_like_ceph",
+                  [] { return make_remote({.plain_tags = true, .losers_see_500 = true}); }},
+        StoreCase{"s3_with_409", [] { return make_remote({.conflict_is_409 = true}); }},
         StoreCase{"far_memory", [] { return std::make_shared<FarStore>(make_memory()); }},
         StoreCase{"counting_memory", [] { return counted(make_memory()); }},
         StoreCase{"counting_folder", [] { return counted(make_folder()); }},

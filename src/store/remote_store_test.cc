@@ -1,0 +1,258 @@
+// The remote store over a server in memory: swaps whose replies are lost, servers that must be
+// refused, replies that are none. What every store must do is in store_conformance_test.cc.
+#include "store/remote_store.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "store/remote_testing.h"
+
+namespace dreamdb {
+namespace {
+
+template <typename T>
+Code error_of(const Result<T>& result) {
+  return result ? Code{} : result.error().code;
+}
+
+TEST(RemoteStore, ObjectsLieUnderThePrefix) {
+  const Remote r = remote();
+  const PutRequest request{"segments/a", Buffer::copy_of("x")};
+  ASSERT_TRUE(r.store->put_many(std::span(&request, 1)).front());
+  EXPECT_EQ(r.server->objects(),
+            (std::map<std::string, std::string>{{"data/pets/segments/a", "x"}}));
+  EXPECT_EQ(r.store->describe(), "s3://bucket/data/pets");
+}
+
+TEST(RemoteStore, NeighboursAreOneRequest) {
+  const Remote r = remote();
+  const PutRequest request{"s", Buffer::adopt(std::string(1 << 20, 'x'))};
+  ASSERT_TRUE(r.store->put_many(std::span(&request, 1)).front());
+  r.server->take_attempts();
+  const std::vector<ReadRequest> reads = {{"s", 0, 100}, {"s", 100'000, 100}, {"s", 900'000, 50}};
+  for (const auto& result : r.store->read_many(reads)) ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(r.server->take_attempts().size(), 2u);
+}
+
+TEST(RemoteStore, LargeBodiesGoUpInParts) {
+  const Remote r = remote();
+  std::string body(40 << 20, '\0');
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 2654435761u >> 13);
+  const PutRequest requests[] = {{"s/large", Buffer::copy_of(body)},
+                                 {"s/small", Buffer::copy_of("y")}};
+  for (const Status& status : r.store->put_many(requests)) {
+    ASSERT_TRUE(status.has_value()) << status.error().message;
+  }
+  EXPECT_GE(r.server->take_attempts().size(), 5u + 2 + 1);
+  EXPECT_TRUE(r.server->objects().at("data/pets/s/large") == body);
+  const ReadRequest all[] = {{"s/large"}, {"s/large", 1 << 20}, {"s/small"}};
+  const auto read = r.store->read_many(all);
+  EXPECT_TRUE(read[0]->view() == body);
+  EXPECT_TRUE(read[1]->view() == std::string_view(body).substr(1 << 20));
+  EXPECT_EQ(read[2]->view(), "y");
+}
+
+TEST(RemoteStore, AFailedUploadIsAborted) {
+  const Remote r = remote();
+  HttpReply begun;
+  begun.status = 200;
+  begun.body = Buffer::copy_of(
+      "<InitiateMultipartUploadResult><UploadId>u9</UploadId></InitiateMultipartUploadResult>");
+  HttpReply denied;
+  denied.status = 403;
+  denied.body = Buffer::copy_of("<Error><Code>AccessDenied</Code></Error>");
+  r.server->answer({begun, denied, denied, denied, denied, denied});
+  const PutRequest request{"s/large", Buffer::adopt(std::string(40 << 20, 'x'))};
+  EXPECT_EQ(error_of(r.store->put_many(std::span(&request, 1)).front()), Code::kDenied);
+  const HttpAttempt last = r.server->take_attempts().back();
+  EXPECT_EQ(last.method, "DELETE");
+  EXPECT_TRUE(last.url.ends_with("s/large?uploadId=u9")) << last.url;
+}
+
+// A third of all replies lost: a writer alone is never told that another was first, and what it is
+// told to be written is there.
+TEST(RemoteStore, LostRepliesOfASoleWriter) {
+  for (const bool ceph : {false, true}) {
+    FakeS3Quirks quirks{.plain_tags = ceph, .losers_see_500 = ceph};
+    const Remote r = remote(quirks);
+    const auto first = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("0"));
+    ASSERT_TRUE(first.has_value()) << first.error().message;
+    Version version = *first;
+    quirks.lost_replies = quirks.lost_requests = quirks.faults = 0.15;
+    r.server->set(quirks);
+    for (int i = 1; i < 200; ++i) {
+      const Buffer body = Buffer::copy_of("write " + std::to_string(i));
+      auto next = r.store->swap("refs/main", version, body);
+      if (!next) {
+        ASSERT_EQ(next.error().code, Code::kOutcomeUnknown) << next.error().message;
+        const auto loaded = r.store->load("refs/main");
+        ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+        if (loaded->body.view() == body.view())
+          next = loaded->version;
+        else
+          next = version;
+      }
+      version = *next;
+    }
+  }
+}
+
+// Increments by many through losses: each acknowledged one counts, no refused one does.
+TEST(RemoteStore, CountersUnderLossAreExact) {
+  for (const bool ceph : {false, true}) {
+    FakeS3Quirks quirks{.plain_tags = ceph, .losers_see_500 = ceph};
+    const Remote r = remote(quirks);
+    ASSERT_TRUE(r.store->swap("refs/n", std::nullopt, Buffer::copy_of("")).has_value());
+    quirks.lost_replies = quirks.lost_requests = 0.1;
+    r.server->set(quirks);
+    std::atomic<int> unknown = 0;
+    std::vector<std::vector<std::string>> done(8), refused(8);
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < done.size(); ++t) {
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < 40; ++i) {
+          const std::string id = "<" + std::to_string(t) + "." + std::to_string(i) + ">";
+          const auto loaded = r.store->load("refs/n");
+          if (!loaded) continue;
+          const auto swapped = r.store->swap("refs/n", loaded->version,
+                                             Buffer::adopt(std::string(loaded->body.view()) + id));
+          if (swapped)
+            done[t].push_back(id);
+          else if (swapped.error().code == Code::kConflict)
+            refused[t].push_back(id);
+          else
+            ++unknown;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    r.server->set({.plain_tags = ceph});
+    const auto loaded = r.store->load("refs/n");
+    ASSERT_TRUE(loaded.has_value());
+    size_t count = 0;
+    for (size_t t = 0; t < done.size(); ++t) {
+      for (const std::string& id : done[t]) {
+        EXPECT_NE(loaded->body.view().find(id), std::string_view::npos) << id;
+        ++count;
+      }
+      for (const std::string& id : refused[t])
+        EXPECT_EQ(loaded->body.view().find(id), std::string_view::npos) << id;
+    }
+    EXPECT_GT(count, 40u);
+  }
+}
+
+TEST(RemoteStore, TheVerdictIsKeptWithTheSpace) {
+  const Remote first = remote({.plain_tags = true, .losers_see_500 = true});
+  ASSERT_TRUE(first.store->swap("refs/a", std::nullopt, Buffer::copy_of("1")).has_value());
+  const auto objects = first.server->objects();
+  EXPECT_EQ(objects.size(), 2u);  // the ref and the verdict; races leave nothing
+  const auto kept = parse_verdict(objects.at("data/pets/" + verdict_key("http://fake:80/bucket")));
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(kept->style, EtagStyle::kPlain);
+  EXPECT_TRUE(kept->losers_see_500);
+  EXPECT_EQ(first.store->list("", "", 10)->objects.size(), 1u);
+  const Remote second = remote({}, "bucket", first.server);
+  first.server->take_attempts();
+  ASSERT_TRUE(second.store->swap("refs/b", std::nullopt, Buffer::copy_of("1")).has_value());
+  EXPECT_EQ(first.server->take_attempts().size(), 2u);  // verdict, write
+  ASSERT_TRUE(second.store->swap("refs/c", std::nullopt, Buffer::copy_of("1")).has_value());
+  EXPECT_EQ(first.server->take_attempts().size(), 1u);
+}
+
+TEST(RemoteStore, ServersThatIgnoreConditionsAreRefused) {
+  for (const bool no_tags : {false, true}) {
+    const Remote r = remote({.ignores_conditions = !no_tags, .no_tags = no_tags});
+    const PutRequest request{"segments/a", Buffer::copy_of("x")};
+    ASSERT_TRUE(r.store->put_many(std::span(&request, 1)).front());
+    const auto swapped = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+    ASSERT_EQ(error_of(swapped), Code::kUnsupported);
+    EXPECT_NE(swapped.error().message.find(no_tags ? "no ETag" : "16 of 16 writers won"),
+              std::string::npos)
+        << swapped.error().message;
+    EXPECT_EQ(error_of(r.store->swap_delete("refs/main", {"0123"})), Code::kUnsupported);
+    EXPECT_EQ(error_of(r.store->load("refs/main")), Code::kNotFound);
+    const ReadRequest read{"segments/a"};
+    EXPECT_TRUE(r.store->read_many(std::span(&read, 1)).front().has_value());
+    EXPECT_EQ(r.server->objects().size(), 1u);
+  }
+}
+
+TEST(RemoteStore, WithoutPermissionToWriteReadingWorks) {
+  const Remote r = remote();
+  const PutRequest request{"segments/a", Buffer::copy_of("x")};
+  ASSERT_TRUE(r.store->put_many(std::span(&request, 1)).front());
+  r.server->set({.refuses_writes = true});
+  const auto swapped = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+  EXPECT_EQ(error_of(swapped), Code::kDenied);
+  EXPECT_NE(swapped.error().message.find("Reading may still work"), std::string::npos);
+  EXPECT_EQ(error_of(r.store->put_many(std::span(&request, 1)).front()), Code::kDenied);
+  const ReadRequest read{"segments/a"};
+  EXPECT_EQ(r.store->read_many(std::span(&read, 1)).front()->view(), "x");
+}
+
+TEST(RemoteStore, AMissingBucketIsNoMissingKey) {
+  const Remote r = remote({}, "other");
+  for (const Code code : {error_of(r.store->load("refs/main")),
+                          error_of(r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"))),
+                          error_of(r.store->list("", "", 1))}) {
+    EXPECT_EQ(code, Code::kInvalidArgument);
+  }
+  EXPECT_NE(r.store->load("refs/main").error().message.find("there is no bucket other"),
+            std::string::npos);
+}
+
+TEST(RemoteStore, AListingInTheWrongOrderIsAnError) {
+  const Remote r = remote();
+  const PutRequest requests[] = {{"a/1", Buffer()}, {"a/2", Buffer()}};
+  for (const Status& status : r.store->put_many(requests)) ASSERT_TRUE(status.has_value());
+  r.server->set({.wrong_order = true});
+  const auto page = r.store->list("", "", 10);
+  ASSERT_EQ(error_of(page), Code::kCorruption);
+  EXPECT_NE(page.error().message.find("not in the order of bytes"), std::string::npos);
+}
+
+TEST(RemoteStore, RangesThatAreNotWhatWasAskedForAreRefused) {
+  const Remote r = remote();
+  HttpReply reply;
+  reply.status = 206;
+  reply.body = Buffer::copy_of("0123456789");
+  const ReadRequest read{"s", 5, 10};
+  for (const char* range : {"", "bytes 0-9/100", "bytes 5-13/100", "bytes 5-14/*"}) {
+    reply.headers = {{"content-range", range}};
+    r.server->answer({reply});
+    EXPECT_EQ(error_of(r.store->read_many(std::span(&read, 1)).front()), Code::kUnavailable)
+        << range;
+  }
+  reply.headers = {{"content-range", "bytes 5-14/100"}};
+  r.server->answer({reply});
+  EXPECT_EQ(r.store->read_many(std::span(&read, 1)).front()->view(), "0123456789");
+  reply.headers.clear();
+  reply.status = 200;  // all of it, though a part was asked for
+  r.server->answer({reply});
+  EXPECT_EQ(r.store->read_many(std::span(&read, 1)).front()->view(), "56789");
+}
+
+TEST(RemoteStore, TheMarkCannotBeWritten) {
+  const Remote r = remote();
+  EXPECT_EQ(error_of(r.store->swap("refs/a", std::nullopt, Buffer::copy_of(deletion_mark()))),
+            Code::kInvalidArgument);
+}
+
+TEST(Verdict, IsReadAsItWasWritten) {
+  const Verdict verdict{"http://h:1/b", EtagStyle::kPlain, true, 123};
+  const std::string text = write_verdict(verdict);
+  EXPECT_EQ(text,
+            "dreamdb shared writing 1\nplace http://h:1/b\ntag plain\nloser 500\ntime_ns 123\n");
+  EXPECT_EQ(parse_verdict(text), verdict);
+  for (size_t i = 0; i < text.size(); ++i) {
+    EXPECT_FALSE(parse_verdict(text.substr(0, i)).has_value()) << i;
+  }
+  EXPECT_FALSE(parse_verdict(text + "\n").has_value());
+  EXPECT_FALSE(parse_verdict("dreamdb shared writing 2" + text.substr(24)).has_value());
+}
+
+}  // namespace
+}  // namespace dreamdb

@@ -1,0 +1,183 @@
+// Swaps of a remote store: one conditional write each, and what its reply, or the lack of one,
+// means.
+//
+// A write under a condition is sent once. What was lost on the way is found by reading back: our
+// write is there (it took place), what was expected is still there (sending it again does no harm:
+// at most one of the two can find what it expects), or something else is there. In the last case
+// the first word of the server decides: had it refused (412, 409), nothing of ours took place; had
+// it not answered, ours may have taken place and been replaced since, and only the ancestry of the
+// version can tell (spec S4.3).
+#include <algorithm>
+#include <limits>
+
+#include "store/key.h"
+#include "store/remote_store.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr int kTriesMax = 8;
+constexpr uint64_t kFirstPauseNs = 5'000'000;
+constexpr int kFault = 500;
+constexpr size_t kWriteIdSize = 8;
+
+bool is_refusal(const HttpReply& reply) {
+  return reply.failure == HttpFailure::kNone && (reply.status == 412 || reply.status == 409);
+}
+
+// Sleeps between half and all of a pause that doubles with each try.
+void pause(Runtime& runtime, int tries) {
+  uint16_t draw = 0;
+  runtime.random(std::as_writable_bytes(std::span(&draw, 1)));
+  const uint64_t most = kFirstPauseNs << tries;
+  runtime.sleep_ns(most / 2 + most / 2 * draw / std::numeric_limits<uint16_t>::max());
+}
+
+// A tag goes into a header: nothing in it may end the line, and no server makes such ones.
+bool is_tag(std::string_view token) {
+  return !token.empty() && std::all_of(token.begin(), token.end(),
+                                       [](char c) { return c > ' ' && c <= '~' && c != '"'; });
+}
+
+// What the server said to a write under a condition.
+enum class Word : uint8_t {
+  kRefused,  // the condition does not hold; it changed nothing
+  kNone,     // no answer, or none that says whether it was done
+  kOther,    // it was not reached, or refused for another reason: it changed nothing
+};
+
+Word word_of(const HttpReply& reply, const Status& status, const WriteCondition& condition,
+             const Verdict& verdict) {
+  const bool is_match = condition.kind == WriteCondition::Kind::kMatch;
+  const bool replied = reply.failure == HttpFailure::kNone;
+  if (is_refusal(reply)) return Word::kRefused;
+  if (replied && reply.status == kFault && verdict.losers_see_500) return Word::kRefused;
+  if (status) return Word::kNone;  // done, but the tag was not told
+  if (status.error().code == Code::kNotFound && is_match) return Word::kRefused;
+  if (status.error().code == Code::kOutcomeUnknown) return Word::kNone;
+  // Throttled, perhaps by a proxy that had passed the request on.
+  if (status.error().code == Code::kUnavailable && replied) return Word::kNone;
+  return Word::kOther;
+}
+
+}  // namespace
+
+// Writes are known again by their ids. Where a store keeps none their bodies have to do, but not
+// against the word of the server: others may write the same bytes.
+bool RemoteStore::is_ours(const Seen& seen, const Buffer& body, std::string_view write_id,
+                          bool refused) {
+  if (!seen.is_there || seen.body.view() != body.view()) return false;
+  return seen.write_id.empty() ? !refused : seen.write_id == write_id;
+}
+
+Result<RemoteStore::Seen> RemoteStore::look(std::string_view key) {
+  HttpReply reply = run_one(dialect_->get(key, true, 0, std::numeric_limits<uint64_t>::max()));
+  const Status status = dialect_->status_of(reply, "read", key);
+  if (!status && status.error().code == Code::kNotFound) return Seen{};
+  DREAMDB_TRY(status);
+  Seen seen{true, reply.body.view() == deletion_mark(), std::move(reply.body), {}, {}};
+  seen.etag = dialect_->etag_of(reply);
+  seen.write_id = dialect_->write_id_of(reply);
+  return seen;
+}
+
+Result<Loaded> RemoteStore::load(std::string_view key) {
+  DREAMDB_TRY(check_key(key));
+  DREAMDB_ASSIGN(Seen seen, look(key));
+  if (!seen.is_there || seen.is_mark)
+    return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + describe());
+  return Loaded{std::move(seen.body), {std::move(seen.etag)}};
+}
+
+Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Version>& expected,
+                                  const Buffer& body) {
+  DREAMDB_TRY(check_key(key));
+  if (body.view() == deletion_mark())
+    return fail(Code::kInvalidArgument,
+                "the body of " + std::string(key) + " is the mark of deletion; write another");
+  if (!expected) return swap_to(key, {WriteCondition::Kind::kAbsent}, body);
+  return swap_to(key, {WriteCondition::Kind::kMatch, expected->token}, body);
+}
+
+Status RemoteStore::swap_delete(std::string_view key, const Version& expected) {
+  DREAMDB_TRY(check_key(key));
+  const WriteCondition condition{WriteCondition::Kind::kMatch, expected.token};
+  if (dialect_->deletes_conditionally()) return swap_delete_by_request(key, expected);
+  DREAMDB_TRY(swap_to(key, condition, Buffer::copy_of(deletion_mark())));
+  return {};
+}
+
+Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condition,
+                                     const Buffer& body) {
+  if (!dialect_->can_write())
+    return fail(Code::kUnsupported, describe() +
+                                        " can only be read: write to a folder or to a "
+                                        "store that takes writes");
+  const auto conflict = [&] {
+    return fail(Code::kConflict, std::string(key) + " in " + describe() +
+                                     " is not what it was: another writer was first");
+  };
+  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
+  DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
+  condition.write_id = random_hex(runtime_, kWriteIdSize);
+  bool unclear = false;  // a try was not answered: ours may have taken place
+  Status last;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    const HttpReply reply = run_one(dialect_->put(key, true, body, condition, verdict.style));
+    last = dialect_->status_of(reply, "write", key);
+    if (last && !dialect_->etag_of(reply).empty()) return Version{dialect_->etag_of(reply)};
+    const Word word = word_of(reply, last, condition, verdict);
+    if (word == Word::kOther) {
+      if (!unclear) return std::unexpected(last.error());
+      break;
+    }
+    const auto seen = look(key);
+    if (!seen) {
+      if (word == Word::kRefused && !unclear) return conflict();
+      break;
+    }
+    if (is_ours(*seen, body, condition.write_id, word == Word::kRefused && !unclear))
+      return Version{seen->etag};
+    const bool absent = !seen->is_there || seen->is_mark;
+    const bool expects_absent = condition.kind == WriteCondition::Kind::kAbsent;
+    const bool unmoved = expects_absent ? absent : seen->is_there && seen->etag == condition.etag;
+    if (!unmoved) {
+      if (word == Word::kRefused && !unclear) return conflict();
+      break;
+    }
+    unclear = unclear || word == Word::kNone;
+    if (expects_absent && seen->is_mark) {  // what is deleted is replaced
+      condition.kind = WriteCondition::Kind::kMatch;
+      condition.etag = seen->etag;
+      continue;
+    }
+    // Another write was under way at that moment, or the server had a fault.
+    pause(runtime_, tries);
+  }
+  if (!unclear && !last && last.error().code != Code::kOutcomeUnknown)
+    return std::unexpected(last.error());
+  return fail(Code::kOutcomeUnknown, "the outcome of writing " + std::string(key) + " in " +
+                                         describe() + " is not known" +
+                                         (last ? "" : " (" + last.error().message + ")") +
+                                         "; read it and look for what was written");
+}
+
+Status RemoteStore::swap_delete_by_request(std::string_view key, const Version& expected) {
+  if (!is_tag(expected.token))
+    return fail(Code::kConflict, std::string(key) + " in " + describe() + " is not what it was");
+  DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
+  const HttpReply reply = run_one(
+      dialect_->remove(key, true, {WriteCondition::Kind::kMatch, expected.token}, verdict.style));
+  const Status status = dialect_->status_of(reply, "delete", key);
+  if (status) return {};
+  if (status.error().code == Code::kNotFound || is_refusal(reply))
+    return fail(Code::kConflict, std::string(key) + " in " + describe() +
+                                     " is not what it was: another writer was first");
+  if (status.error().code != Code::kOutcomeUnknown) return status;
+  const auto seen = look(key);
+  if (seen && (!seen->is_there || seen->is_mark)) return {};
+  return status;
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,203 @@
+#include "store/shared_writing.h"
+
+#include <charconv>
+#include <mutex>
+#include <vector>
+
+#include "store/digest.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr std::string_view kTitle = "dreamdb shared writing 1\n";
+constexpr std::string_view kFolder = ".dreamdb/writing/";
+constexpr std::string_view kRaceFolder = ".dreamdb/race/";
+constexpr size_t kPlaceDigits = 16;
+constexpr size_t kWriters = 16;
+constexpr int kRounds = 4;
+constexpr size_t kAnswersMin = kWriters / 2;  // fewer are no race
+
+// The rest of the next line of `text` that begins with `name`; empty when it does not.
+std::optional<std::string_view> take_line(std::string_view& text, std::string_view name) {
+  const size_t end = text.find('\n');
+  if (!text.starts_with(name) || end == std::string_view::npos || end < name.size())
+    return std::nullopt;
+  const std::string_view rest = text.substr(name.size(), end - name.size());
+  text.remove_prefix(end + 1);
+  return rest;
+}
+
+// One race on one key.
+struct Outcome {
+  size_t winners = 0;
+  bool losers_see_500 = false;
+  std::string etag;  // of what is there afterwards
+};
+
+class Race {
+ public:
+  Race(Dialect& dialect, HttpClient& client, Runtime& runtime)
+      : dialect_(dialect), client_(client), id_(random_hex(runtime, 8)) {}
+
+  ~Race() {
+    std::vector<HttpJob> jobs;
+    for (int round = 0; round < kRounds; ++round)
+      jobs.push_back(dialect_.remove(key(round), true, {}, EtagStyle::kQuoted));
+    client_.run(jobs);
+  }
+
+  // Sixteen writers at once under `condition`. An error when too few were answered.
+  Result<Outcome> run(int round, const WriteCondition& condition, EtagStyle style) {
+    std::vector<std::string> bodies;
+    std::vector<HttpJob> jobs;
+    for (size_t writer = 0; writer < kWriters; ++writer) {
+      bodies.push_back("dreamdb race " + id_ + " write " + std::to_string(++writes_) + "\n");
+      jobs.push_back(
+          dialect_.put(key(round), true, Buffer::copy_of(bodies.back()), condition, style));
+    }
+    const std::vector<HttpReply> replies = client_.run(jobs);
+    Outcome outcome;
+    size_t answers = 0;
+    std::optional<size_t> winner;
+    for (size_t i = 0; i < replies.size(); ++i) {
+      const HttpReply& reply = replies[i];
+      if (reply.failure != HttpFailure::kNone) continue;
+      const Status status = dialect_.status_of(reply, "write", key(round));
+      if (!status && refuses_all(status.error())) return std::unexpected(status.error());
+      if (reply.status != 429 && reply.status != 503) ++answers;
+      if (reply.status == 500) outcome.losers_see_500 = true;
+      if (status) ++outcome.winners;
+      if (status) winner = i;
+    }
+    if (answers < kAnswersMin) {
+      DREAMDB_TRY(dialect_.status_of(replies.back(), "write", key(round)));
+      return fail(Code::kUnavailable, dialect_.describe() + ": too few of " +
+                                          std::to_string(kWriters) +
+                                          " writes at once were answered to judge its conditional "
+                                          "writes; try again later");
+    }
+    DREAMDB_TRY(look(round, winner && outcome.winners == 1 ? bodies[*winner] : "", outcome));
+    return outcome;
+  }
+
+ private:
+  std::string key(int round) const {
+    return std::string(kRaceFolder) + id_ + "-" + std::to_string(round);
+  }
+
+  // Errors that say nothing about conditions.
+  static bool refuses_all(const Error& error) {
+    return error.code == Code::kDenied || error.code == Code::kInvalidArgument ||
+           error.code == Code::kExhausted;
+  }
+
+  Status look(int round, const std::string& winning_body, Outcome& outcome) {
+    const HttpJob job = dialect_.get(key(round), true, 0, std::numeric_limits<uint64_t>::max());
+    const HttpReply reply = std::move(client_.run(std::span(&job, 1)).front());
+    const Status status = dialect_.status_of(reply, "read", key(round));
+    if (!status && status.error().code == Code::kNotFound) return {};  // nobody won
+    DREAMDB_TRY(status);
+    outcome.etag = dialect_.etag_of(reply);
+    // A winner whose bytes are not there has not won: another was let in after it.
+    if (!winning_body.empty() && reply.body.view() != winning_body) outcome.winners = 0;
+    return {};
+  }
+
+  Dialect& dialect_;
+  HttpClient& client_;
+  const std::string id_;
+  int writes_ = 0;
+};
+
+std::unexpected<Error> refuse(const Dialect& dialect, const std::string& found) {
+  return fail(Code::kUnsupported,
+              dialect.describe() + " must not be written by several: " + found +
+                  ". Reading works. Use a bucket without versioning on a server that honours "
+                  "If-Match and If-None-Match, or a folder");
+}
+
+std::string count_text(size_t winners, std::string_view condition) {
+  return std::to_string(winners) + " of " + std::to_string(kWriters) +
+         " writers won a race under " + std::string(condition) + ", where one must";
+}
+
+}  // namespace
+
+std::string write_verdict(const Verdict& verdict) {
+  return std::string(kTitle) + "place " + verdict.place + "\ntag " +
+         (verdict.style == EtagStyle::kQuoted ? "quoted" : "plain") + "\nloser " +
+         (verdict.losers_see_500 ? "500" : "412") + "\ntime_ns " + std::to_string(verdict.time_ns) +
+         "\n";
+}
+
+std::optional<Verdict> parse_verdict(std::string_view text) {
+  Verdict verdict;
+  if (!text.starts_with(kTitle)) return std::nullopt;
+  text.remove_prefix(kTitle.size());
+  const auto place = take_line(text, "place ");
+  const auto tag = place ? take_line(text, "tag ") : std::nullopt;
+  const auto loser = tag ? take_line(text, "loser ") : std::nullopt;
+  const auto time = loser ? take_line(text, "time_ns ") : std::nullopt;
+  if (!time || !text.empty()) return std::nullopt;
+  const auto [end, error] =
+      std::from_chars(time->data(), time->data() + time->size(), verdict.time_ns);
+  const bool canonical = std::to_string(verdict.time_ns) == *time;
+  if (error != std::errc() || !canonical || (*tag != "quoted" && *tag != "plain") ||
+      (*loser != "412" && *loser != "500"))
+    return std::nullopt;
+  verdict.place = *place;
+  verdict.style = *tag == "quoted" ? EtagStyle::kQuoted : EtagStyle::kPlain;
+  verdict.losers_see_500 = *loser == "500";
+  return verdict;
+}
+
+std::string verdict_key(std::string_view place) {
+  return std::string(kFolder) + hex_text(sha256(place)).substr(0, kPlaceDigits);
+}
+
+Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_view place,
+                             Runtime& runtime) {
+  Verdict verdict{std::string(place), EtagStyle::kQuoted, false, runtime.now_ns()};
+  Race race(dialect, client, runtime);
+  for (int round = 0; round < kRounds; ++round) {
+    DREAMDB_ASSIGN(const Outcome absent,
+                   race.run(round, {WriteCondition::Kind::kAbsent}, verdict.style));
+    if (absent.winners != 1) return refuse(dialect, count_text(absent.winners, "If-None-Match: *"));
+    if (absent.etag.empty())
+      return refuse(dialect, "its replies have no ETag, so nothing can be written under If-Match");
+    const WriteCondition match{WriteCondition::Kind::kMatch, absent.etag};
+    DREAMDB_ASSIGN(Outcome swapped, race.run(round, match, verdict.style));
+    if (round == 0 && swapped.winners == 0 && swapped.etag == absent.etag) {
+      verdict.style = EtagStyle::kPlain;
+      DREAMDB_ASSIGN(swapped, race.run(round, match, verdict.style));
+    }
+    if (swapped.winners != 1) return refuse(dialect, count_text(swapped.winners, "If-Match"));
+    verdict.losers_see_500 |= absent.losers_see_500 || swapped.losers_see_500;
+  }
+  return verdict;
+}
+
+Result<Verdict> SharedWriting::verdict() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (verdict_) return *verdict_;
+  }
+  const std::string key = verdict_key(place_);
+  HttpJob job = dialect_.get(key, false, 0, std::numeric_limits<uint64_t>::max());
+  const HttpReply reply = std::move(client_.run(std::span(&job, 1)).front());
+  const Status read = dialect_.status_of(reply, "read", key);
+  if (!read && read.error().code != Code::kNotFound) return std::unexpected(read.error());
+  std::optional<Verdict> found = read ? parse_verdict(reply.body.view()) : std::nullopt;
+  if (!found || found->place != place_) {
+    DREAMDB_ASSIGN(found, race_writers(dialect_, client_, place_, runtime_));
+    job = dialect_.put(key, false, Buffer::adopt(write_verdict(*found)), {}, EtagStyle::kQuoted);
+    // Not kept, it is found out again by the next process: no error of this one.
+    client_.run(std::span(&job, 1));
+  }
+  const std::lock_guard lock(mutex_);
+  verdict_ = std::move(found);
+  return *verdict_;
+}
+
+}  // namespace dreamdb
