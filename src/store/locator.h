@@ -2,10 +2,12 @@
 //
 //   file:///data/pets@main     a folder; also file://localhost/data/pets, /data/pets and ./pets
 //   memory://pets@main@v1      memory of this process; the ref is main@v1
+//   s3://bucket/prefix@main    a bucket; also http(s)://host:port/bucket/prefix, see
+//                              remote_locator.h
 //
 // The ref begins at the first `@` after the scheme (and may contain more of them); left out, it is
 // `main`. In the path of a folder `%40` stands for a literal `@`; no other percent sequence is
-// decoded, `%` is an ordinary character. s3:// and http:// are refused as Unsupported.
+// decoded, `%` is an ordinary character.
 //
 // Thread rule: every call may come from any thread.
 #pragma once
@@ -33,8 +35,8 @@ Result<Locator> parse_locator(std::string_view text);
 Status check_ref_name(std::string_view name);
 
 // Opens the store at `url` (a `Locator::store_url`, or a plain path). With `create`, a folder that
-// is not there is made. NotFound: no such folder. Unsupported: a scheme that this build cannot
-// read. Other errors as `open_folder_store`.
+// is not there is made. NotFound: no such folder. Unsupported: a store that this build cannot
+// read. Other errors as `open_folder_store` and `open_remote_store`.
 Result<std::shared_ptr<Store>> open_store(std::string_view url, bool create);
 
 }  // namespace dreamdb

@@ -35,6 +35,13 @@ TEST(Locator, SplitsUrlAndRef) {
   expect_locator("memory://", "memory://", "main");
 }
 
+TEST(Locator, KeepsUrlsOfRemoteStores) {
+  expect_locator("s3://bucket/pre/fix@v1", "s3://bucket/pre/fix", "v1");
+  expect_locator("s3://bucket", "s3://bucket", "main");
+  expect_locator("http://127.0.0.1:80/bucket/p@main@v1", "http://127.0.0.1:80/bucket/p", "main@v1");
+  expect_locator("s3+https://[::1]:9/bucket@x", "s3+https://[::1]:9/bucket", "x");
+}
+
 TEST(Locator, TakesPlainPaths) {
   const std::string here = std::filesystem::current_path().string();
   expect_locator("/data/pets", "file:///data/pets", "main");
@@ -48,8 +55,9 @@ TEST(Locator, RefusesWithTheReason) {
   expect_refused("", Code::kInvalidArgument, "empty");
   expect_refused("file://rel/pets", Code::kInvalidArgument, "relative");
   expect_refused("file://", Code::kInvalidArgument, "relative");
-  expect_refused("s3://bucket/prefix@main", Code::kUnsupported, "s3://");
-  expect_refused("https://host/bucket", Code::kUnsupported, "memory");
+  expect_refused("s3:///prefix@main", Code::kInvalidArgument, "names no bucket");
+  expect_refused("s3://b/prefix@main", Code::kInvalidArgument, "no name of a bucket");
+  expect_refused("https:///bucket", Code::kInvalidArgument, "names no host");
   expect_refused("ftp://host/x", Code::kInvalidArgument, "ftp://");
   expect_refused("memory://a b", Code::kInvalidArgument, "name");
   expect_refused("/data/pets@", Code::kInvalidArgument, "ref name");
@@ -84,7 +92,7 @@ TEST(Locator, OpensStores) {
   ASSERT_TRUE(open_store(url, true).has_value());
   EXPECT_TRUE(std::filesystem::is_directory(folder.path() + "/a@b/deep"));
   EXPECT_TRUE(open_store(folder.path(), false).has_value());  // a plain path
-  EXPECT_EQ(open_store("s3://bucket", true).error().code, Code::kUnsupported);
+  EXPECT_EQ(open_store("s3://b", true).error().code, Code::kInvalidArgument);
 
   const auto memory = open_store("memory://locator-test", false);
   ASSERT_TRUE(memory.has_value());

@@ -79,6 +79,10 @@ std::optional<Error> misplaced(const HttpReply& reply, const std::optional<S3Err
                                              "; make it, or correct the name or AWS_ENDPOINT_URL"};
   if (code == "InvalidBucketName")
     return Error{Code::kInvalidArgument, "\"" + place.bucket + "\" is no name of a bucket"};
+  if (code == "KeyTooLongError" || code == "InvalidObjectName")
+    return Error{Code::kInvalidArgument,
+                 "the name of the object, prefix included, is longer than the 1,024 bytes of S3; "
+                 "use a shorter prefix or name"};
   const bool redirected = reply.status >= 300 && reply.status < 400;
   if (!redirected && code != "AuthorizationHeaderMalformed" && code != "PermanentRedirect")
     return std::nullopt;

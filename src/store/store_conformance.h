@@ -22,6 +22,7 @@ struct StoreCase {
   std::string name;
   // Makes an empty store. What it needs to live (a folder) it keeps alive itself.
   std::function<std::shared_ptr<Store>()> make;
+  size_t key_size_max = 1024;  // less where a prefix takes part of a server's limit
 };
 
 inline std::string store_case_name(const testing::TestParamInfo<StoreCase>& info) {
@@ -295,7 +296,7 @@ TEST_P(StoreConformance, BadKeysAreRefused) {
   }
   EXPECT_TRUE(keys("", 10).empty());
   std::string longest = "k";
-  while (longest.size() < 1024) longest += longest.size() % 200 == 0 ? '/' : 'k';
+  while (longest.size() < GetParam().key_size_max) longest += longest.size() % 200 == 0 ? '/' : 'k';
   if (longest.back() == '/') longest.back() = 'k';
   EXPECT_TRUE(put(longest, "long"));
   EXPECT_EQ(text_of(longest), "long");

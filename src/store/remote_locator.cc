@@ -1,0 +1,144 @@
+#include "store/remote_locator.h"
+
+#include <algorithm>
+#include <array>
+
+#include "store/key.h"
+#include "store/remote_store.h"
+#include "store/s3_dialect.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr std::string_view kS3Scheme = "s3://";
+constexpr std::string_view kAwsRegion = "us-east-1";
+// Schemes and what stands before the host's own scheme in them.
+constexpr std::array<std::string_view, 6> kHttpSchemes = {
+    "http://", "https://", "s3+http://", "s3+https://", "web+http://", "web+https://"};
+
+std::unexpected<Error> wrong(std::string_view url, const std::string& what) {
+  return fail(Code::kInvalidArgument,
+              "\"" + printable(url) + "\" " + what +
+                  "; expected s3://bucket/prefix or http://host:port/bucket/prefix");
+}
+
+std::string_view trimmed(std::string_view text, std::string_view what) {
+  const size_t first = text.find_first_not_of(what);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(what) - first + 1);
+}
+
+// host, host:port, [::1]:port; nothing that belongs to users or paths.
+bool is_host(std::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+  });
+}
+
+std::string joined(std::vector<std::string> texts) {
+  std::sort(texts.begin(), texts.end());
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
+}
+
+Result<std::shared_ptr<Store>> open_s3(const RemoteLocator& locator, const S3Settings& settings,
+                                       const Environment& environment) {
+  S3DialectOptions options;
+  options.bucket = locator.bucket;
+  options.prefix = locator.prefix;
+  options.region = settings.region.empty() ? std::string(kAwsRegion) : settings.region;
+  options.credentials = std::make_shared<S3CredentialSource>(environment);
+  HttpOptions http;
+  http.endpoints =
+      split_commas(locator.endpoint.empty() ? settings.endpoint_urls : locator.endpoint);
+  for (std::string& endpoint : http.endpoints)
+    while (endpoint.ends_with('/')) endpoint.pop_back();
+  http.ca_file = settings.ca_file;
+  options.is_aws = http.endpoints.empty();
+  if (options.is_aws) http.endpoints = {aws_endpoint(options.region)};
+  // Certificates of AWS cover one label before its host.
+  options.virtual_host =
+      settings.addressing == "virtual" ||
+      (settings.addressing != "path" && options.is_aws &&
+       options.bucket.find_first_of("._ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
+  const std::string place = joined(http.endpoints) + "/" + options.bucket;
+  DREAMDB_ASSIGN(std::unique_ptr<HttpClient> client, make_http_client(std::move(http)));
+  return std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
+                                       std::move(client), place);
+}
+
+}  // namespace
+
+bool is_remote_url(std::string_view url) {
+  return url.starts_with(kS3Scheme) ||
+         std::any_of(kHttpSchemes.begin(), kHttpSchemes.end(),
+                     [&](std::string_view scheme) { return url.starts_with(scheme); });
+}
+
+std::vector<std::string> split_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view part = trimmed(text.substr(0, comma), " \t");
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
+}
+
+Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys) {
+  RemoteLocator locator;
+  const size_t colon = url.find("://");
+  if (!is_remote_url(url)) return wrong(url, "is no remote store");
+  std::string_view scheme = url.substr(0, colon);
+  std::string_view path = url.substr(colon + 3);
+  if (scheme != "s3") {
+    locator.kind = has_keys ? RemoteLocator::Kind::kS3 : RemoteLocator::Kind::kWeb;
+    if (scheme.starts_with("s3+")) locator.kind = RemoteLocator::Kind::kS3;
+    if (scheme.starts_with("web+")) locator.kind = RemoteLocator::Kind::kWeb;
+    const size_t plus = scheme.find('+');
+    if (plus != std::string_view::npos) scheme.remove_prefix(plus + 1);
+    const std::string_view host = path.substr(0, path.find('/'));
+    if (!is_host(host)) return wrong(url, "names no host");
+    locator.endpoint = std::string(scheme) + "://" + std::string(host);
+    path.remove_prefix(host.size());
+  }
+  if (path.find_first_of("?#") != std::string_view::npos)
+    return wrong(url, "has a ? or #, which no locator has");
+  if (scheme == "s3" && path.starts_with('/')) return wrong(url, "names no bucket");
+  path = trimmed(path, "/");
+  if (locator.kind == RemoteLocator::Kind::kS3) {
+    const std::string_view bucket = path.substr(0, path.find('/'));
+    if (bucket.empty()) return wrong(url, "names no bucket");
+    DREAMDB_TRY(check_bucket_name(bucket));
+    locator.bucket = bucket;
+    path = trimmed(path.substr(bucket.size()), "/");
+  }
+  if (!path.empty() && !check_key(path))
+    return wrong(url, "has the prefix \"" + printable(path) +
+                          "\", whose segments must be of A-Z a-z 0-9 . _ = - and not begin with a "
+                          "dot");
+  locator.prefix = path;
+  return locator;
+}
+
+Result<std::shared_ptr<Store>> open_remote_store(std::string_view url) {
+  return open_remote_store(url, process_environment());
+}
+
+Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
+                                                 const Environment& environment) {
+  DREAMDB_ASSIGN(const S3Settings settings, read_s3_settings(environment));
+  DREAMDB_ASSIGN(const RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
+  if (locator.kind == RemoteLocator::Kind::kS3) return open_s3(locator, settings, environment);
+  return fail(Code::kUnsupported,
+              printable(url) +
+                  " names a plain web server, which this build does not read; for S3 set "
+                  "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write s3+" +
+                  locator.endpoint.substr(0, locator.endpoint.find(':')) + "://");
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,48 @@
+// Locators of remote stores, and opening what they name.
+//
+//   s3://bucket/prefix                 S3; the endpoint from AWS_ENDPOINT_URL, else AWS itself
+//   http(s)://host:port/bucket/prefix  S3 when there are keys (store/s3_credentials.h)
+//   s3+http(s)://host:port/bucket/prefix  S3 in any case, anonymous when there are no keys
+//
+// The ref has been split off by `parse_locator`. A prefix is segments like those of keys.
+//
+// Thread rule: every call may come from any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dreamdb/result.h"
+#include "store/s3_credentials.h"
+#include "store/store.h"
+
+namespace dreamdb {
+
+// True when `url` begins with one of the schemes above.
+bool is_remote_url(std::string_view url);
+
+struct RemoteLocator {
+  enum class Kind : uint8_t { kS3, kWeb } kind = Kind::kS3;
+  std::string endpoint;  // scheme://host:port; empty: from the environment
+  std::string bucket;    // kS3
+  std::string prefix;    // without '/' at its ends; kWeb: the whole path
+};
+
+// `has_keys`: whether http:// means S3. InvalidArgument: what is wrong and an example.
+Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys);
+
+// `text` split at commas, blanks around the parts and empty parts left out.
+std::vector<std::string> split_commas(std::string_view text);
+
+// Opens the store that `url` names; sends no request yet, so what is wrong with the server shows at
+// the first use. InvalidArgument: the URL, the endpoint or the settings. Unsupported: a web server,
+// which this build does not read.
+Result<std::shared_ptr<Store>> open_remote_store(std::string_view url);
+
+// The same with the settings of `environment`.
+Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
+                                                 const Environment& environment);
+
+}  // namespace dreamdb

@@ -1,0 +1,233 @@
+"""A real S3 server for tests: Ceph's gateway over one storage daemon that keeps all in memory.
+
+    with Ceph() as ceph:
+        ceph.endpoint, ceph.access_key, ceph.secret_key
+
+As a program it starts one, prints its settings as lines for a shell, and stops it at end of input:
+
+    python3 tests/servers/ceph.py
+"""
+
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph-authtool",
+            "ceph")
+START_SECONDS = 60
+STOP_SECONDS = 10
+MEMORY_BYTES = 4 << 30  # what the storage daemon may keep
+
+# Every path lies in the folder of the test, every port on 127.0.0.1. The short paxos intervals take
+# the start from 14 seconds to 3; without tcp_nodelay each small read would take 40 ms.
+CONF = """
+[global]
+fsid = {fsid}
+mon host = [v2:127.0.0.1:{mon_port},v1:127.0.0.1:{mon_port_v1}]
+mon initial members = a
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+auth cluster required = cephx
+auth service required = cephx
+auth client required = cephx
+auth allow insecure global id reclaim = false
+keyring = {folder}/keyring
+run dir = {folder}/run
+admin socket =
+log file = {folder}/log/$name.log
+pid file = {folder}/run/$name.pid
+crash dir = {folder}/crash
+ms bind ipv6 = false
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon warn on pool no redundancy = false
+mon max pg per osd = 1000
+mon data avail warn = 1
+mon data avail crit = 1
+[mon]
+mon data = {folder}/mon
+paxos propose interval = 0.05
+paxos min wait = 0.01
+[osd]
+osd data = {folder}/osd
+osd objectstore = memstore
+memstore device bytes = {memory}
+osd class update on start = true
+[client.rgw]
+rgw data = {folder}/rgw
+rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
+rgw thread pool size = 64
+rgw dns name = s3.localhost
+rgw enable usage log = false
+rgw enable ops log = false
+rgw run sync thread = false
+rgw relaxed region enforcement = true
+"""
+
+
+def missing_program():
+    """Name of a program that is needed and not installed; None when all are there."""
+    return next((name for name in PROGRAMS if shutil.which(name) is None), None)
+
+
+def free_ports(count):
+    """Ports of 127.0.0.1 on which nobody listens now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Ceph:
+    """Starts when made; `stop` ends what it started, by process id, and removes its folder."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dreamdb-ceph-"))
+        self.access_key, self.secret_key = "A" + secrets.token_hex(8), secrets.token_hex(16)
+        self.daemons = []
+        port, mon_port, mon_port_v1 = free_ports(3)
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.fsid = str(uuid.uuid4())
+        self.mon_ports = mon_port, mon_port_v1
+        self.conf = self.folder / "ceph.conf"
+        for name in ("mon", "osd", "rgw", "run", "log", "crash"):
+            (self.folder / name).mkdir()
+        self.conf.write_text(CONF.format(folder=self.folder, fsid=self.fsid, port=port,
+                                         mon_port=mon_port, mon_port_v1=mon_port_v1,
+                                         memory=MEMORY_BYTES), encoding="utf-8")
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def command(self, *words):
+        """Output of a command that must succeed."""
+        environment = {**os.environ, "CEPH_ARGS": "", "CEPH_CONF": str(self.conf)}
+        done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                              env=environment, timeout=START_SECONDS, check=False,
+                              stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise RuntimeError(f"{words[0]} ended with status {done.returncode}: "
+                               f"{done.stderr.strip()[-500:]}")
+        return done.stdout
+
+    def ceph(self, *words):
+        return self.command("ceph", "-c", self.conf, "--connect-timeout", 20, *words)
+
+    def daemon(self, name, *words):
+        """Starts a daemon in the foreground, a child of ours."""
+        out = open(self.folder / "log" / f"{name}.out", "wb")  # pylint: disable=consider-using-with
+        environment = {**os.environ, "CEPH_ARGS": "", "CEPH_CONF": str(self.conf)}
+        self.daemons.append(subprocess.Popen(  # pylint: disable=consider-using-with
+            [*map(str, words), "-f"], stdin=subprocess.DEVNULL, stdout=out,
+            stderr=subprocess.STDOUT, env=environment, start_new_session=True))
+        out.close()
+
+    def wait_until(self, what, ready):
+        limit = time.monotonic() + START_SECONDS
+        while not ready():
+            dead = next((one for one in self.daemons if one.poll() is not None), None)
+            if dead is not None or time.monotonic() > limit:
+                raise RuntimeError(f"Ceph: {what} did not come up; see {self.folder}/log")
+            time.sleep(0.05)
+
+    def make_keys(self):
+        caps = {"mon.": {"mon": "allow *"},
+                "client.admin": {"mon": "allow *", "osd": "allow *", "mgr": "allow *"},
+                "client.rgw": {"mon": "allow rw", "osd": "allow rwx"},
+                "osd.0": {"mon": "allow profile osd", "osd": "allow *"}}
+        for number, (name, allowed) in enumerate(caps.items()):
+            words = ["--create-keyring"] if number == 0 else []
+            words += ["--gen-key", "-n", name]
+            for service, what in allowed.items():
+                words += ["--cap", service, what]
+            self.command("ceph-authtool", self.folder / "keyring", *words)
+
+    def start(self):
+        self.make_keys()
+        v2, v1 = self.mon_ports
+        monmap = self.folder / "monmap"
+        self.command("monmaptool", "--create", "--fsid", self.fsid, "--addv", "a",
+                     f"[v2:127.0.0.1:{v2},v1:127.0.0.1:{v1}]", monmap)
+        self.command("ceph-mon", "-c", self.conf, "--mkfs", "-i", "a", "--monmap", monmap,
+                     "--keyring", self.folder / "keyring")
+        self.daemon("mon", "ceph-mon", "-c", self.conf, "-i", "a")
+        osd = str(uuid.uuid4())
+        self.ceph("osd", "new", osd)
+        self.command("ceph-osd", "-c", self.conf, "-i", 0, "--mkfs", "--osd-uuid", osd)
+        self.daemon("osd", "ceph-osd", "-c", self.conf, "-i", 0)
+        self.wait_until("its storage daemon", lambda: "1 up" in self.ceph("osd", "stat"))
+        self.daemon("rgw", "radosgw", "-c", self.conf, "-n", "client.rgw")
+        self.wait_until("its gateway", self.answers)
+        self.add_user("dreamdb", self.access_key, self.secret_key)
+
+    def answers(self):
+        try:
+            with urllib.request.urlopen(self.endpoint, timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def add_user(self, name, access_key, secret_key):
+        self.command("radosgw-admin", "-c", self.conf, "-n", "client.rgw", "user", "create",
+                     f"--uid={name}", f"--display-name={name}", f"--access-key={access_key}",
+                     f"--secret-key={secret_key}")
+
+    def environment(self):
+        """The variables that point DreamDB, and any S3 tool, here and nowhere else."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.access_key,
+                "AWS_SECRET_ACCESS_KEY": self.secret_key, "AWS_REGION": "us-east-1",
+                "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"}
+
+    def stop(self):
+        for one in reversed(self.daemons):
+            one.terminate()
+            try:
+                one.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                one.kill()
+                one.wait()
+        self.daemons = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main():
+    name = missing_program()
+    if name:
+        print(f"{name} is not installed; apt-get install --no-install-recommends ceph-mon ceph-osd "
+              "radosgw ceph-common", file=sys.stderr)
+        return 1
+    with Ceph() as ceph:
+        for variable, value in ceph.environment().items():
+            print(f"export {variable}={value}")
+        sys.stdout.flush()
+        sys.stdin.read()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
