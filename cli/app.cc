@@ -15,7 +15,7 @@ constexpr size_t kOptionColumn = 34;
 constexpr size_t kHelpColumns = 100;
 
 constexpr const char* kAbout =
-    "DreamDB: versioned multimodal datasets in a folder, with no server to run.\n"
+    "DreamDB: versioned multimodal datasets in a folder or bucket, with no server to run.\n"
     "A record is an anchor (nanoseconds on a timeline) with images, sound, text, embeddings,\n"
     "arrays and scalars. A LOCATOR names a dataset: URL@ref, `main` when the ref is left out.";
 

@@ -6,7 +6,17 @@ import uuid
 
 from .errors import InvalidArgumentError
 
-SCHEMES = ("file://", "memory://")
+SCHEMES = (
+    "file://",
+    "memory://",
+    "s3://",
+    "http://",
+    "https://",
+    "s3+http://",
+    "s3+https://",
+    "web+http://",
+    "web+https://",
+)
 
 
 def locator(name: str, backend: str = "") -> str:

@@ -1,0 +1,162 @@
+"""A dataset on a real S3 server: by the command line, by Python, by many writers."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import dreamdb
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WRITERS = 6
+COMMITS = 5
+
+
+def run(*words, status=0, **environment):
+    done = subprocess.run([os.environ["DREAMDB"], *words], capture_output=True, text=True,
+                          timeout=120, check=False, env={**os.environ, **environment})
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def fails(*words, **environment):
+    """What a command that must fail says."""
+    done = subprocess.run([os.environ["DREAMDB"], *words], capture_output=True, text=True,
+                          timeout=120, check=False, env={**os.environ, **environment})
+    assert done.returncode not in (0, 139), done.stdout
+    for secret in (environment.get("AWS_SECRET_ACCESS_KEY"), os.environ["AWS_SECRET_ACCESS_KEY"]):
+        assert not secret or secret not in done.stderr
+    return done.stderr
+
+
+def schema():
+    return (dreamdb.Schema().add_image("img", required=False).add_embedding("emb", dim=8)
+            .add_scalar_categorical("label"))
+
+
+def rows(begin, count):
+    random = np.random.default_rng(begin)
+    return [{"_anchor": anchor, "emb": random.standard_normal(8).astype(np.float32),
+             "label": ("cat", "dog")[anchor % 2], "img": bytes([anchor % 256]) * 500}
+            for anchor in range(begin, begin + count)]
+
+
+def test_command_line_round_trip(url, tmp_path):
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps({"_anchor": i * 10, "label": ("cat", "dog")[i % 2], "n": i})
+                             + "\n" for i in range(1, 2001)), encoding="utf-8")
+    run("create", url, "--field", "label:categorical", "--field", "n:int")
+    run("ingest", url, str(lines))
+    assert run("count", url).strip() == "2000"
+    assert run("count", url, "--where", "n > 1990").strip() == "10"
+    assert len(run("stream", url, "--json").splitlines()) == 2000
+    run("snapshot", url, "v1")
+    run("branch", url, "exp")
+    run("append", f"{url}@exp", "--anchor", "5", "--set", "label=cat", "--set", "n=0")
+    assert run("count", f"{url}@exp").strip() == "2001"
+    assert run("count", f"{url}@main@v1").strip() == "2000"
+    run("delete-ref", f"{url}@exp")
+    names = [json.loads(line)["ref"] for line in run("ls", "--json", url).splitlines()]
+    assert names == ["main", "main@v1"]
+    assert "exp" in fails("count", f"{url}@exp")
+    run("branch", url, "exp")  # what was deleted can be made again
+    assert run("count", f"{url}@exp").strip() == "2000"
+
+
+def test_an_http_locator_names_the_same(url, s3):
+    run("create", url, "--field", "n:int")
+    assert run("count", url.replace("s3:/", s3.endpoint)).strip() == "0"
+    assert run("count", url.replace("s3:/", "s3+" + s3.endpoint)).strip() == "0"
+
+
+def test_python_round_trip(url):
+    dataset = dreamdb.Dataset.create("main", schema(), backend=url)
+    wanted = rows(1, 300)
+    dataset.append_many(wanted)
+    again = dreamdb.Dataset.open("main", backend=url)
+    assert len(again) == 300
+    batches = list(again.iter_stream(64))
+    assert [a for b in batches for a in b["_time_anchors"]] == [row["_anchor"] for row in wanted]
+    images = [bytes(image) for b in batches for image in b["img"]]
+    assert images == [row["img"] for row in wanted]
+    vectors = np.concatenate([np.asarray(b["emb"], np.float32) for b in batches])
+    assert np.array_equal(vectors, np.stack([row["emb"] for row in wanted]))
+    found = next(iter(again.iter_vector("emb", wanted[41]["emb"], 3)))
+    assert found["_time_anchors"][0] == wanted[41]["_anchor"]
+
+
+APPENDER = """
+import sys
+import numpy as np
+import dreamdb
+url, writer, commits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+dataset = dreamdb.Dataset.open("main", backend=url)
+for commit in range(commits):
+    begin = 1 + (commit * 100 + writer) * 1000
+    dataset.append_many([{"_anchor": begin + i, "emb": np.ones(8, np.float32), "label": "cat"}
+                         for i in range(20)])
+"""
+
+
+def test_processes_append_to_one_ref(url):
+    dreamdb.Dataset.create("main", schema(), backend=url)
+    writers = [subprocess.Popen([sys.executable, "-c", APPENDER, url, str(writer), str(COMMITS)])
+               for writer in range(WRITERS)]
+    assert [writer.wait(120) for writer in writers] == [0] * WRITERS
+    dataset = dreamdb.Dataset.open("main", backend=url)
+    anchors = [a for b in dataset.iter_stream(64, ["label"]) for a in b["_time_anchors"]]
+    wanted = sorted(1 + (commit * 100 + writer) * 1000 + i for commit in range(COMMITS)
+                    for writer in range(WRITERS) for i in range(20))
+    assert anchors == wanted
+    assert len(run("log", "--json", url).splitlines()) == 1 + WRITERS * COMMITS
+
+
+def test_a_bucket_with_versions_is_refused_for_writing(s3):
+    message = fails("create", "s3://kept/pets", "--field", "n:int")
+    assert "16 of 16 writers won" in message and "versioning" in message
+
+
+@pytest.mark.parametrize("variables, said", [
+    ({"AWS_SECRET_ACCESS_KEY": "hush-hush"}, "does not belong to its key id"),
+    ({"AWS_ACCESS_KEY_ID": "nobody"}, "does not know the keys of AWS_ACCESS_KEY_ID"),
+    ({"AWS_ACCESS_KEY_ID": ""}, "no key id"),
+    ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "without a signature"),
+    ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "check the address"),
+    ({"AWS_ENDPOINT_URL": "here"}, "no endpoint"),
+    ({"AWS_PROFILE": "none", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+     "AWS_PROFILE names"),
+])
+def test_what_is_wrong_is_named(url, variables, said):
+    assert said in fails("count", url, **variables)
+
+
+def test_a_missing_bucket_is_named(s3):
+    for words in (("count", "s3://no-such-bucket/pets"),
+                  ("create", "s3://no-such-bucket/pets", "--field", "n:int")):
+        assert "there is no bucket no-such-bucket" in fails(*words)
+
+
+def test_several_endpoints_share_the_requests(url, s3):
+    run("create", url, "--field", "n:int", AWS_ENDPOINT_URL=f"{s3.endpoint},{s3.endpoint}/")
+    assert run("count", url).strip() == "0"
+
+
+def test_host_names_may_name_the_bucket(url, s3):
+    run("create", url, "--field", "n:int")
+    port = s3.endpoint.rsplit(":", 1)[1]
+    assert run("count", url, AWS_ENDPOINT_URL=f"http://s3.localhost:{port}",
+               AWS_S3_ADDRESSING_STYLE="virtual").strip() == "0"
+
+
+def test_a_profile_holds_keys_and_endpoint(url, s3, tmp_path):
+    run("create", url, "--field", "n:int")
+    (tmp_path / "credentials").write_text(
+        f"[lab]\naws_access_key_id = {s3.access_key}\naws_secret_access_key = {s3.secret_key}\n"
+        f"endpoint_url = {s3.endpoint}\n", encoding="utf-8")
+    assert run("count", url, AWS_PROFILE="lab", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
+               AWS_ENDPOINT_URL="",
+               AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials")).strip() == "0"
