@@ -60,7 +60,8 @@ struct HttpJob {
   // with a known length gets its memory at once, never more than this.
   uint64_t body_bytes_max = 64ull << 20;
   // True for a reply that is to be tried again although its status alone does not say so
-  // (an HTML error page with status 200, a body that is no XML). Optional.
+  // (an HTML error page with status 200, a body that is no XML). Of a job that is never repeated,
+  // only for a reply that says that nothing was done (a token that has expired). Optional.
   std::function<bool(const struct HttpReply&)> is_transient;
 };
 

@@ -27,11 +27,13 @@ struct FakeS3Quirks {
   double faults = 0;            // 500 without being carried out
   double lost_requests = 0;     // timeout without being carried out
   bool conflict_is_409 = false;
+  int seed = 1;
 };
 
 class FakeS3 final : public HttpClient {
  public:
-  explicit FakeS3(FakeS3Quirks quirks = {}) : quirks_(quirks) {
+  explicit FakeS3(FakeS3Quirks quirks = {})
+      : quirks_(quirks), random_(static_cast<unsigned>(quirks.seed)) {
     options_.endpoints = {"http://fake:80"};
   }
 
@@ -299,7 +301,7 @@ class FakeS3 final : public HttpClient {
   mutable std::mutex mutex_;  // guards all below
   FakeS3Quirks quirks_;
   HttpStats stats_;
-  std::mt19937 random_{1};
+  std::mt19937 random_;
   std::map<std::string, std::string> objects_;
   std::map<std::string, std::string> write_ids_;
   std::map<std::string, std::map<int, std::string>> uploads_;

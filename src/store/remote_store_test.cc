@@ -162,6 +162,20 @@ TEST(RemoteStore, TheVerdictIsKeptWithTheSpace) {
   EXPECT_EQ(first.server->take_attempts().size(), 1u);
 }
 
+TEST(RemoteStore, TheRaceIsJudgedThoughRepliesAreLost) {
+  for (const bool ceph : {false, true}) {
+    for (int run = 0; run < 20; ++run) {
+      const Remote r =
+          remote({.plain_tags = ceph, .losers_see_500 = ceph, .lost_replies = 0.15, .seed = run});
+      const auto swapped = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+      ASSERT_TRUE(swapped.has_value() || swapped.error().code != Code::kUnsupported)
+          << swapped.error().message;
+      const Remote bad = remote({.ignores_conditions = true, .lost_replies = 0.15, .seed = run});
+      EXPECT_FALSE(bad.store->swap("refs/main", std::nullopt, Buffer::copy_of("1")).has_value());
+    }
+  }
+}
+
 TEST(RemoteStore, ServersThatIgnoreConditionsAreRefused) {
   for (const bool no_tags : {false, true}) {
     const Remote r = remote({.ignores_conditions = !no_tags, .no_tags = no_tags});

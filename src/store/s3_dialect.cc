@@ -139,7 +139,10 @@ HttpJob S3Dialect::job(Draft draft, Repeat repeat) {
   made.prepare = [this, shared, attempts](const AttemptContext& context) {
     return attempt(*shared, context, *attempts);
   };
-  made.is_transient = [this, attempts](const HttpReply& reply) { return mends(reply, *attempts); };
+  made.is_transient = [this, attempts, repeat](const HttpReply& reply) {
+    // A page in place of an answer does not say whether a write was done.
+    return !(repeat == Repeat::kNever && is_web_page(reply)) && mends(reply, *attempts);
+  };
   made.repeat = repeat;
   made.body_bytes_max = kSmallReplyMax;
   return made;

@@ -1,6 +1,8 @@
 #include "store/shared_writing.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <mutex>
 #include <vector>
 
@@ -16,6 +18,8 @@ constexpr std::string_view kRaceFolder = ".dreamdb/race/";
 constexpr size_t kPlaceDigits = 16;
 constexpr size_t kWriters = 16;
 constexpr int kRounds = 4;
+constexpr int kTriesMax = 4;
+constexpr int kFault = 500;
 constexpr size_t kAnswersMin = kWriters / 2;  // fewer are no race
 
 // The rest of the next line of `text` that begins with `name`; empty when it does not.
@@ -31,6 +35,7 @@ std::optional<std::string_view> take_line(std::string_view& text, std::string_vi
 // One race on one key.
 struct Outcome {
   size_t winners = 0;
+  size_t unanswered = 0;  // nobody knows of these writers what became of them
   bool losers_see_500 = false;
   std::string etag;  // of what is there afterwards
 };
@@ -47,8 +52,18 @@ class Race {
     client_.run(jobs);
   }
 
-  // Sixteen writers at once under `condition`. An error when too few were answered.
+  // Sixteen writers at once under `condition`; again when nobody won and some were not answered. An
+  // error when too few were answered.
   Result<Outcome> run(int round, const WriteCondition& condition, EtagStyle style) {
+    for (int tries = 1;; ++tries) {
+      DREAMDB_ASSIGN(Outcome outcome, run_once(round, condition, style));
+      const bool is_open = outcome.winners == 0 && outcome.unanswered > 0;
+      if (!is_open || tries == kTriesMax) return outcome;
+    }
+  }
+
+ private:
+  Result<Outcome> run_once(int round, const WriteCondition& condition, EtagStyle style) {
     std::vector<std::string> bodies;
     std::vector<HttpJob> jobs;
     for (size_t writer = 0; writer < kWriters; ++writer) {
@@ -58,30 +73,35 @@ class Race {
     }
     const std::vector<HttpReply> replies = client_.run(jobs);
     Outcome outcome;
-    size_t answers = 0;
-    std::optional<size_t> winner;
+    std::vector<size_t> told;  // that they won
     for (size_t i = 0; i < replies.size(); ++i) {
       const HttpReply& reply = replies[i];
-      if (reply.failure != HttpFailure::kNone) continue;
       const Status status = dialect_.status_of(reply, "write", key(round));
       if (!status && refuses_all(status.error())) return std::unexpected(status.error());
-      if (reply.status != 429 && reply.status != 503) ++answers;
-      if (reply.status == 500) outcome.losers_see_500 = true;
-      if (status) ++outcome.winners;
-      if (status) winner = i;
+      if (reply.failure != HttpFailure::kNone || reply.status == 429 || reply.status > kFault)
+        ++outcome.unanswered;
+      else if (reply.status == kFault)
+        outcome.losers_see_500 = true;
+      if (status) told.push_back(i);
     }
-    if (answers < kAnswersMin) {
+    if (kWriters - outcome.unanswered < kAnswersMin) {
       DREAMDB_TRY(dialect_.status_of(replies.back(), "write", key(round)));
       return fail(Code::kUnavailable, dialect_.describe() + ": too few of " +
                                           std::to_string(kWriters) +
                                           " writes at once were answered to judge its conditional "
                                           "writes; try again later");
     }
-    DREAMDB_TRY(look(round, winner && outcome.winners == 1 ? bodies[*winner] : "", outcome));
+    DREAMDB_ASSIGN(const std::string there, look(round, outcome));
+    const auto at = std::find(bodies.begin(), bodies.end(), there);
+    const bool one_is_there = at != bodies.end();
+    const auto is_there = [&](size_t i) { return bodies[i] == there; };
+    // Whose bytes are there has won, told or not; who was told so and whose bytes are not there was
+    // followed by another.
+    outcome.winners =
+        told.size() + (one_is_there && std::none_of(told.begin(), told.end(), is_there) ? 1 : 0);
     return outcome;
   }
 
- private:
   std::string key(int round) const {
     return std::string(kRaceFolder) + id_ + "-" + std::to_string(round);
   }
@@ -92,16 +112,15 @@ class Race {
            error.code == Code::kExhausted;
   }
 
-  Status look(int round, const std::string& winning_body, Outcome& outcome) {
+  // The body that is there, empty for none; sets the tag.
+  Result<std::string> look(int round, Outcome& outcome) {
     const HttpJob job = dialect_.get(key(round), true, 0, std::numeric_limits<uint64_t>::max());
     const HttpReply reply = std::move(client_.run(std::span(&job, 1)).front());
     const Status status = dialect_.status_of(reply, "read", key(round));
-    if (!status && status.error().code == Code::kNotFound) return {};  // nobody won
+    if (!status && status.error().code == Code::kNotFound) return std::string();
     DREAMDB_TRY(status);
     outcome.etag = dialect_.etag_of(reply);
-    // A winner whose bytes are not there has not won: another was let in after it.
-    if (!winning_body.empty() && reply.body.view() != winning_body) outcome.winners = 0;
-    return {};
+    return std::string(reply.body.view());
   }
 
   Dialect& dialect_;
@@ -168,7 +187,7 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
       return refuse(dialect, "its replies have no ETag, so nothing can be written under If-Match");
     const WriteCondition match{WriteCondition::Kind::kMatch, absent.etag};
     DREAMDB_ASSIGN(Outcome swapped, race.run(round, match, verdict.style));
-    if (round == 0 && swapped.winners == 0 && swapped.etag == absent.etag) {
+    if (round == 0 && swapped.winners == 0) {
       verdict.style = EtagStyle::kPlain;
       DREAMDB_ASSIGN(swapped, race.run(round, match, verdict.style));
     }

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -10,8 +9,8 @@ import numpy as np
 import pytest
 
 import dreamdb
+from chaos_proxy import ChaosProxy
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRITERS = 6
 COMMITS = 5
 
@@ -102,17 +101,30 @@ for commit in range(commits):
 """
 
 
-def test_processes_append_to_one_ref(url):
+def append_by_processes(url):
+    """Six processes append at once; every record must be there once, in one chain of commits."""
     dreamdb.Dataset.create("main", schema(), backend=url)
     writers = [subprocess.Popen([sys.executable, "-c", APPENDER, url, str(writer), str(COMMITS)])
                for writer in range(WRITERS)]
-    assert [writer.wait(120) for writer in writers] == [0] * WRITERS
+    assert [writer.wait(180) for writer in writers] == [0] * WRITERS
     dataset = dreamdb.Dataset.open("main", backend=url)
     anchors = [a for b in dataset.iter_stream(64, ["label"]) for a in b["_time_anchors"]]
     wanted = sorted(1 + (commit * 100 + writer) * 1000 + i for commit in range(COMMITS)
                     for writer in range(WRITERS) for i in range(20))
     assert anchors == wanted
     assert len(run("log", "--json", url).splitlines()) == 1 + WRITERS * COMMITS
+
+
+def test_processes_append_to_one_ref(url):
+    append_by_processes(url)
+
+
+def test_processes_append_though_replies_are_lost(url, s3, monkeypatch):
+    port = int(s3.endpoint.rsplit(":", 1)[1])
+    with ChaosProxy(port, lost=0.3, cut=0.02) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        append_by_processes(url)
+        assert proxy.losses > 20
 
 
 def test_a_bucket_with_versions_is_refused_for_writing(s3):

@@ -1,0 +1,93 @@
+"""A proxy that loses replies and cuts connections, between a client and one server of HTTP.
+
+    with ChaosProxy(8080, lost=0.3, cut=0.05) as proxy:
+        proxy.endpoint
+
+`lost`: of the requests to write, how many are carried out and never answered: the connection is
+closed once the server has begun to answer. `cut`: of all pieces of replies, how many are passed on
+by half, and the connection closed. Draws are seeded, but connections race, so runs differ.
+"""
+
+import random
+import socket
+import threading
+
+PIECE = 64 << 10
+
+
+class ChaosProxy:
+    def __init__(self, port, lost=0.0, cut=0.0, seed=1):
+        self.port, self.lost, self.cut = port, lost, cut
+        self.random = random.Random(seed)
+        self.lock = threading.Lock()
+        self.losses = 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sockets = {self.listener}
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.lock:
+            open_sockets, self.sockets = list(self.sockets), set()
+        for one in open_sockets:
+            one.close()
+
+    def chance(self, probability):
+        with self.lock:
+            return self.random.random() < probability
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        server = socket.create_connection(("127.0.0.1", self.port))
+        with self.lock:
+            self.sockets |= {client, server}
+        doomed = threading.Event()
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self.replies, args=(server, client, doomed), daemon=True)
+        back.start()
+        try:
+            while piece := client.recv(PIECE):
+                if piece.startswith((b"PUT ", b"POST ", b"DELETE ")) and self.chance(self.lost):
+                    doomed.set()
+                server.sendall(piece)
+        except OSError:
+            pass
+        self.hang_up(server)
+        back.join()
+        self.hang_up(client)
+        with self.lock:
+            self.sockets -= {client, server}
+
+    def replies(self, server, client, doomed):
+        try:
+            while piece := server.recv(PIECE):
+                if doomed.is_set():
+                    with self.lock:
+                        self.losses += 1
+                    break
+                if self.chance(self.cut):
+                    client.sendall(piece[:len(piece) // 2])
+                    break
+                client.sendall(piece)
+        except OSError:
+            pass
+        self.hang_up(client)
+
+    @staticmethod
+    def hang_up(one):
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        one.close()
