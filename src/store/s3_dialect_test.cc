@@ -24,7 +24,7 @@ class Clock final : public Runtime {
 
 class S3DialectTest : public testing::Test {
  protected:
-  std::unique_ptr<S3Dialect> dialect(bool virtual_host = false, bool is_aws = false) {
+  S3Dialect* dialect(bool virtual_host = false, bool is_aws = false) {
     S3DialectOptions options;
     options.bucket = "bucket";
     options.prefix = "p";
@@ -34,13 +34,14 @@ class S3DialectTest : public testing::Test {
     options.credentials = std::make_shared<S3CredentialSource>(
         [this](const std::string& name) { return variables[name]; }, clock);
     options.runtime = &clock;
-    return std::make_unique<S3Dialect>(std::move(options));
+    made.push_back(std::make_unique<S3Dialect>(std::move(options)));
+    return made.back().get();
   }
 
   static HttpAttempt attempt(const HttpJob& job, uint64_t received = 0) {
-    const auto made = job.prepare({"http://h:7480", kNowNs, received});
-    EXPECT_TRUE(made.has_value());
-    return made ? *made : HttpAttempt{};
+    const auto built = job.prepare({"http://h:7480", kNowNs, received});
+    EXPECT_TRUE(built.has_value());
+    return built ? *built : HttpAttempt{};
   }
 
   static std::string header(const HttpAttempt& attempt, const std::string& name) {
@@ -50,12 +51,12 @@ class S3DialectTest : public testing::Test {
   }
 
   static HttpReply reply(int status, const std::string& code = "", const std::string& more = "") {
-    HttpReply made;
-    made.status = status;
-    made.endpoint = "http://h:7480";
+    HttpReply given;
+    given.status = status;
+    given.endpoint = "http://h:7480";
     if (!code.empty())
-      made.body = Buffer::adopt("<Error><Code>" + code + "</Code>" + more + "</Error>");
-    return made;
+      given.body = Buffer::adopt("<Error><Code>" + code + "</Code>" + more + "</Error>");
+    return given;
   }
 
   Error error_of(const HttpReply& reply, std::string_view act = "write",
@@ -75,6 +76,7 @@ class S3DialectTest : public testing::Test {
   }
 
   Clock clock;
+  std::vector<std::unique_ptr<S3Dialect>> made;  // jobs do not outlive their dialect
   std::map<std::string, std::string> variables = {{"AWS_ACCESS_KEY_ID", "AK"},
                                                   {"AWS_SECRET_ACCESS_KEY", "SECRET"}};
 };
@@ -219,11 +221,11 @@ TEST_F(S3DialectTest, RepliesThatNeverCame) {
 }
 
 TEST_F(S3DialectTest, Tags) {
-  HttpReply made;
+  HttpReply tagged;
   for (const auto& [sent, tag] : std::map<std::string, std::string>{
            {"\"a\"", "a"}, {"a", "a"}, {"W/\"a\"", "a"}, {"", ""}, {"\"", "\""}}) {
-    made.headers["etag"] = sent;
-    EXPECT_EQ(dialect()->etag_of(made), tag) << sent;
+    tagged.headers["etag"] = sent;
+    EXPECT_EQ(dialect()->etag_of(tagged), tag) << sent;
   }
 }
 
