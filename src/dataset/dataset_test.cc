@@ -357,6 +357,29 @@ TEST(Dataset, TwoHandlesOfOneRefLoseNothing) {
   EXPECT_EQ(conflict.error().code, Code::kConflict);
 }
 
+// What lost a race goes up in the turn of the commit after it, so a group that has to be rebuilt
+// may not be on the store yet.
+TEST(Dataset, AWriterThatMetOthersReadsItsRowsBack) {
+  const std::string at = fresh_locator();
+  auto a = Dataset::create(at, small_schema());
+  auto b = Dataset::open(at);
+  ASSERT_TRUE(b->append(small_rows({1})));
+  ASSERT_TRUE(a->append(small_rows({2})));  // loses its first swap
+  ASSERT_TRUE(b->append(small_rows({3, 4})));
+  NewRows rows = small_rows({4, 5});
+  rows.columns[4] = int_column("n", {-4, 5});
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  auto report = a->append(rows, replace);
+  ASSERT_TRUE(report) << report.error().message;
+  auto found = Dataset::open(at)->take(range(3, 3), {{"n"}});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(Dataset::open(at)->count().value(), 5u);
+  const int64_t* const numbers = found->find("n")->as<int64_t>();
+  EXPECT_EQ(std::vector<int64_t>(numbers, numbers + found->rows()),
+            (std::vector<int64_t>{3, -4, 5}));
+}
+
 TEST(Dataset, AssignsAnchorsThatAreFree) {
   const std::string at = fresh_locator();
   auto a = Dataset::create(at, small_schema());

@@ -15,7 +15,7 @@ namespace {
 
 using namespace testing;
 
-constexpr uint64_t kCacheBytes = 160ull << 20;
+constexpr uint64_t kCacheBytes = OpenOptions().cache_bytes;
 constexpr size_t kDim = 512;
 constexpr size_t kBlobBytes = 50'000;
 
@@ -124,8 +124,7 @@ Rate stream_all(const Bucket& bucket, size_t rows_expected, double row_bytes) {
   return out;
 }
 
-void expect_saturated(const std::string& what, const Bucket& bucket, size_t rows, double row_bytes,
-                      double share = 0.8) {
+Rate measure(const std::string& what, const Bucket& bucket, size_t rows, double row_bytes) {
   const double full = FarModel().total_bytes_per_second();
   const Rate rate = stream_all(bucket, rows, row_bytes);
   const Bucket wide = bucket.with(kWavesOnly);
@@ -135,9 +134,17 @@ void expect_saturated(const std::string& what, const Bucket& bucket, size_t rows
   std::cout << what << ": " << rate.whole / full << " of 16 connections, " << rate.steady / full
             << " from the first batch on, which takes " << first << " waves; at most "
             << rate.under_way_max / 1000000 << " MB under way\n";
-  EXPECT_GE(rate.steady, share * full) << what;
   EXPECT_LE(first, 5u) << what;
   EXPECT_LE(rate.under_way_max, ReadOptions().memory_bytes) << what;
+  return rate;
+}
+
+// From the first batch on: a stream of some 600 MB is mostly ramp.
+void expect_saturated(const std::string& what, const Bucket& bucket, size_t rows,
+                      double row_bytes) {
+  EXPECT_GE(measure(what, bucket, rows, row_bytes).steady,
+            0.8 * FarModel().total_bytes_per_second())
+      << what;
 }
 
 // `count` rows in commits of `commit_rows`.
@@ -168,13 +175,14 @@ TEST(Far, AStreamOfBlobsSaturatesTheConnections) {
   }
 }
 
-// 3,000 segments of 200 KB: which of them are read together hangs on their names, so the rate
-// varies.
+// 3,000 segments of 200 KB, of which each needs its footer first: 0.65 to 0.70, also of longer
+// streams. From the first batch on it would look better than it is, for much is read before that.
 TEST(Far, AStreamOverManySmallCommitsKeepsMostConnectionsBusy) {
   constexpr size_t kRows = 300'000;
   const Bucket bucket;
   fill(bucket, one_field(embedding_field("emb", kDim)), kRows, 100, vector_rows, false);
-  expect_saturated("embeddings in commits of 100", bucket, kRows, kDim * 4, 0.6);
+  const Rate rate = measure("embeddings in commits of 100", bucket, kRows, kDim * 4);
+  EXPECT_GE(rate.whole, 0.6 * FarModel().total_bytes_per_second());
 }
 
 // 2,000 records of all kinds in commits of 100, vectors in segments that are read by their footers.

@@ -40,6 +40,17 @@ TEST(Cache, WithoutEvictionWhatIsThereStays) {
   EXPECT_EQ(cache.find<uint64_t>(key_of(20)), nullptr);
 }
 
+TEST(Cache, WhereNothingGoesAllThatFitsIsKept) {
+  Cache cache(80'000, Eviction::kNone);
+  put(cache, 1, 60'000);  // more than an eighth
+  ASSERT_NE(cache.find<uint64_t>(key_of(1)), nullptr);
+  put(cache, 2, 30'000);
+  EXPECT_EQ(cache.find<uint64_t>(key_of(2)), nullptr);
+  put(cache, 3, 15'000);
+  EXPECT_NE(cache.find<uint64_t>(key_of(3)), nullptr);
+  EXPECT_NE(cache.find<uint64_t>(key_of(1)), nullptr);
+}
+
 TEST(Cache, KeepsNothingThatIsTooLarge) {
   Cache cache(80'000);
   put(cache, 1, 10'001);

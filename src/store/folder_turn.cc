@@ -10,6 +10,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "runtime/fork.h"
@@ -55,8 +56,11 @@ class LockFile {
     return 0;
   }
 
-  // Ends the tenure that is under way in this process, if any.
-  void give_back_any() { give_back(tenure_.load(std::memory_order_acquire)); }
+  // Ends the tenure that the calling thread took, if it is under way.
+  void give_back_own() {
+    const uint64_t tenure = tenure_.load(std::memory_order_acquire);
+    if (taker_.load(std::memory_order_relaxed) == std::this_thread::get_id()) give_back(tenure);
+  }
 
   // Ends this tenure, if it has not ended yet.
   void give_back(uint64_t tenure) {
@@ -77,6 +81,7 @@ class LockFile {
     if (held_.exchange(true, std::memory_order_acquire)) return 0;  // by another thread
     if (set_record_lock(F_WRLCK)) {
       const uint64_t tenure = ++tenures_;
+      taker_.store(std::this_thread::get_id(), std::memory_order_relaxed);
       tenure_.store(tenure, std::memory_order_release);
       return tenure;
     }
@@ -97,6 +102,7 @@ class LockFile {
   std::atomic<bool> held_{false};
   uint64_t tenures_ = 0;             // so far; changed while held_
   std::atomic<uint64_t> tenure_{0};  // under way; 0: none, or it is just ending
+  std::atomic<std::thread::id> taker_{};
   std::atomic<bool> handed_over_{false};
 };
 
@@ -188,7 +194,7 @@ void end_folder_turn(const std::string& directory) {
     const std::lock_guard lock(files.mutex);
     file = find_open(files, path_of_lock(directory));
   }
-  if (file) file->give_back_any();
+  if (file) file->give_back_own();
 }
 
 }  // namespace dreamdb

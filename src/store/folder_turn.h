@@ -23,8 +23,8 @@ namespace dreamdb {
 std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
                                        Runtime& runtime);
 
-// Ends the turn that this process has there, if any: its swap is visible, so the next writer may
-// begin while this one still syncs. Its sync covers this swap too.
+// Ends the turn that the calling thread took there, if any: its swap is visible, so the next
+// writer may begin while this one still syncs. The next one's sync covers this swap too.
 void end_folder_turn(const std::string& directory);
 
 }  // namespace dreamdb

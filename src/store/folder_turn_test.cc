@@ -52,6 +52,21 @@ TEST(FolderTurn, OnlyOneAtATimeAndTheWaitEnds) {
   EXPECT_NE(take(folder, 10), nullptr);
 }
 
+TEST(FolderTurn, EndsOnceAndByItsOwnThreadOnly) {
+  const ScratchFolder folder;
+  auto first = take(folder, 10);
+  ASSERT_NE(first, nullptr);
+  std::thread([&] { end_folder_turn(folder.path()); }).join();
+  EXPECT_EQ(take(folder, 0), nullptr);  // another thread's word ends nothing
+  end_folder_turn(folder.path());
+  auto second = take(folder, 10);
+  ASSERT_NE(second, nullptr);
+  first.reset();  // ended long ago: the second one's turn goes on
+  EXPECT_EQ(take(folder, 0), nullptr);
+  second.reset();
+  EXPECT_NE(take(folder, 10), nullptr);
+}
+
 TEST(FolderTurn, NoFolderMeansNoTurn) {
   const ScratchFolder folder;
   EXPECT_EQ(wait_folder_turn(folder.path() + "/none", 1000, real_runtime()), nullptr);

@@ -106,7 +106,7 @@ class Store {
   // A hint that saves wasted work, never needed for correctness: waits up to `timeout_ms` until
   // other writers that share this machine have finished preparing a swap of `key`. nullptr when
   // the store has no such hint or the time is over: go on regardless. A turn ends when it is
-  // destroyed, or before that when a swap of the key by this process has become visible.
+  // destroyed, or before that when a swap of the key by the thread that took it is visible.
   virtual std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) {
     (void)key;
     (void)timeout_ms;

@@ -51,6 +51,7 @@ class ScalarAssembler final : public Assembler {
 
   Result<Column> finish(const BlockFetch& fetch) override {
     if (in_place_) return finish_in_place(fetch);
+    keeps_decoded_ = fits_in_cache(fetch);
     DREAMDB_TRY(decode_wanted(fetch));
     return text_ ? finish_text(fetch) : finish_fixed(fetch);
   }
@@ -145,6 +146,16 @@ class ScalarAssembler final : public Assembler {
       part.dictionary_extent = fetch.want(part.match->segment, dict, 0, dict.blocks());
   }
 
+  // A read scattered over more blocks than this share of the cache keeps none of them: they would
+  // push out the footers that the next read needs, and each other.
+  static constexpr uint64_t kKeptShare = 4;
+
+  bool fits_in_cache(const BlockFetch& fetch) const {
+    uint64_t rows = 0;
+    for (const Want& want : wants_) rows += fetch.extent(want.extent).block_count * want.run->per;
+    return rows * sizeof(uint64_t) <= objects_.cache().capacity_bytes() / kKeptShare;
+  }
+
   // Decodes validity and what must stay; other blocks are decoded where they are used, one at a
   // time, for a take that is scattered over many blocks would hold each of them twice.
   Status decode_wanted(const BlockFetch& fetch) {
@@ -181,10 +192,13 @@ class ScalarAssembler final : public Assembler {
     const bool is_valid_run = part.column->valid && &run == &*part.column->valid;
     DREAMDB_ASSIGN(Buffer raw, is_valid_run ? decode_valid(segment, *part.column, b, stored)
                                             : decode_scalar(segment, *part.column, b, stored));
-    // A block of its own, so that caching it does not hold the whole extent.
-    if (raw.owner() == stored.owner()) raw = Buffer::copy_of(raw.span());
-    objects_.cache().add<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
-                                 std::make_shared<const Buffer>(raw), raw.size());
+    // A block of its own: numbers of texts must be aligned, and a cached block must not hold the
+    // whole extent.
+    if (raw.owner() == stored.owner() && (keeps_decoded_ || text_))
+      raw = Buffer::copy_of(raw.span());
+    if (keeps_decoded_)
+      objects_.cache().add<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
+                                   std::make_shared<const Buffer>(raw), raw.size());
     return raw;
   }
 
@@ -304,6 +318,7 @@ class ScalarAssembler final : public Assembler {
   std::vector<Piece> parts_;
   std::vector<Want> wants_;
   std::optional<size_t> in_place_;
+  bool keeps_decoded_ = true;  // in the cache
 };
 
 }  // namespace

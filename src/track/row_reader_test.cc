@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
+#include "store/counting_store.h"
 #include "track/record_scan.h"
 #include "track/testing.h"
 
@@ -261,6 +263,40 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Versions,
                          [](const auto& test) {
                            return "rows" + std::to_string(test.param.first);
                          });
+
+// What a read leaves in the cache is what the next one needs: the footers, not the blocks that hold
+// one wanted value each.
+TEST(RowReader, AScatteredReadKeepsFootersInTheCache) {
+  constexpr size_t kSegments = 40, kRows = 16'384;
+  TestVersion version;
+  const Field field = field_of(FieldType::kInt, FieldId{1});
+  ASSERT_TRUE(version.manifest->schema.add(field));
+  std::mt19937_64 random(1);
+  std::vector<uint64_t> wanted;  // one of each segment
+  for (uint64_t first = 0; first < kSegments * kRows; first += kRows) {
+    std::vector<uint64_t> anchors(kRows), values(kRows);
+    std::iota(anchors.begin(), anchors.end(), first);
+    std::generate(values.begin(), values.end(), std::ref(random));
+    Column column = empty_column(field, 0);
+    column.values = Buffer::copy_of(std::as_bytes(std::span(values)));
+    const ScalarInput input{version.manifest->schema.fields()[0].id, &column};
+    version.next_commit();
+    ASSERT_TRUE(
+        version.add(kRecordTrack, build_scalar_segment(version.nonce, anchors, {&input, 1}), true));
+    wanted.push_back(first + random() % kRows);
+  }
+  const auto counting = std::make_shared<CountingStore>(version.store);
+  Objects objects(counting, 2 << 20);
+  const std::vector<const Field*> fields = {&version.manifest->schema.fields()[0]};
+  const RowReader reader(objects, version.manifest);
+  const auto read = [&] {
+    const StoreCounts before = counting->snapshot();
+    EXPECT_TRUE(reader.read(Buffer::copy_of(std::as_bytes(std::span(wanted))), fields));
+    return counting->snapshot().since(before).requests_by_prefix["segments"];
+  };
+  EXPECT_EQ(read(), 2 * kSegments);  // footers and blocks
+  EXPECT_EQ(read(), kSegments);
+}
 
 }  // namespace
 }  // namespace dreamdb

@@ -302,8 +302,37 @@ TEST(Commit, ARefIsMadeOnceWhateverTheReplies) {
   }
 }
 
-// Sole writer, three of ten replies lost and some swaps done twice: every commit is in, once, and
-// none ends unknown.
+// Sole writer, three of ten replies lost of every kind of request, some swaps done twice: every
+// commit is in, once, though some have to be asked for again.
+TEST(Commit, AHundredCommitsOnABadStore) {
+  Fixture f;
+  Tip tip = f.create("main");
+  f.faults->set_plan(
+      {.seed = 5,
+       .rules = {
+           {.kind = FaultKind::kReplyLost, .probability = 0.3},
+           {.kind = FaultKind::kTwice, .only_ops = ops(StoreOp::kSwap), .probability = 0.2}}});
+  Marks expected;
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = std::to_string(i);
+    for (;;) {
+      auto moved = f.committer.commit(
+          tip, f.mark(key),
+          [&](const Tip& at, Change&) -> Result<bool> { return !at.manifest->meta.contains(key); });
+      if (moved) {
+        tip = *std::move(moved);
+        break;
+      }
+      ASSERT_TRUE(moved.error().code == Code::kOutcomeUnknown ||
+                  moved.error().code == Code::kUnavailable)
+          << moved.error().message;
+    }
+    expected.insert(key);
+  }
+  EXPECT_EQ(f.marks("main"), expected);
+}
+
+// The same where only swaps and loads lose replies: none ends unknown, none ends unknown.
 TEST(Commit, TwoHundredCommitsOnABadStore) {
   Fixture f;
   Tip tip = f.create("main");

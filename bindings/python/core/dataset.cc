@@ -259,6 +259,7 @@ void bind_versions(nb::class_<Dataset>& dataset) {
 }  // namespace
 
 void bind_dataset(nb::module_& module) {
+  module.attr("CACHE_BYTES") = OpenOptions().cache_bytes;
   nb::class_<Dataset> dataset(module, "Dataset", "A handle pinned to one version of one ref.");
   dataset
       .def_static("create", &create, nb::arg("locator"), nb::arg("schema"), nb::arg("origin_ns"),

@@ -13,9 +13,8 @@ namespace dreamdb::python {
 
 namespace {
 
-// What a writer makes segments of at once (WriterOptions::buffer_bytes): such a piece is not copied
-// together with others.
-constexpr size_t kPieceBytes = 64u << 20;
+// What a writer makes segments of at once: such a piece is not copied together with others.
+const size_t kPieceBytes = WriterOptions().buffer_bytes;
 
 }  // namespace
 
@@ -77,6 +76,9 @@ void WriterHandle::flush() {
 }
 
 void bind_writer(nb::module_& module) {
+  module.attr("COMMIT_BYTES") = WriterOptions().commit_bytes;
+  module.attr("COMMIT_ROWS") = WriterOptions().commit_rows;
+  module.attr("BUFFER_BYTES") = WriterOptions().buffer_bytes;
   module.def(
       "anchor_bytes",
       [](nb::list anchors) {

@@ -15,7 +15,7 @@ from .errors import InvalidArgumentError, NotFoundError
 from .refs import iter_refs
 from .schema import Schema
 
-CACHE_BYTES = 96 << 20
+CACHE_BYTES = _core.CACHE_BYTES
 
 
 class Dataset(Reading, Searching, Fielding, Versions):

@@ -12,9 +12,9 @@ from .schema import Schema
 
 AppendReport = _core.AppendReport
 
-COMMIT_BYTES = 1 << 30
-COMMIT_ROWS = 1_000_000
-BUFFER_BYTES = 64 << 20
+COMMIT_BYTES = _core.COMMIT_BYTES
+COMMIT_ROWS = _core.COMMIT_ROWS
+BUFFER_BYTES = _core.BUFFER_BYTES
 NEVER = 2**64 - 1
 
 
