@@ -100,6 +100,10 @@ class CborReader {
   size_t offset() const { return static_cast<size_t>(at_ - begin_); }
   // The encoded bytes of the next item, consumed.
   Result<std::span<const std::byte>> raw_item();
+  // Consumes the next item of the open array if it is, byte for byte, `item`: one that was read
+  // and checked before. (No encoded item is the beginning of another.)
+  bool known_item(std::span<const std::byte> item);
+  std::span<const std::byte> rest() const { return {at_, end_}; }
 
  private:
   struct Head {

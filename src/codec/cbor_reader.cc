@@ -398,4 +398,12 @@ Result<std::span<const std::byte>> CborReader::raw_item() {
   return std::span<const std::byte>(start, at_);
 }
 
+bool CborReader::known_item(std::span<const std::byte> item) {
+  if (item.empty() || item.size() > left() || std::memcmp(at_, item.data(), item.size()) != 0)
+    return false;
+  if (!take_item()) return false;
+  at_ += item.size();
+  return true;
+}
+
 }  // namespace dreamdb

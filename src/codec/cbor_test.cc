@@ -224,6 +224,22 @@ TEST(CborReader, ReadsAMapKeyByKey) {
   EXPECT_TRUE(in.finish());
 }
 
+TEST(CborReader, TakesAKnownItemWholeOrNotAtAll) {
+  const auto bytes = unhex("8382010203190100");
+  CborReader in(bytes);
+  EXPECT_FALSE(CborReader(bytes).known_item({}));
+  EXPECT_EQ(*in.array(), 3u);
+  EXPECT_EQ(in.rest().size(), 7u);
+  EXPECT_FALSE(in.known_item(unhex("820103")));
+  EXPECT_TRUE(in.known_item(unhex("820102")));
+  EXPECT_EQ(*in.uint(), 3u);
+  EXPECT_FALSE(in.known_item(unhex("19010000")));  // longer than what is left
+  EXPECT_TRUE(in.known_item(unhex("190100")));
+  EXPECT_FALSE(in.known_item(unhex("00")));  // the array is at its end
+  EXPECT_TRUE(in.end());
+  EXPECT_TRUE(in.finish());
+}
+
 TEST(CborReader, WrongTypesNameBoth) {
   const auto bytes = unhex("6161");
   EXPECT_EQ(CborReader(bytes).uint().error().message,

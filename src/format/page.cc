@@ -127,14 +127,46 @@ bool in_order(const Entry& a, const Entry& b, uint32_t height) {
 
 using Places = std::vector<std::pair<size_t, size_t>>;  // offset and size of each entry
 
-Status parse_entries(CborReader& in, Page& page, Places& places) {
+// Takes entries over from a page that has many of them, in its order.
+class Kin {
+ public:
+  explicit Kin(const Page* page) : page_(page) {}
+
+  // Whether the next entry is one of that page, behind those taken before.
+  bool take(CborReader& in, Entry& entry) {
+    if (page_ == nullptr || next_ == page_->entries.size()) return false;
+    if (!in.known_item(page_->encoded[next_].span())) return false;
+    entry = page_->entries[next_++];
+    return true;
+  }
+
+  // The next entry was another: those before it are not coming any more.
+  void pass(const Entry& entry) {
+    if (page_ == nullptr) return;
+    while (next_ < page_->entries.size() && !entry_less(entry, page_->entries[next_])) ++next_;
+  }
+
+ private:
+  const Page* page_;
+  size_t next_ = 0;
+};
+
+Status parse_entries(CborReader& in, Page& page, Places& places, const FindKin& find_kin) {
   DREAMDB_ASSIGN(const uint64_t count, in.array());
   if (count == 0) return corrupt("an entry", "none (S6.2)");
+  const Page* const found = find_kin ? find_kin(in.rest(), page.height) : nullptr;
+  const bool is_kin = found != nullptr && found->height == page.height &&
+                      found->encoded.size() == found->entries.size();
+  Kin kin(is_kin ? found : nullptr);
   // No reserve by `count`: each entry is more bytes in memory than it may be in the page.
   for (uint64_t i = 0; i < count; ++i) {
     Entry& entry = page.entries.emplace_back();
     const size_t begin = in.offset();
-    auto status = page.height == 0 ? parse_leaf(in, entry) : parse_inner(in, entry);
+    Status status;
+    if (!kin.take(in, entry)) {
+      status = page.height == 0 ? parse_leaf(in, entry) : parse_inner(in, entry);
+      if (status) kin.pass(entry);
+    }
     if (status && i > 0 && !in_order(page.entries[i - 1], entry, page.height))
       status = corrupt("entries in order", "one that is not (S6.1)");
     if (status && page.height == 0 && is_ledger_entry(entry) != is_ledger_entry(page.entries[0]))
@@ -173,11 +205,16 @@ bool entry_less(const Entry& a, const Entry& b) {
 }
 
 Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name) {
+  return parse_page_like(bytes, name, {});
+}
+
+Result<Page> parse_page_like(std::span<const std::byte> bytes, std::string_view name,
+                             const FindKin& find_kin) {
   Page page;
   Envelope in(bytes, name, "page", kPageBytesMax, page.nonce);
   in.uint("height", page.height, kTreeHeightMax);
   Places places;
-  in.value("entries", [&](CborReader& r) { return parse_entries(r, page, places); });
+  in.value("entries", [&](CborReader& r) { return parse_entries(r, page, places, find_kin); });
   DREAMDB_TRY(in.finish());
   const Buffer body = Buffer::copy_of(bytes);
   page.encoded.reserve(places.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,12 @@ struct Page {
 };
 
 Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name);
+// The same, with the entries that a page parsed before has too taken from there: a page and the
+// one it replaces differ in a few. `kin(bytes)` finds it by the bytes that begin with the first
+// entry; nullptr: there is none.
+using FindKin = std::function<const Page*(std::span<const std::byte> entries, uint32_t height)>;
+Result<Page> parse_page_like(std::span<const std::byte> bytes, std::string_view name,
+                             const FindKin& find_kin);
 Buffer write_page(const Page& page);
 // The bytes of one entry in a page of that height.
 Buffer encode_entry(const Entry& entry, uint32_t height);

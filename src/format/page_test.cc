@@ -64,6 +64,45 @@ RC_GTEST_PROP(Page, RoundTrips, ()) {
   RC_ASSERT(write_page(*back).view() == bytes.view());
 }
 
+// Whatever page is taken for its kin, a page reads as it does alone.
+RC_GTEST_PROP(Page, ReadsTheSameBesideAnyOther, ()) {
+  const Page page = any_page();
+  Page other = page;
+  for (Entry& entry : other.entries) {
+    if (*rc::gen::inRange(0, 4) == 0) entry.rows += 1;
+  }
+  if (*rc::gen::arbitrary<bool>()) other.entries.erase(other.entries.begin());
+  if (other.entries.empty()) other = any_page();
+  other.encoded.clear();
+  for (const Entry& entry : other.entries)
+    other.encoded.push_back(encode_entry(entry, other.height));
+  const Buffer bytes = write_page(page);
+  const auto alone = parse_page(bytes.span(), "pages/x");
+  const auto beside = parse_page_like(bytes.span(), "pages/x", [&](auto, uint32_t height) {
+    RC_ASSERT(height == page.height);
+    return &other;
+  });
+  RC_ASSERT(alone.has_value() == beside.has_value());
+  if (!alone) return;
+  RC_ASSERT(beside->entries == alone->entries);
+  RC_ASSERT(write_page(*beside).view() == bytes.view());
+}
+
+TEST(Page, SharesTheStatisticsOfItsKin) {
+  const auto encoded = [](Page page) {
+    for (const Entry& entry : page.entries) page.encoded.push_back(encode_entry(entry, 0));
+    return page;
+  };
+  const Page before = encoded({Nonce{}, 0, {leaf_entry(0, 1, 5, 0), leaf_entry(50, 1, 5, 1)}, {}});
+  const Page after{Nonce{}, 0, {before.entries[0], leaf_entry(20, 1, 5, 2), before.entries[1]}, {}};
+  const auto parsed =
+      parse_page_like(write_page(after).span(), "pages/x", [&](auto, uint32_t) { return &before; });
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->entries, after.entries);
+  EXPECT_EQ(parsed->entries[0].stats.begin(), before.entries[0].stats.begin());
+  EXPECT_EQ(parsed->entries[2].stats.begin(), before.entries[1].stats.begin());
+}
+
 RC_GTEST_PROP(Page, EntriesTakeTheBytesTheySay, ()) {
   const Page page = any_page();
   size_t size = 0;

@@ -143,7 +143,12 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
     const std::string& key = requests[i].key;
     if (!replies[i]) return std::unexpected(missing_object(key, replies[i].error()));
     DREAMDB_TRY(check_address(*replies[i], wanted[i], key));
-    DREAMDB_ASSIGN(Page parsed, parse_page(replies[i]->span(), key));
+    PagePtr kin;
+    const auto find_kin = [&](std::span<const std::byte> entries, uint32_t height) {
+      kin = kin_.find(entries, height);
+      return kin.get();
+    };
+    DREAMDB_ASSIGN(Page parsed, parse_page_like(replies[i]->span(), key, find_kin));
     auto page = std::make_shared<const Page>(std::move(parsed));
     remember(wanted[i], page, replies[i]->size());
     into.add(wanted[i], std::move(page));
@@ -278,6 +283,7 @@ Status Objects::put(std::span<const PutRequest> requests) {
 
 void Objects::remember(const Address& address, PagePtr page, uint64_t size_bytes) {
   const size_t memory = page_memory_bytes(*page, size_bytes);
+  kin_.add(page);
   cache_.add<Page>({address, Part::kPage}, std::move(page), memory);
 }
 

@@ -15,6 +15,7 @@
 #include "format/manifest.h"
 #include "format/segment.h"
 #include "object/cache.h"
+#include "object/page_kin.h"
 #include "plan/tree.h"
 #include "store/store.h"
 
@@ -92,6 +93,7 @@ class Objects {
   std::shared_ptr<Store> store_;
   Cache cache_;
   Cache matrix_cache_;
+  PageKin kin_;
 };
 
 // `fetch` with pages until `plan(pages)` misses none: one wave a level.

@@ -186,5 +186,37 @@ TEST(Objects, PagesCountWithTheirStatistics) {
   EXPECT_GE(kept, 1u);
 }
 
+TEST(Objects, APageTakesOverWhatTheOneItReplacesHas) {
+  Fixture f;
+  const auto with_stats = [](uint64_t first) {
+    Entry entry;
+    entry.first = entry.last = first;
+    entry.step = entry.rows = entry.records = 1;
+    entry.size = entry.bytes = 1000;
+    entry.footer = 100;
+    ColumnStats column;
+    column.present = 1;
+    entry.stats = Stats{{FieldId{1}, column}};
+    return entry;
+  };
+  Page page{Nonce{}, 0, {with_stats(1), with_stats(5)}, {}};
+  const auto read = [&] {
+    const Buffer body = write_page(page);
+    const PageRef ref{Address::of(body.span()), body.size()};
+    f.put(page_key(ref.address), body);
+    PageMap pages;
+    EXPECT_TRUE(f.objects->pages({&ref, 1}, pages));
+    const PagePtr found = pages.find(ref.address);
+    EXPECT_EQ(found->entries, page.entries);
+    return found->entries[0].stats.begin();  // kept by the cache
+  };
+  const auto before = read();
+  page.entries.push_back(with_stats(9));
+  EXPECT_EQ(read(), before);
+  page.entries[0].rows = page.entries[0].records = 2;  // another first entry: no kin
+  page.entries[0].last = 2;
+  EXPECT_NE(read(), before);
+}
+
 }  // namespace
 }  // namespace dreamdb

@@ -1,0 +1,32 @@
+// The pages that were read or written last, to parse those that replace them by what they share.
+//
+// Thread rule: every call may come from any thread, also in a child after fork().
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "format/page.h"
+#include "plan/tree.h"
+#include "runtime/fork.h"
+
+namespace dreamdb {
+
+class PageKin {
+ public:
+  void add(const PagePtr& page);
+  // One whose first entry is what `entries` begins with; nullptr: none that is still in use.
+  PagePtr find(std::span<const std::byte> entries, uint32_t height) const;
+
+ private:
+  static constexpr size_t kPages = 16;  // two levels of a few tracks
+
+  mutable ForkSafeMutex mutex_;
+  std::array<std::weak_ptr<const Page>, kPages> pages_;  // the cache keeps them, not this
+  size_t next_ = 0;
+};
+
+}  // namespace dreamdb
