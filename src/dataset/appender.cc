@@ -255,6 +255,20 @@ Status Appender::restore_same(const Group& group, SortedRows& rows) {
   return {};
 }
 
+Result<bool> Appender::goes_onto(const Tip& moved, const std::string& key) {
+  if (!key.empty()) {
+    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
+    if (applied) return false;
+  }
+  for (const Group& group : groups_) {
+    if (!group.all_fresh || moved.manifest->schema != group.base_version->schema) return false;
+    DREAMDB_ASSIGN(const auto taken,
+                   find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
+    if (!taken.empty()) return false;
+  }
+  return true;
+}
+
 Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::string& key) {
   if (!key.empty()) {
     DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
@@ -295,7 +309,8 @@ Status Appender::commit_change(Change change, const std::string& key, AppendRepo
     DREAMDB_ASSIGN(const bool go_on, on_moved(tip, change));
     if (!go_on) return {};
   }
-  return dataset_.commit(std::move(change), on_moved);
+  return dataset_.commit(std::move(change), on_moved,
+                         [&](const Tip& moved) { return goes_onto(moved, key); });
 }
 
 Result<AppendReport> Appender::commit(const std::string& key) {

@@ -62,6 +62,8 @@ class Appender {
   Result<Group> build_group(SortedRows rows, bool assigned, const Tip& tip);
   Status start_work(std::shared_ptr<Work> work);
   Status finish_work(size_t left_max);
+  // Whether all groups go onto `moved` as they are (Commutes).
+  Result<bool> goes_onto(const Tip& moved, const std::string& key);
   Result<bool> rebase(const Tip& moved, Change& change, const std::string& key);
   Result<SortedRows> read_back(const Group& group, const Schema& schema);
   Status restore_same(const Group& group, SortedRows& rows);

@@ -61,8 +61,8 @@ Status Dataset::Impl::check_writable() const {
   return {};
 }
 
-Status Dataset::Impl::commit(Change change, const Rebase& rebase) {
-  DREAMDB_ASSIGN(Tip moved, committer_.commit(tip(), std::move(change), rebase));
+Status Dataset::Impl::commit(Change change, const Rebase& rebase, const Commutes& commutes) {
+  DREAMDB_ASSIGN(Tip moved, committer_.commit(tip(), std::move(change), rebase, commutes));
   set_tip(std::move(moved));
   return {};
 }

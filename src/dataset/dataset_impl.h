@@ -32,7 +32,7 @@ class Dataset::Impl {
   Status check_writable() const;
 
   // Commits with `write_mutex` held and moves the handle.
-  Status commit(Change change, const Rebase& rebase);
+  Status commit(Change change, const Rebase& rebase, const Commutes& commutes = {});
 
   // First anchor for `rows` records to come, 1,000 ns apart: after the clock, after what this
   // handle gave before, in a residue class of its own, so that parallel writers seldom meet.

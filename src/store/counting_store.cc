@@ -74,14 +74,19 @@ std::vector<Result<Buffer>> CountingStore::read_many(std::span<const ReadRequest
 
 std::vector<Status> CountingStore::put_many(std::span<const PutRequest> requests) {
   auto results = inner_->put_many(requests);
-  if (requests.empty()) return results;
+  count_puts(requests, results);
+  return results;
+}
+
+void CountingStore::count_puts(std::span<const PutRequest> requests,
+                               std::span<const Status> results) {
+  if (requests.empty()) return;
   const std::lock_guard lock(mutex_);
   ++counts_.waves;
   for (size_t i = 0; i < requests.size(); ++i) {
     count_request(StoreOp::kPut, requests[i].key, results[i].has_value());
     counts_.written_bytes += requests[i].body.size();
   }
-  return results;
 }
 
 Result<Loaded> CountingStore::load(std::string_view key) {
@@ -95,6 +100,14 @@ Result<Version> CountingStore::swap(std::string_view key, const std::optional<Ve
   auto result = inner_->swap(key, expected, body);
   count_single(StoreOp::kSwap, key, result.has_value(), 0, body.size());
   return result;
+}
+
+Published CountingStore::publish(std::span<const PutRequest> objects, std::string_view key,
+                                 const std::optional<Version>& expected, const Buffer& body) {
+  Published done = inner_->publish(objects, key, expected, body);
+  count_puts(objects, done.puts);
+  if (done.swapped) count_single(StoreOp::kSwap, key, done.swapped->has_value(), 0, body.size());
+  return done;
 }
 
 Status CountingStore::swap_delete(std::string_view key, const Version& expected) {

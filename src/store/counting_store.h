@@ -50,6 +50,8 @@ class CountingStore final : public Store {
   Result<Loaded> load(std::string_view key) override;
   Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
                        const Buffer& body) override;
+  Published publish(std::span<const PutRequest> objects, std::string_view key,
+                    const std::optional<Version>& expected, const Buffer& body) override;
   Status swap_delete(std::string_view key, const Version& expected) override;
   Result<ListPage> list(std::string_view prefix, std::string_view start_after,
                         size_t limit) override;
@@ -58,6 +60,7 @@ class CountingStore final : public Store {
 
  private:
   void count_request(StoreOp op, std::string_view key, bool ok);
+  void count_puts(std::span<const PutRequest> requests, std::span<const Status> results);
   void count_single(StoreOp op, std::string_view key, bool ok, uint64_t read_bytes,
                     uint64_t written_bytes);
 

@@ -47,5 +47,25 @@ TEST(CountingStore, CountsRequestsBytesAndWaves) {
   EXPECT_EQ(store_op_name(StoreOp::kDelete), "delete");
 }
 
+TEST(CountingStore, APublicationIsAWaveAndASwap) {
+  CountingStore store(std::make_shared<MemoryStore>("count"));
+  const PutRequest puts[] = {{"segments/a", Buffer::copy_of("12345")},
+                             {"pages/b", Buffer::copy_of("123")}};
+  const Published done = store.publish(puts, "refs/main", std::nullopt, Buffer::copy_of("1234567"));
+  ASSERT_TRUE(done.swapped && *done.swapped);
+  EXPECT_EQ(store.snapshot().waves, 2u);
+  EXPECT_EQ(store.snapshot().of(StoreOp::kPut), 2u);
+  EXPECT_EQ(store.snapshot().of(StoreOp::kSwap), 1u);
+  EXPECT_EQ(store.snapshot().written_bytes, 8u + 7u);
+  // No swap is tried when an object is missing.
+  store.reset();
+  const PutRequest bad[] = {{"segments/c", Buffer()}, {"../d", Buffer()}};
+  const Published failed = store.publish(bad, "refs/main", **done.swapped, Buffer::copy_of("8"));
+  EXPECT_FALSE(failed.swapped);
+  EXPECT_EQ(failed.puts[1].error().code, Code::kInvalidArgument);
+  EXPECT_EQ(store.snapshot().of(StoreOp::kSwap), 0u);
+  EXPECT_EQ(store.snapshot().failed, 1u);
+}
+
 }  // namespace
 }  // namespace dreamdb

@@ -3,9 +3,9 @@
 // `RemoteStore` (remote_store.h) does what they share: waves, coalescing, swaps and their outcomes.
 // Dialects: S3 (s3_dialect.h), WebDAV and plain web servers (web_dialect.h).
 //
-// Thread rule: every call may come from any thread; a dialect keeps no state that a request changes,
-// but for credentials and where the server sent it, which it guards itself. Jobs must not outlive the
-// dialect that made them.
+// Thread rule: every call may come from any thread; a dialect keeps no state that a request
+// changes, but for credentials and where the server sent it, which it guards itself. Jobs must not
+// outlive the dialect that made them.
 #pragma once
 
 #include <cstdint>

@@ -61,6 +61,37 @@ class FolderStore final : public Store {
     return swap_.swap(key, expected, body.span(), false);
   }
 
+  // The version is written and synced beside the objects, and linked when they are durable.
+  Published publish(std::span<const PutRequest> objects, std::string_view key,
+                    const std::optional<Version>& expected, const Buffer& body) override {
+    Published done{std::vector<Status>(objects.size()), std::nullopt};
+    Result<FolderSwap::Prepared> prepared;
+    syncing_pool().parallel_for(objects.size() + 1, [&](size_t i) {
+      if (i < objects.size()) {
+        done.puts[i] = put_one(objects[i]);
+      } else {
+        const Status allowed = check_key(key);
+        prepared = allowed ? swap_.prepare(key, expected, body.span(), false)
+                           : std::unexpected(allowed.error());
+      }
+    });
+    const auto all_there = [&done] {
+      return std::all_of(done.puts.begin(), done.puts.end(),
+                         [](const Status& put) { return put.has_value(); });
+    };
+    // The next writer builds on this while the names are synced.
+    if (prepared && all_there()) swap_.hand_over(key, *prepared, body.span());
+    sync_parents(objects, done.puts);
+    if (!all_there()) {
+      if (prepared) FolderSwap::drop(*prepared);
+    } else if (prepared) {
+      done.swapped = swap_.finish(key, *prepared);
+    } else {
+      done.swapped = std::unexpected(prepared.error());
+    }
+    return done;
+  }
+
   Status swap_delete(std::string_view key, const Version& expected) override {
     DREAMDB_TRY(check_key(key));
     DREAMDB_TRY(swap_.swap(key, expected, {}, true));
@@ -80,11 +111,26 @@ class FolderStore final : public Store {
 
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override {
     if (!check_key(key)) return nullptr;
-    return wait_folder_turn(files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key)),
-                            timeout_ms, files_.runtime());
+    auto turn =
+        wait_folder_turn(files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key)),
+                         timeout_ms, files_.runtime());
+    if (!turn) return nullptr;
+    return std::make_unique<StoreTurn>(swap_, std::string(key), std::move(turn));
   }
 
  private:
+  class StoreTurn final : public Turn {
+   public:
+    StoreTurn(FolderSwap& swap, std::string key, std::unique_ptr<FolderTurn> turn)
+        : swap_(swap), key_(std::move(key)), turn_(std::move(turn)) {}
+    std::optional<Loaded> ahead() override { return swap_.ahead(key_, *turn_); }
+
+   private:
+    FolderSwap& swap_;
+    const std::string key_;
+    const std::unique_ptr<FolderTurn> turn_;
+  };
+
   // Everything but the sync of the directory, which the whole wave shares.
   Status put_one(const PutRequest& request) {
     DREAMDB_TRY(check_key(request.key));

@@ -23,6 +23,13 @@ constexpr int kLooksMax = 1000;
 // a store may lack old versions.
 constexpr int kDoubtsMax = 3;
 
+// How long a swap waits for the one it stands on, whose writer has it ready: longer than that takes
+// on a busy machine, and no longer than a writer may lose because another one died.
+constexpr uint64_t kAheadWaitNs = 500'000'000;
+constexpr uint64_t kAheadPauseNs = 100'000;
+// How many versions may be ready one upon the other before the first is visible.
+constexpr uint64_t kAheadMax = 8;
+
 using Sequences = std::vector<uint64_t>;  // ascending
 
 // NotFound when the directory is absent.
@@ -163,30 +170,87 @@ Status FolderSwap::check_expected(std::string_view key, const std::optional<Curr
 
 Result<Version> FolderSwap::swap(std::string_view key, const std::optional<Version>& expected,
                                  std::span<const std::byte> body, bool deleted) {
+  DREAMDB_ASSIGN(const Prepared prepared, prepare(key, expected, body, deleted));
+  return finish(key, prepared);
+}
+
+Result<FolderSwap::Prepared> FolderSwap::prepare(std::string_view key,
+                                                 const std::optional<Version>& expected,
+                                                 std::span<const std::byte> body, bool deleted) {
   if (body.size() > kSwapBodyMax) {
     return fail(Code::kInvalidArgument, "the body for key " + std::string(key) + " has " +
                                             std::to_string(body.size()) +
                                             " bytes, at most 1 GiB is allowed");
   }
   DREAMDB_ASSIGN(const std::optional<Current> current, find_current(key));
-  DREAMDB_TRY(check_expected(key, current, expected));
-  VersionHeader header;
-  header.sequence = 1;
-  if (current) {
-    header.sequence = current->header.sequence + 1;
-    header.replaced = current->header.id;
+  Prepared prepared;
+  VersionHeader& header = prepared.header;
+  const auto name = expected ? parse_version_token(expected->token) : std::nullopt;
+  if (name && name->sequence > (current ? current->header.sequence : 0)) {
+    prepared.awaited = *expected;
+    header.sequence = name->sequence + 1;
+    header.replaced = name->id;
+  } else {
+    DREAMDB_TRY(check_expected(key, current, expected));
+    header.sequence = 1;
+    if (current) {
+      header.sequence = current->header.sequence + 1;
+      header.replaced = current->header.id;
+    }
   }
   header.deleted = deleted;
   files_.runtime().random(header.id);
   const std::string relative = std::string(kSwapDirectory) + "/" + std::string(key);
   DREAMDB_TRY(files_.ensure_directory(relative));
   const auto bytes = write_version_header(header, body);
-  DREAMDB_ASSIGN(const std::string temporary, files_.write_temporary({bytes, body}));
-  const Status published = publish(key, temporary, header);
-  unlink(temporary.c_str());
-  DREAMDB_TRY(published);
-  return Version{version_token(header.sequence, header.id)};
+  DREAMDB_ASSIGN(prepared.temporary, files_.write_temporary({bytes, body}));
+  return prepared;
 }
+
+Status FolderSwap::await(std::string_view key, const Prepared& prepared) {
+  if (!prepared.awaited) return {};
+  for (uint64_t waited_ns = 0;; waited_ns += kAheadPauseNs) {
+    DREAMDB_ASSIGN(const std::optional<Current> current, find_current(key));
+    const bool may_come = (current ? current->header.sequence : 0) + 1 < prepared.header.sequence;
+    if (!may_come || waited_ns >= kAheadWaitNs)
+      return check_expected(key, current, prepared.awaited);
+    files_.runtime().sleep_ns(kAheadPauseNs);
+  }
+}
+
+void FolderSwap::hand_over(std::string_view key, const Prepared& prepared,
+                           std::span<const std::byte> body) {
+  std::vector<std::byte> note(kVersionHeaderSize + body.size());
+  const auto header = write_version_header(prepared.header, body);
+  std::copy(body.begin(), body.end(), std::copy(header.begin(), header.end(), note.begin()));
+  end_folder_turn(directory_of(key), note);
+}
+
+std::optional<Loaded> FolderSwap::ahead(std::string_view key, const FolderTurn& turn) {
+  const Buffer note = turn.note();
+  const auto header = parse_any_version(note.span(), "the note of the last turn");
+  if (!header || header->deleted || header->sequence < 2) return std::nullopt;
+  const auto current = find_current(key);
+  if (!current || !*current) return std::nullopt;
+  // One that stands on another that is not visible either is believed: `finish` will see.
+  const uint64_t sequence = (*current)->header.sequence;
+  const bool is_next =
+      header->sequence == sequence + 1 && header->replaced == (*current)->header.id;
+  const bool is_later = header->sequence > sequence + 1 && header->sequence <= sequence + kAheadMax;
+  if (!is_next && !is_later) return std::nullopt;
+  return Loaded{note.slice(kVersionHeaderSize, note.size() - kVersionHeaderSize),
+                {version_token(header->sequence, header->id)}};
+}
+
+Result<Version> FolderSwap::finish(std::string_view key, const Prepared& prepared) {
+  Status published = await(key, prepared);
+  if (published) published = publish(key, prepared.temporary, prepared.header);
+  drop(prepared);
+  DREAMDB_TRY(published);
+  return Version{version_token(prepared.header.sequence, prepared.header.id)};
+}
+
+void FolderSwap::drop(const Prepared& prepared) { unlink(prepared.temporary.c_str()); }
 
 Status FolderSwap::publish(std::string_view key, const std::string& temporary,
                            const VersionHeader& header) {
@@ -214,7 +278,7 @@ Status FolderSwap::publish(std::string_view key, const std::string& temporary,
     }
     return std::unexpected(std::move(error));
   }
-  end_folder_turn(directory);
+  end_folder_turn(directory, {});
   if (const Status synced = sync(directory); !synced) {
     return fail(Code::kOutcomeUnknown, "key " + std::string(key) + " was swapped, but " +
                                            synced.error().message +

@@ -30,6 +30,9 @@
 //  4. A reader takes the highest number of one look and opens it. If it was pruned meanwhile, it
 //     looks again. A version n above 1 whose n - 1 is not in the same look may be a hole that was
 //     linked during it: the reader looks again too.
+//     A writer may stand on a version that its writer announced and has not linked yet: it then
+//     looks, right before its own link, until that one is current, and is told Conflict when it
+//     does not come.
 //  5. Durable. The writer syncs the directory after its link and before it says ok. When that sync
 //     fails, the version is visible and yet may be lost in a power cut: this process then shows
 //     nothing of the key until a sync succeeds, so that nobody takes its write for durable.
@@ -44,6 +47,7 @@
 #include "dreamdb/result.h"
 #include "runtime/fork.h"
 #include "store/folder_files.h"
+#include "store/folder_turn.h"
 #include "store/store.h"
 #include "store/version_file.h"
 
@@ -62,6 +66,24 @@ class FolderSwap {
   Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
                        std::span<const std::byte> body, bool deleted);
 
+  // The same in two steps. A version that is written and synced but not linked: nobody sees it. It
+  // must be finished or dropped. What it replaces need not be visible before `finish`, which
+  // waits for it a little.
+  struct Prepared {
+    VersionHeader header;
+    std::optional<Version> awaited;  // not visible yet: it stands on what is ahead
+    std::string temporary;  // path
+  };
+  Result<Prepared> prepare(std::string_view key, const std::optional<Version>& expected,
+                           std::span<const std::byte> body, bool deleted);
+  Result<Version> finish(std::string_view key, const Prepared& prepared);
+  static void drop(const Prepared& prepared);
+
+  // Ends the turn of the calling thread, and tells the next writer what is `prepared`.
+  void hand_over(std::string_view key, const Prepared& prepared, std::span<const std::byte> body);
+  // What was handed over, if it stands directly on the current version and is not visible yet.
+  std::optional<Loaded> ahead(std::string_view key, const FolderTurn& turn);
+
   // What a listing says about the key; nullopt when absent or deleted.
   Result<std::optional<ListedObject>> find(std::string_view key);
 
@@ -78,6 +100,8 @@ class FolderSwap {
   Result<Current> read_version(const std::string& directory, uint64_t sequence);
   Status check_expected(std::string_view key, const std::optional<Current>& current,
                         const std::optional<Version>& expected) const;
+  // Ok when what the version stands on is current.
+  Status await(std::string_view key, const Prepared& prepared);
   // Links a written file as version `header.sequence`, and settles whether it won.
   Status publish(std::string_view key, const std::string& temporary, const VersionHeader& header);
   Status settle(std::string_view key, const VersionHeader& mine);

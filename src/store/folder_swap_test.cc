@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "store/folder_store.h"
 #include "store/scratch_folder.h"
@@ -164,6 +165,77 @@ TEST_F(FolderSwapTest, ACopyWithoutOldVersionsStillWorks) {
   EXPECT_EQ(store_->load("refs/m")->body.view(), "other 9");
   swap_often(1);
   EXPECT_EQ(sequences(), (std::vector<uint64_t>{10, 11}));
+}
+
+class AheadTest : public FolderSwapTest {
+ protected:
+  // What the next writer finds ahead.
+  std::optional<Loaded> ahead() {
+    const auto turn = store_->wait_turn("refs/m", 1000);
+    return turn == nullptr ? std::nullopt : turn->ahead();
+  }
+};
+
+TEST_F(AheadTest, WhatIsHandedOverIsBuiltOnAndAwaited) {
+  swap_often(3);
+  FolderFiles files(folder_.path(), real_runtime());
+  FolderSwap swap(files);
+  const Version third = store_->load("refs/m")->version;
+  const Buffer fourth = Buffer::copy_of("fourth");
+  EXPECT_FALSE(ahead());
+  auto turn = store_->wait_turn("refs/m", 1000);
+  auto prepared = swap.prepare("refs/m", third, fourth.span(), false);
+  ASSERT_TRUE(prepared) << prepared.error().message;
+  EXPECT_EQ(store_->wait_turn("refs/m", 0), nullptr);
+  swap.hand_over("refs/m", *prepared, fourth.span());
+  const auto coming = ahead();
+  ASSERT_TRUE(coming);
+  EXPECT_EQ(coming->body.view(), "fourth");
+  EXPECT_EQ(store_->load("refs/m")->version, third);  // nobody else sees it
+  // A fifth and a sixth are prepared on it, and wait for it.
+  std::thread later([&] {
+    const auto fifth = store_->publish({}, "refs/m", coming->version, Buffer::copy_of("fifth"));
+    ASSERT_TRUE(fifth.swapped && *fifth.swapped) << fifth.swapped->error().message;
+    const auto sixth = store_->swap("refs/m", **fifth.swapped, Buffer::copy_of("sixth"));
+    ASSERT_TRUE(sixth) << sixth.error().message;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(store_->load("refs/m")->version, third);
+  const auto made = swap.finish("refs/m", *prepared);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(*made, coming->version);
+  later.join();
+  EXPECT_EQ(store_->load("refs/m")->body.view(), "sixth");
+  EXPECT_EQ(sequences(), (std::vector<uint64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_FALSE(ahead());  // the note is of the past
+}
+
+TEST_F(AheadTest, WhatNeverComesIsAConflictAndHoldsNobodyUp) {
+  swap_often(3);
+  FolderFiles files(folder_.path(), real_runtime());
+  FolderSwap swap(files);
+  const Version third = store_->load("refs/m")->version;
+  const Buffer lost = Buffer::copy_of("lost");
+  {
+    const auto turn = store_->wait_turn("refs/m", 1000);
+    const auto prepared = swap.prepare("refs/m", third, lost.span(), false);
+    ASSERT_TRUE(prepared);
+    swap.hand_over("refs/m", *prepared, lost.span());
+    swap.drop(*prepared);  // its writer dies
+  }
+  const auto never = ahead();
+  ASSERT_TRUE(never);
+  const auto built = store_->publish({}, "refs/m", never->version, Buffer::copy_of("on it"));
+  ASSERT_TRUE(built.swapped);
+  EXPECT_EQ(built.swapped->error().code, Code::kConflict);
+  EXPECT_EQ(sequences(), (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_TRUE(fs::is_empty(folder_.path() + "/.tmp"));
+  // Another takes the number; what stood on the lost one is refused at once.
+  ASSERT_TRUE(store_->swap("refs/m", third, Buffer::copy_of("fourth")));
+  EXPECT_FALSE(ahead());
+  EXPECT_EQ(store_->swap("refs/m", never->version, Buffer::copy_of("on it")).error().code,
+            Code::kConflict);
+  EXPECT_EQ(store_->load("refs/m")->body.view(), "fourth");
 }
 
 TEST_F(FolderSwapTest, AFolderWithoutVersionsIsAnAbsentKey) {

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -28,6 +30,8 @@ constexpr uint64_t kPollNs = 20 * kNsPerMs;  // how long a lost wake can go unno
 constexpr uint64_t kStandBackNs = kNsPerMs;
 constexpr size_t kLocksMax = 256;  // open lock files of this process
 constexpr size_t kWordSize = sizeof(uint32_t);
+constexpr size_t kNoteSizeOffset = kWordSize;  // a u32
+constexpr size_t kNoteOffset = 16;
 
 // One lock file. A process opens each at most once: closing any descriptor of a file gives up all
 // record locks of the process on it.
@@ -57,9 +61,23 @@ class LockFile {
   }
 
   // Ends the tenure that the calling thread took, if it is under way.
-  void give_back_own() {
+  void give_back_own(std::span<const std::byte> note) {
     const uint64_t tenure = tenure_.load(std::memory_order_acquire);
-    if (taker_.load(std::memory_order_relaxed) == std::this_thread::get_id()) give_back(tenure);
+    if (tenure == 0 || taker_.load(std::memory_order_relaxed) != std::this_thread::get_id()) return;
+    if (note.size() > kTurnNoteMax) return;
+    write_note(note);
+    give_back(tenure);
+  }
+
+  // Of the owner before this one; call while holding the lock.
+  Buffer note() const {
+    std::array<std::byte, kNoteOffset + kTurnNoteMax> bytes;
+    const auto read = read_at(fd_.get(), 0, bytes, "the lock file");
+    if (!read || *read < kNoteOffset) return {};
+    uint32_t size = 0;
+    std::memcpy(&size, &bytes[kNoteSizeOffset], sizeof size);
+    if (size > *read - kNoteOffset) return {};
+    return Buffer::copy_of(std::span(bytes).subspan(kNoteOffset, size));
   }
 
   // Ends this tenure, if it has not ended yet.
@@ -75,6 +93,16 @@ class LockFile {
   }
 
  private:
+  // A note that is not written whole does no harm: its reader checks it.
+  void write_note(std::span<const std::byte> note) {
+    std::array<std::byte, kNoteOffset - kNoteSizeOffset + kTurnNoteMax> bytes;
+    const auto size = static_cast<uint32_t>(note.size());
+    std::memcpy(bytes.data(), &size, sizeof size);
+    std::copy(note.begin(), note.end(), bytes.begin() + (kNoteOffset - kNoteSizeOffset));
+    [[maybe_unused]] const ssize_t written = pwrite(
+        fd_.get(), bytes.data(), kNoteOffset - kNoteSizeOffset + note.size(), kNoteSizeOffset);
+  }
+
   uint32_t read_word() const { return std::atomic_ref(*word_).load(std::memory_order_acquire); }
 
   uint64_t try_lock() {
@@ -162,13 +190,15 @@ std::shared_ptr<LockFile> find_lock_file(const std::string& path, Runtime& runti
   return files.by_id.try_emplace({info.st_dev, info.st_ino}, std::move(file)).first->second;
 }
 
-class FolderTurn final : public Turn {
+class TurnOnFile final : public FolderTurn {
  public:
-  FolderTurn(std::shared_ptr<LockFile> file, uint64_t tenure)
+  TurnOnFile(std::shared_ptr<LockFile> file, uint64_t tenure)
       : file_(std::move(file)), tenure_(tenure), generation_(fork_generation()) {}
-  ~FolderTurn() override {
+  ~TurnOnFile() override {
     if (generation_ == fork_generation()) file_->give_back(tenure_);  // a child's holds nothing
   }
+
+  Buffer note() const override { return file_->note(); }
 
  private:
   const std::shared_ptr<LockFile> file_;
@@ -178,23 +208,23 @@ class FolderTurn final : public Turn {
 
 }  // namespace
 
-std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
-                                       Runtime& runtime) {
+std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
+                                             Runtime& runtime) {
   auto file = find_lock_file(path_of_lock(directory), runtime);
   if (!file) return nullptr;
   const uint64_t tenure = file->wait(timeout_ms * kNsPerMs);
   if (tenure == 0) return nullptr;
-  return std::make_unique<FolderTurn>(std::move(file), tenure);
+  return std::make_unique<TurnOnFile>(std::move(file), tenure);
 }
 
-void end_folder_turn(const std::string& directory) {
+void end_folder_turn(const std::string& directory, std::span<const std::byte> note) {
   LockFiles& files = lock_files();
   std::shared_ptr<LockFile> file;
   {
     const std::lock_guard lock(files.mutex);
     file = find_open(files, path_of_lock(directory));
   }
-  if (file) file->give_back_own();
+  if (file) file->give_back_own(note);
 }
 
 }  // namespace dreamdb

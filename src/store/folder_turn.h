@@ -4,27 +4,39 @@
 // the process dies, and a forked child does not inherit it (flock and open-file-description locks
 // would live on in the child). Such locks cannot be waited for with a limit, so waiters sleep on a
 // futex in the same file, mapped read-only; who gives the lock back changes the word and wakes the
-// longest sleeper. A wake that is lost (the owner was killed) costs one poll interval.
+// longest sleeper. A wake that is lost (the owner was killed) costs one poll interval. Behind the
+// word the file has a note of the last owner, read and written by who holds the lock.
 //
 // Thread rule: every call may come from any thread; a Turn may be given back by any thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
+#include "dreamdb/buffer.h"
 #include "runtime/runtime.h"
 #include "store/store.h"
 
 namespace dreamdb {
 
+// A turn on one directory, and what the one who had it before left for the next.
+class FolderTurn : public Turn {
+ public:
+  // Empty: nothing was left.
+  virtual Buffer note() const = 0;
+};
+
 // Waits for the lock file in `directory`, which must exist. nullptr: the time is over, the
 // directory is not there or cannot be written to, or too many locks are in use.
-std::unique_ptr<Turn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
-                                       Runtime& runtime);
+std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
+                                             Runtime& runtime);
 
-// Ends the turn that the calling thread took there, if any: its swap is visible, so the next
-// writer may begin while this one still syncs. The next one's sync covers this swap too.
-void end_folder_turn(const std::string& directory);
+// Ends the turn that the calling thread took there, if any, and leaves `note` to the next one. Its
+// swap is visible (the next one's sync covers it too), or is about to be and stands in the note.
+// A note that is longer than kTurnNoteMax is not left, and the turn goes on.
+inline constexpr size_t kTurnNoteMax = 4080;
+void end_folder_turn(const std::string& directory, std::span<const std::byte> note);
 
 }  // namespace dreamdb

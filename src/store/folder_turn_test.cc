@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace {
 
 constexpr uint64_t kNsPerMs = 1'000'000;
 
-std::unique_ptr<Turn> take(const ScratchFolder& folder, uint32_t timeout_ms) {
+std::unique_ptr<FolderTurn> take(const ScratchFolder& folder, uint32_t timeout_ms) {
   return wait_folder_turn(folder.path(), timeout_ms, real_runtime());
 }
 
@@ -56,15 +57,42 @@ TEST(FolderTurn, EndsOnceAndByItsOwnThreadOnly) {
   const ScratchFolder folder;
   auto first = take(folder, 10);
   ASSERT_NE(first, nullptr);
-  std::thread([&] { end_folder_turn(folder.path()); }).join();
+  std::thread([&] { end_folder_turn(folder.path(), {}); }).join();
   EXPECT_EQ(take(folder, 0), nullptr);  // another thread's word ends nothing
-  end_folder_turn(folder.path());
+  end_folder_turn(folder.path(), {});
   auto second = take(folder, 10);
   ASSERT_NE(second, nullptr);
   first.reset();  // ended long ago: the second one's turn goes on
   EXPECT_EQ(take(folder, 0), nullptr);
   second.reset();
   EXPECT_NE(take(folder, 10), nullptr);
+}
+
+TEST(FolderTurn, LeavesANoteForTheNextOne) {
+  const ScratchFolder folder;
+  auto first = take(folder, 10);
+  ASSERT_NE(first, nullptr);
+  EXPECT_TRUE(first->note().empty());
+  const Buffer note = Buffer::copy_of("what is to come");
+  end_folder_turn(folder.path(), note.span());
+  auto second = take(folder, 10);
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(second->note().view(), note.view());
+  // A note that is too long is not left, and the turn goes on.
+  end_folder_turn(folder.path(), std::vector<std::byte>(kTurnNoteMax + 1));
+  EXPECT_EQ(take(folder, 0), nullptr);
+  EXPECT_EQ(second->note().view(), note.view());
+  end_folder_turn(folder.path(), std::vector<std::byte>(kTurnNoteMax));
+  auto third = take(folder, 10);
+  ASSERT_NE(third, nullptr);
+  EXPECT_EQ(third->note().size(), kTurnNoteMax);
+  // Whoever only takes and gives back leaves the note of the one before; one that says more than
+  // the file holds is none.
+  third.reset();
+  std::filesystem::resize_file(folder.path() + "/~lock", 100);
+  auto fourth = take(folder, 10);
+  ASSERT_NE(fourth, nullptr);
+  EXPECT_TRUE(fourth->note().empty());
 }
 
 TEST(FolderTurn, NoFolderMeansNoTurn) {

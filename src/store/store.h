@@ -55,10 +55,22 @@ struct ListPage {
   bool more = false;                  // call again with start_after = last key
 };
 
+// What became of a wave of objects and of the swap that was to follow it.
+struct Published {
+  std::vector<Status> puts;                // in the order of the requests
+  std::optional<Result<Version>> swapped;  // nullopt: an object is missing, nothing was swapped
+};
+
 // Held while one writer prepares a swap; see Store::wait_turn.
 class Turn {
  public:
   virtual ~Turn() = default;
+
+  // What the writer before this one is about to set the key to: its objects are there under their
+  // names, its swap is not visible yet. Whoever builds on it may find that it never came: a swap
+  // that expects it waits for it a little and then is a Conflict. Nothing may be acknowledged
+  // because of it alone. nullopt: nobody is, load the key.
+  virtual std::optional<Loaded> ahead() { return std::nullopt; }
 };
 
 class Store {
@@ -92,6 +104,11 @@ class Store {
   virtual Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
                                const Buffer& body) = 0;
 
+  // `put_many`, and when all objects are there `swap`: what a commit does. A store may prepare the
+  // swap while the objects are written; nobody sees it before they are durable.
+  virtual Published publish(std::span<const PutRequest> objects, std::string_view key,
+                            const std::optional<Version>& expected, const Buffer& body);
+
   // Removes a mutable key if its version is still `expected`. Errors as `swap`.
   virtual Status swap_delete(std::string_view key, const Version& expected) = 0;
 
@@ -106,7 +123,8 @@ class Store {
   // A hint that saves wasted work, never needed for correctness: waits up to `timeout_ms` until
   // other writers that share this machine have finished preparing a swap of `key`. nullptr when
   // the store has no such hint or the time is over: go on regardless. A turn ends when it is
-  // destroyed, or before that when a swap of the key by the thread that took it is visible.
+  // destroyed, or before that when the thread that took it has swapped the key or, publishing, has
+  // its objects at their places: the next writer then builds on what is ahead.
   virtual std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) {
     (void)key;
     (void)timeout_ms;

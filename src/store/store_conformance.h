@@ -303,6 +303,32 @@ TEST_P(StoreConformance, BadKeysAreRefused) {
   EXPECT_EQ(keys("", 1), std::vector<std::string>{longest});
 }
 
+TEST_P(StoreConformance, APublicationIsWholeOrNothing) {
+  const PutRequest good[] = {{"segments/a", Buffer::copy_of("a")},
+                             {"pages/b", Buffer::copy_of("b")}};
+  const Published first = store_->publish(good, "refs/m", std::nullopt, Buffer::copy_of("1"));
+  ASSERT_TRUE(first.swapped && *first.swapped);
+  EXPECT_EQ(first.puts.size(), 2u);
+  EXPECT_EQ(text_of("segments/a"), "a");
+  EXPECT_EQ(store_->load("refs/m")->version, **first.swapped);
+  // Who expects another version has put its objects in vain.
+  const PutRequest more[] = {{"segments/c", Buffer::copy_of("c")}};
+  const Published late = store_->publish(more, "refs/m", std::nullopt, Buffer::copy_of("2"));
+  EXPECT_TRUE(late.puts[0]);
+  ASSERT_TRUE(late.swapped);
+  EXPECT_EQ(late.swapped->error().code, Code::kConflict);
+  EXPECT_EQ(text_of("segments/c"), "c");
+  // Nothing is swapped when an object cannot be put.
+  const PutRequest bad[] = {{"segments/d", Buffer::copy_of("d")}, {"../e", Buffer::copy_of("e")}};
+  const Published none = store_->publish(bad, "refs/m", **first.swapped, Buffer::copy_of("3"));
+  EXPECT_EQ(none.puts[1].error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(none.swapped);
+  const Published unnamed = store_->publish(more, "../refs", std::nullopt, Buffer::copy_of("4"));
+  ASSERT_TRUE(unnamed.swapped);
+  EXPECT_EQ(unnamed.swapped->error().code, Code::kInvalidArgument);
+  EXPECT_EQ(store_->load("refs/m")->body.view(), "1");
+}
+
 TEST_P(StoreConformance, ConcurrentSwapsLoseNothing) {
   constexpr int kThreads = 16;
   constexpr int kIncrements = 25;

@@ -64,8 +64,7 @@ std::array<std::byte, kVersionHeaderSize> write_version_header(const VersionHead
   return bytes;
 }
 
-Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64_t sequence,
-                                         std::string_view name) {
+Result<VersionHeader> parse_any_version(std::span<const std::byte> file, std::string_view name) {
   if (file.size() < kVersionHeaderSize) {
     return corrupt(name,
                    "a version file has at least 72 bytes, this one " + std::to_string(file.size()));
@@ -96,6 +95,12 @@ Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64
     return corrupt(name, "its body should have " + std::to_string(header.body_size) +
                              " bytes and has " + std::to_string(body.size()));
   }
+  return header;
+}
+
+Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64_t sequence,
+                                         std::string_view name) {
+  DREAMDB_ASSIGN(const VersionHeader header, parse_any_version(file, name));
   if (header.sequence != sequence) {
     return corrupt(name, "it holds version " + std::to_string(header.sequence) + ", expected " +
                              std::to_string(sequence));
@@ -126,6 +131,22 @@ std::string version_token(uint64_t sequence, const WriteId& id) {
     token.push_back(kDigits[std::to_integer<unsigned>(byte) & 15]);
   }
   return token;
+}
+
+std::optional<VersionName> parse_version_token(std::string_view token) {
+  VersionName name;
+  const char* const end = token.data() + token.size();
+  const auto [dash, error] = std::from_chars(token.data(), end, name.sequence);
+  if (error != std::errc() || name.sequence == 0) return std::nullopt;
+  if (static_cast<size_t>(end - dash) != 1 + 2 * name.id.size()) return std::nullopt;
+  for (size_t i = 0; i < name.id.size(); ++i) {
+    const char* const digits = dash + 1 + 2 * i;
+    unsigned value = 0;
+    if (std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2) return std::nullopt;
+    name.id[i] = static_cast<std::byte>(value);
+  }
+  if (version_token(name.sequence, name.id) != token) return std::nullopt;
+  return name;
 }
 
 }  // namespace dreamdb

@@ -35,6 +35,8 @@ std::array<std::byte, kVersionHeaderSize> write_version_header(const VersionHead
 // version's; the message begins with `name`. Unsupported: a format from the future.
 Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64_t sequence,
                                          std::string_view name);
+// The same for the bytes of any version.
+Result<VersionHeader> parse_any_version(std::span<const std::byte> file, std::string_view name);
 
 // "~" and 20 decimal digits, so that names sort like numbers.
 std::string version_file_name(uint64_t sequence);
@@ -42,5 +44,11 @@ std::optional<uint64_t> parse_version_file_name(std::string_view name);
 
 // What a swap expects: sequence and id as text, "17-00ff...".
 std::string version_token(uint64_t sequence, const WriteId& id);
+struct VersionName {
+  uint64_t sequence = 0;
+  WriteId id{};
+};
+// nullopt for what `version_token` does not write.
+std::optional<VersionName> parse_version_token(std::string_view token);
 
 }  // namespace dreamdb

@@ -90,6 +90,23 @@ TEST(VersionFile, ANewerFormatIsUnsupportedNotCorrupt) {
   EXPECT_EQ(parse_version_file(file, 258, "f").error().code, Code::kUnsupported);
 }
 
+TEST(VersionFile, ReadsTheTokensItWrites) {
+  const VersionHeader header = sample();
+  const std::string token = version_token(header.sequence, header.id);
+  const auto name = parse_version_token(token);
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->sequence, header.sequence);
+  EXPECT_EQ(name->id, header.id);
+  std::string capital = token, odd = token;
+  capital.back() = 'A';
+  odd.back() = 'g';
+  for (const std::string& bad :
+       {std::string(), std::string("-"), "0" + token, token + "0", token.substr(0, 20), capital,
+        odd, "-" + token, " " + token, version_token(0, header.id)}) {
+    EXPECT_FALSE(parse_version_token(bad)) << bad;
+  }
+}
+
 TEST(VersionFile, NamesSortLikeNumbers) {
   EXPECT_EQ(version_file_name(1), "~00000000000000000001");
   EXPECT_LT(version_file_name(9), version_file_name(10));

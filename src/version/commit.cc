@@ -119,17 +119,23 @@ Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, cons
   return found.address == address;
 }
 
-Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& built,
-                                               const WriteId& write) {
+Result<Committer::Attempt> Committer::publish(const Tip& tip, const Built& built,
+                                              const WriteId& write,
+                                              std::span<const PutRequest> objects) {
   Ref ref = tip.ref;
   ref.nonce = writer_.nonce;
   ref.manifest = built.address;
   ref.write = write;
   ref.time_ns = runtime_.now_ns();
   const Buffer body = write_ref(ref);
+  Published published = objects_.store().publish(objects, ref_key(tip.name), tip.version, body);
+  for (Status& put : published.puts) DREAMDB_TRY(std::move(put));
+  for (const NewPage& page : built.pages)
+    objects_.remember(page.address, page.page, page.body.size());
+  Result<Version> swapped = *std::move(published.swapped);
   Pauses pauses(runtime_);
   for (int tries = 0;; ++tries) {
-    auto swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
+    if (tries > 0) swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
     if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
     const Error cause = std::move(swapped).error();
     const bool lost = cause.code == Code::kConflict;
@@ -167,35 +173,49 @@ Result<Committer::Attempt> Committer::swap_ref(const Tip& tip, const Built& buil
   }
 }
 
-Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase) {
+std::optional<Tip> Committer::tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes) {
+  std::optional<Loaded> loaded = turn.ahead();
+  if (!loaded) return std::nullopt;
+  auto ahead = tip_of(objects_, tip.name, *std::move(loaded));
+  if (!ahead || ahead->ref.snapshot || !check_same_timeline(tip, *ahead)) return std::nullopt;
+  const auto goes = commutes(*ahead);
+  if (!goes || !*goes) return std::nullopt;
+  return *std::move(ahead);
+}
+
+Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase,
+                              const Commutes& commutes) {
   Tip tip = start;
   const uint64_t begin_ns = runtime_.monotonic_ns();
   uint64_t pause_ns = 1'000'000;
-  // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
-  // pages and the manifest that were written for it.
-  std::unique_ptr<Turn> turn;
-  bool reread = false;
-  if (contended_) {
-    // Much data goes up before the turn, which others wait for. Little goes up in it, in the wave
-    // of the manifest: the syncs of those who wait would slow down the one whose turn it is.
-    if (total_bytes(change.objects) > kBytesInTurnMax) {
-      DREAMDB_TRY(objects_.put(change.objects));
-      change.objects.clear();
-    }
-    turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
-    reread = true;
-  } else {
-    turn = objects_.store().wait_turn(ref_key(tip.name), 0);
+  // Much data goes up before the turn, which others wait for. Little goes up in it, in the wave of
+  // the manifest: the syncs of those who wait would slow down the one whose turn it is.
+  if (contended_ && total_bytes(change.objects) > kBytesInTurnMax) {
+    DREAMDB_TRY(objects_.put(change.objects));
+    change.objects.clear();
   }
   bool met_others = false;
-  for (bool lost = false;; lost = true) {
-    if (tip.ref.snapshot)
-      return fail(Code::kDenied, "`" + tip.name +
-                                     "` is a snapshot and never moves; make a branch of it to "
-                                     "write");
-    if (lost || reread) {
+  bool must_read = contended_;
+  for (int tries = 0;; ++tries) {
+    // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
+    // pages and the manifest that were written for it.
+    const std::unique_ptr<Turn> turn =
+        objects_.store().wait_turn(ref_key(tip.name), must_read ? kTurnTimeoutMs : 0);
+    if (tries > 0 && turn == nullptr) {
+      uint64_t draw = 0;
+      runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
+      runtime_.sleep_ns(draw % pause_ns);
+      pause_ns = std::min(pause_ns * 2, kLostPauseMaxNs);
+    }
+    std::optional<Tip> ahead;
+    if (turn != nullptr && commutes) ahead = tip_ahead(tip, *turn, commutes);
+    // One that was built on in vain: it may never come.
+    if (ahead && tries > 0 && ahead->version == tip.version) ahead.reset();
+    if (ahead) {
+      met_others = true;
+      tip = *std::move(ahead);
+    } else if (must_read) {
       DREAMDB_ASSIGN(Tip moved, load_tip(objects_, tip.name));
-      reread = false;
       if (moved.version != tip.version) {
         met_others = true;
         DREAMDB_TRY(check_same_timeline(tip, moved));
@@ -204,14 +224,16 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
         if (!go_on) return tip;
       }
     }
+    if (tip.ref.snapshot)
+      return fail(Code::kDenied, "`" + tip.name +
+                                     "` is a snapshot and never moves; make a branch of it to "
+                                     "write");
     const WriteId write = random_write_id(runtime_);
     DREAMDB_ASSIGN(Built built, build(&tip, change, write));
     std::vector<PutRequest> objects = std::move(change.objects);
     change.objects.clear();
     objects.insert(objects.end(), built.objects.begin(), built.objects.end());
-    DREAMDB_TRY(objects_.put(objects));
-    for (NewPage& page : built.pages) objects_.remember(page.address, page.page, page.body.size());
-    DREAMDB_ASSIGN(Attempt attempt, swap_ref(tip, built, write));
+    DREAMDB_ASSIGN(Attempt attempt, publish(tip, built, write, objects));
     if (attempt.outcome == Outcome::kCommitted) {
       // Until a commit meets nobody, each waits its turn: who barges in starves the others.
       contended_ = met_others;
@@ -224,15 +246,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
                                        "`: it advanced concurrently for ten minutes; nothing was "
                                        "committed, try again");
     DREAMDB_TRY(check_interrupt());
-    if (turn == nullptr) {
-      turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
-      if (turn == nullptr) {
-        uint64_t draw = 0;
-        runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
-        runtime_.sleep_ns(draw % pause_ns);
-        pause_ns = std::min(pause_ns * 2, kLostPauseMaxNs);
-      }
-    }
+    must_read = true;
   }
 }
 

@@ -28,6 +28,9 @@ struct Change {
 // Called when another writer moved the ref: checks the change against the new tip and adapts it.
 // False: the tip has all of it already, nothing is to be committed.
 using Rebase = std::function<Result<bool>(const Tip& moved, Change& change)>;
+// Whether the change goes onto `moved` as it is. Asked of versions that may never become visible,
+// so nothing may be kept of them.
+using Commutes = std::function<Result<bool>(const Tip& moved)>;
 
 class Committer {
  public:
@@ -39,7 +42,9 @@ class Committer {
 
   // The tip with the change. 2 waves on a warm cache when nobody else writes. Conflict: a snapshot,
   // or what `rebase` refuses. The change's objects are put exactly once.
-  Result<Tip> commit(const Tip& tip, Change change, const Rebase& rebase);
+  // With `commutes` a commit may be built on the one before while that one is still being synced.
+  Result<Tip> commit(const Tip& tip, Change change, const Rebase& rebase,
+                     const Commutes& commutes = {});
 
   // A manifest and its pages, for a version that stands on `parent` (nullptr: the first).
   struct Built {
@@ -57,7 +62,11 @@ class Committer {
     Outcome outcome = Outcome::kLost;
     Tip tip;  // kCommitted: ours; kLost: the ref that won, its manifest not read yet
   };
-  Result<Attempt> swap_ref(const Tip& tip, const Built& built, const WriteId& write);
+  // Puts `objects`, then swaps the ref of `tip` to what was built on it.
+  Result<Attempt> publish(const Tip& tip, const Built& built, const WriteId& write,
+                          std::span<const PutRequest> objects);
+  // What the writer before us is about to make the tip, if the change goes onto it as it is.
+  std::optional<Tip> tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes);
   Result<bool> is_ancestor(const Address& address, uint64_t depth, const Address& of);
 
   Objects& objects_;

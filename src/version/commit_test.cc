@@ -159,11 +159,13 @@ TEST(Commit, ARefIsDeletedOnceWhateverTheReplies) {
   EXPECT_EQ(delete_ref(*f.faults, f.runtime, "main", moved).error().code, Code::kOutcomeUnknown);
 }
 
-// A store on which a rival commits on top right after our swap, whose reply is lost.
+// A store on which a rival commits on top right after our swap, whose reply is lost; or is about to
+// commit when it is our turn.
 class RivalStore final : public Store {
  public:
   explicit RivalStore(std::shared_ptr<Store> inner) : inner_(std::move(inner)) {}
   std::function<void()> after_swap;
+  std::optional<Loaded> ahead;
 
   std::string describe() const override { return inner_->describe(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override {
@@ -189,10 +191,62 @@ class RivalStore final : public Store {
   std::vector<Status> delete_many(std::span<const std::string> keys) override {
     return inner_->delete_many(keys);
   }
+  std::unique_ptr<Turn> wait_turn(std::string_view, uint32_t) override {
+    return std::make_unique<RivalTurn>(ahead);
+  }
 
  private:
+  struct RivalTurn final : Turn {
+    explicit RivalTurn(std::optional<Loaded> loaded) : loaded_(std::move(loaded)) {}
+    std::optional<Loaded> ahead() override { return loaded_; }
+    const std::optional<Loaded> loaded_;
+  };
+
   const std::shared_ptr<Store> inner_;
 };
+
+TEST(Commit, WhatIsAheadAndNeverComesChangesNothing) {
+  Fixture f;
+  const Tip tip = f.create("main");
+  const auto store = std::make_shared<RivalStore>(f.memory);
+  Objects objects(store, 1 << 20);
+  Committer committer(objects, f.runtime, f.writer);
+  // The rival's objects are there; its swap never comes.
+  const auto theirs = f.committer.build(&tip, f.mark("theirs"), WriteId{});
+  ASSERT_TRUE(theirs && objects.put(theirs->objects));
+  Ref ref = tip.ref;
+  ref.manifest = theirs->address;
+  store->ahead = Loaded{write_ref(ref), {"never"}};
+  std::vector<Address> asked, rebased;
+  const auto commit = [&](const std::string& mark, bool commutes) {
+    return committer.commit(
+        *load_tip(objects, "main"), f.mark(mark),
+        [&](const Tip& moved, Change&) -> Result<bool> {
+          rebased.push_back(moved.address());
+          return true;
+        },
+        [&, commutes](const Tip& moved) -> Result<bool> {
+          asked.push_back(moved.address());
+          return commutes;
+        });
+  };
+  // A change that does not go onto it as it is goes onto the tip.
+  ASSERT_TRUE(commit("ours 1", false));
+  EXPECT_EQ(asked, std::vector{theirs->address});
+  EXPECT_TRUE(rebased.empty());
+  // One that does is built on it in vain, and then goes onto the tip.
+  const Tip before = *load_tip(objects, "main");
+  ASSERT_TRUE(commit("ours 2", true));
+  EXPECT_EQ(rebased, std::vector{before.address()});
+  EXPECT_EQ(f.marks("main"), (Marks{"ours 1", "ours 2"}));
+  // An ahead that cannot be read, or is no ref at all, is none.
+  ref.manifest = Address::of(std::as_bytes(std::span("nothing")));
+  store->ahead = Loaded{write_ref(ref), {"never"}};
+  ASSERT_TRUE(commit("ours 3", true));
+  store->ahead = Loaded{Buffer::copy_of("no ref"), {"never"}};
+  ASSERT_TRUE(commit("ours 4", true));
+  EXPECT_EQ(f.marks("main").size(), 4u);
+}
 
 TEST(Commit, ALostReplyIsFoundBelowWhatARivalPutOnTop) {
   Fixture f;

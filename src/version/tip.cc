@@ -36,6 +36,21 @@ WriteId random_write_id(Runtime& runtime) {
   return id;
 }
 
+namespace {
+
+Result<Tip> with_manifest(Objects& objects, std::string_view name, LoadedRef loaded) {
+  auto manifest = objects.manifest(loaded.ref.manifest);
+  if (!manifest) {
+    Error error = std::move(manifest).error();
+    if (error.code == Code::kNotFound) error.code = Code::kCorruption;
+    error.message += " (ref `" + std::string(name) + "` names it)";
+    return std::unexpected(std::move(error));
+  }
+  return Tip{std::string(name), loaded.ref, std::move(loaded.version), *std::move(manifest)};
+}
+
+}  // namespace
+
 Result<LoadedRef> load_ref(Store& store, std::string_view name) {
   const std::string key = ref_key(name);
   auto loaded = store.load(key);
@@ -51,14 +66,12 @@ Result<LoadedRef> load_ref(Store& store, std::string_view name) {
 
 Result<Tip> load_tip(Objects& objects, std::string_view name) {
   DREAMDB_ASSIGN(LoadedRef loaded, load_ref(objects.store(), name));
-  auto manifest = objects.manifest(loaded.ref.manifest);
-  if (!manifest) {
-    Error error = std::move(manifest).error();
-    if (error.code == Code::kNotFound) error.code = Code::kCorruption;
-    error.message += " (ref `" + std::string(name) + "` names it)";
-    return std::unexpected(std::move(error));
-  }
-  return Tip{std::string(name), loaded.ref, std::move(loaded.version), *std::move(manifest)};
+  return with_manifest(objects, name, std::move(loaded));
+}
+
+Result<Tip> tip_of(Objects& objects, std::string_view name, Loaded loaded) {
+  DREAMDB_ASSIGN(const Ref ref, parse_ref(loaded.body.span(), ref_key(name)));
+  return with_manifest(objects, name, {ref, std::move(loaded.version)});
 }
 
 Status check_same_timeline(const Tip& before, const Tip& moved) {

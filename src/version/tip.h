@@ -31,6 +31,8 @@ struct LoadedRef {
 Result<LoadedRef> load_ref(Store& store, std::string_view name);
 // The ref and its manifest: two waves.
 Result<Tip> load_tip(Objects& objects, std::string_view name);
+// The tip that the ref's body `loaded` names: one wave.
+Result<Tip> tip_of(Objects& objects, std::string_view name, Loaded loaded);
 
 // Who writes: identifies the session in everything it writes.
 struct WriterIdentity {
