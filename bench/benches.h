@@ -26,6 +26,8 @@ Status growth(const Settings& settings);
 Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
 Status commits(const Settings& settings);
+Status bucket_ingest(const Settings& settings);
+Status bucket_stream(const Settings& settings);
 
 // Jobs: work in a process of its own. What `args` are stands beside each; they print one line of
 // JSON.
@@ -39,6 +41,9 @@ Result<nlohmann::json> run_job(const std::string& name, const std::vector<std::s
 // The same several times at once.
 Result<std::vector<nlohmann::json>> run_jobs(const std::string& name,
                                              const std::vector<std::vector<std::string>>& args);
+
+// Streams all records; how many there were.
+Result<uint64_t> stream_rows(const Dataset& dataset);
 
 // make_dataset in a process of its own, so that a figure finds its own process as it was started.
 Status make_apart(const std::string& folder, const Fields& fields, uint64_t count);

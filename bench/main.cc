@@ -30,6 +30,8 @@ constexpr Named kFigures[] = {
     {"growth", growth},
     {"commits", commits},
     {"memory", memory},
+    {"bucket-ingest", bucket_ingest},
+    {"bucket-stream", bucket_stream},
 };
 
 struct NamedJob {

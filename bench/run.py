@@ -8,6 +8,7 @@ bench/python_figures.py. What each means stands in bench/README.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -16,11 +17,14 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON_FIGURES = ["python-columns", "python-rows", "python-import"]
+BUCKET_FIGURES = ["bucket-ingest", "bucket-stream"]
 GROUPS = {
+    "bucket": BUCKET_FIGURES,
     "ingest": ["ingest-vectors", "ingest-blobs"],
     "stream": ["stream-vectors", "stream-blobs", "stream-all"],
     "python": PYTHON_FIGURES,
@@ -132,6 +136,27 @@ def measure(name: str, args: argparse.Namespace, program: pathlib.Path) -> list[
     return figures if process.returncode == 0 else None
 
 
+@contextlib.contextmanager
+def bucket_server(names: list[str]) -> Iterator[str]:
+    """An S3 server with the bucket `bench` while figures need one; why there is none, or nothing."""
+    if not set(names) & set(BUCKET_FIGURES):
+        yield ""
+        return
+    sys.path.insert(0, str(ROOT / "tests/servers"))
+    import ceph  # pylint: disable=import-error,import-outside-toplevel
+    from s3_request import make_bucket  # pylint: disable=import-error,import-outside-toplevel
+    missing = ceph.missing_program()
+    if missing:
+        yield f"{missing} is not installed; ./run test installs it"
+        return
+    with ceph.Ceph() as server:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(server.environment())
+        make_bucket(server.environment(), "bench")
+        yield ""
+
+
 def main() -> int:
     program = find_program()
     if not program.exists():
@@ -143,8 +168,12 @@ def main() -> int:
     print_row(COLUMNS)
     missed, failed = [], []
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("w") as output:
+    with args.output.open("w") as output, bucket_server(args.names) as no_server:
         for name in args.names:
+            if name in BUCKET_FIGURES and no_server:
+                print(f"bench: {name} is skipped: {no_server}", file=sys.stderr)
+                failed.append(name)
+                continue
             figures = measure(name, args, program)
             if figures is None:
                 failed.append(name)

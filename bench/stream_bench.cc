@@ -13,16 +13,6 @@ constexpr double kBar = 0.8;
 // MiB.
 constexpr uint64_t kReadPieceBytes = 1 << 20;
 
-Result<uint64_t> stream_rows(const Dataset& dataset) {
-  DREAMDB_ASSIGN(BatchStream stream, dataset.stream());
-  uint64_t rows = 0;
-  for (;;) {
-    DREAMDB_ASSIGN(const std::optional<Batch> batch, stream.next());
-    if (!batch) return rows;
-    rows += batch->rows();
-  }
-}
-
 Status stream(const Settings& settings, const std::string& name, const Fields& fields,
               uint64_t block_bytes) {
   const uint64_t count = settings.size_bytes / fields.row_bytes();
@@ -57,6 +47,16 @@ Status stream(const Settings& settings, const std::string& name, const Fields& f
 }
 
 }  // namespace
+
+Result<uint64_t> stream_rows(const Dataset& dataset) {
+  DREAMDB_ASSIGN(BatchStream stream, dataset.stream());
+  uint64_t rows = 0;
+  for (;;) {
+    DREAMDB_ASSIGN(const std::optional<Batch> batch, stream.next());
+    if (!batch) return rows;
+    rows += batch->rows();
+  }
+}
 
 Status stream_vectors(const Settings& settings) {
   return stream(settings, "stream-vectors", {.embedding = true}, 16 * 1024);
