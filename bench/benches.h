@@ -28,6 +28,7 @@ Status memory(const Settings& settings);
 Status commits(const Settings& settings);
 Status bucket_ingest(const Settings& settings);
 Status bucket_stream(const Settings& settings);
+Status bucket_commits(const Settings& settings);
 
 // Jobs: work in a process of its own. What `args` are stands beside each; they print one line of
 // JSON.

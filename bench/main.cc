@@ -32,6 +32,7 @@ constexpr Named kFigures[] = {
     {"memory", memory},
     {"bucket-ingest", bucket_ingest},
     {"bucket-stream", bucket_stream},
+    {"bucket-commits", bucket_commits},
 };
 
 struct NamedJob {

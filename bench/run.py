@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON_FIGURES = ["python-columns", "python-rows", "python-import"]
-BUCKET_FIGURES = ["bucket-ingest", "bucket-stream"]
+BUCKET_FIGURES = ["bucket-ingest", "bucket-stream", "bucket-commits"]
 GROUPS = {
     "bucket": BUCKET_FIGURES,
     "ingest": ["ingest-vectors", "ingest-blobs"],
