@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "runtime/fork.h"
 #include "runtime/futex.h"
@@ -61,23 +61,26 @@ class LockFile {
   }
 
   // Ends the tenure that the calling thread took, if it is under way.
-  void give_back_own(std::span<const std::byte> note) {
+  bool give_back_own(std::span<const std::byte> note) {
     const uint64_t tenure = tenure_.load(std::memory_order_acquire);
-    if (tenure == 0 || taker_.load(std::memory_order_relaxed) != std::this_thread::get_id()) return;
-    if (note.size() > kTurnNoteMax) return;
+    const bool is_own =
+        tenure != 0 && taker_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    if (!is_own || note.size() > kTurnNoteMax) return false;
     write_note(note);
     give_back(tenure);
+    return true;
   }
 
   // Of the owner before this one; call while holding the lock.
   Buffer note() const {
-    std::array<std::byte, kNoteOffset + kTurnNoteMax> bytes;
-    const auto read = read_at(fd_.get(), 0, bytes, "the lock file");
-    if (!read || *read < kNoteOffset) return {};
     uint32_t size = 0;
-    std::memcpy(&size, &bytes[kNoteSizeOffset], sizeof size);
-    if (size > *read - kNoteOffset) return {};
-    return Buffer::copy_of(std::span(bytes).subspan(kNoteOffset, size));
+    const auto head = read_at(fd_.get(), kNoteSizeOffset,
+                              std::as_writable_bytes(std::span(&size, 1)), "the lock file");
+    if (!head || *head < sizeof size || size > kTurnNoteMax) return {};
+    MutableBuffer bytes(size);
+    const auto read = read_at(fd_.get(), kNoteOffset, bytes.span(), "the lock file");
+    if (!read || *read < size) return {};
+    return std::move(bytes).freeze();
   }
 
   // Ends this tenure, if it has not ended yet.
@@ -95,12 +98,13 @@ class LockFile {
  private:
   // A note that is not written whole does no harm: its reader checks it.
   void write_note(std::span<const std::byte> note) {
-    std::array<std::byte, kNoteOffset - kNoteSizeOffset + kTurnNoteMax> bytes;
+    constexpr size_t kHead = kNoteOffset - kNoteSizeOffset;
+    std::vector<std::byte> bytes(kHead + note.size());
     const auto size = static_cast<uint32_t>(note.size());
     std::memcpy(bytes.data(), &size, sizeof size);
-    std::copy(note.begin(), note.end(), bytes.begin() + (kNoteOffset - kNoteSizeOffset));
-    [[maybe_unused]] const ssize_t written = pwrite(
-        fd_.get(), bytes.data(), kNoteOffset - kNoteSizeOffset + note.size(), kNoteSizeOffset);
+    std::copy(note.begin(), note.end(), bytes.begin() + kHead);
+    [[maybe_unused]] const ssize_t written =
+        pwrite(fd_.get(), bytes.data(), bytes.size(), kNoteSizeOffset);
   }
 
   uint32_t read_word() const { return std::atomic_ref(*word_).load(std::memory_order_acquire); }
@@ -217,14 +221,14 @@ std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint3
   return std::make_unique<TurnOnFile>(std::move(file), tenure);
 }
 
-void end_folder_turn(const std::string& directory, std::span<const std::byte> note) {
+bool end_folder_turn(const std::string& directory, std::span<const std::byte> note) {
   LockFiles& files = lock_files();
   std::shared_ptr<LockFile> file;
   {
     const std::lock_guard lock(files.mutex);
     file = find_open(files, path_of_lock(directory));
   }
-  if (file) file->give_back_own(note);
+  return file && file->give_back_own(note);
 }
 
 }  // namespace dreamdb

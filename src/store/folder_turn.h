@@ -33,10 +33,10 @@ class FolderTurn : public Turn {
 std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
                                              Runtime& runtime);
 
-// Ends the turn that the calling thread took there, if any, and leaves `note` to the next one. Its
-// swap is visible (the next one's sync covers it too), or is about to be and stands in the note.
-// A note that is longer than kTurnNoteMax is not left, and the turn goes on.
-inline constexpr size_t kTurnNoteMax = 4080;
-void end_folder_turn(const std::string& directory, std::span<const std::byte> note);
+// Ends the turn that the calling thread took there and leaves `note` to the next one; false: it has
+// none there. Its swap is visible (the next one's sync covers it too), or is about to be and stands
+// in the note. A note that is longer than kTurnNoteMax is not left, and the turn goes on.
+inline constexpr size_t kTurnNoteMax = 1 << 20;
+bool end_folder_turn(const std::string& directory, std::span<const std::byte> note);
 
 }  // namespace dreamdb

@@ -6,6 +6,7 @@
 #include "store/key.h"
 #include "store/remote_store.h"
 #include "store/s3_dialect.h"
+#include "store/turn_store.h"
 
 namespace dreamdb {
 
@@ -66,8 +67,10 @@ Result<std::shared_ptr<Store>> open_s3(const RemoteLocator& locator, const S3Set
        options.bucket.find_first_of("._ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
   const std::string place = joined(http.endpoints) + "/" + options.bucket;
   DREAMDB_ASSIGN(std::unique_ptr<HttpClient> client, make_http_client(std::move(http)));
-  return std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
-                                       std::move(client), place);
+  const std::string space = place + "/" + options.prefix;
+  auto store = std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
+                                             std::move(client), place);
+  return std::make_shared<TurnStore>(std::move(store), space, folder_of_turns());
 }
 
 }  // namespace

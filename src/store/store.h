@@ -66,10 +66,11 @@ class Turn {
  public:
   virtual ~Turn() = default;
 
-  // What the writer before this one is about to set the key to: its objects are there under their
-  // names, its swap is not visible yet. Whoever builds on it may find that it never came: a swap
-  // that expects it waits for it a little and then is a Conflict. Nothing may be acknowledged
-  // because of it alone. nullopt: nobody is, load the key.
+  // What the writer before this one has set the key to, or is about to: its objects are there under
+  // their names, its swap need not be visible yet. Whoever builds on it may find that it never came,
+  // or that others came after it: a swap that expects it waits for it a little and then is a
+  // Conflict. Nothing may be acknowledged because of it alone. nullopt: it is not known, load the
+  // key.
   virtual std::optional<Loaded> ahead() { return std::nullopt; }
 };
 

@@ -188,9 +188,9 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   Tip tip = start;
   const uint64_t begin_ns = runtime_.monotonic_ns();
   uint64_t pause_ns = 1'000'000;
-  // Much data goes up before the turn, which others wait for. Little goes up in it, in the wave of
-  // the manifest: the syncs of those who wait would slow down the one whose turn it is.
-  if (contended_ && total_bytes(change.objects) > kBytesInTurnMax) {
+  // Data goes up before the turn, which others wait for. A little of it goes up in the turn, in the
+  // wave of the manifest: the syncs of those who wait would slow down the one whose turn it is.
+  if (contended_ && (objects_.store().is_far() || total_bytes(change.objects) > kBytesInTurnMax)) {
     DREAMDB_TRY(objects_.put(change.objects));
     change.objects.clear();
   }
@@ -209,10 +209,11 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
     }
     std::optional<Tip> ahead;
     if (turn != nullptr && commutes) ahead = tip_ahead(tip, *turn, commutes);
+    const bool is_known = ahead && ahead->version == tip.version;
     // One that was built on in vain: it may never come.
-    if (ahead && tries > 0 && ahead->version == tip.version) ahead.reset();
+    if (is_known && tries > 0) ahead.reset();
     if (ahead) {
-      met_others = true;
+      met_others = met_others || !is_known;
       tip = *std::move(ahead);
     } else if (must_read) {
       DREAMDB_ASSIGN(Tip moved, load_tip(objects_, tip.name));
