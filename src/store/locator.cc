@@ -159,4 +159,12 @@ Result<std::shared_ptr<Store>> open_store(std::string_view url, bool create) {
   return open_folder_store(path, create);
 }
 
+Result<std::optional<std::string>> folder_of(std::string_view url) {
+  DREAMDB_ASSIGN(const std::string normal, normal_store_url(url));
+  if (normal.starts_with(kMemoryScheme) || is_remote_url(normal)) return std::nullopt;
+  DREAMDB_ASSIGN(std::string path, file_url_path(normal));
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
 }  // namespace dreamdb

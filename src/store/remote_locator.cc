@@ -130,9 +130,11 @@ Result<std::shared_ptr<Store>> open_remote_store(std::string_view url) {
 }
 
 Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
-                                                 const Environment& environment) {
+                                                 const Environment& environment,
+                                                 std::string_view below) {
   DREAMDB_ASSIGN(const S3Settings settings, read_s3_settings(environment));
-  DREAMDB_ASSIGN(const RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
+  DREAMDB_ASSIGN(RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
+  if (!below.empty()) locator.prefix += (locator.prefix.empty() ? "" : "/") + std::string(below);
   if (locator.kind == RemoteLocator::Kind::kS3) return open_s3(locator, settings, environment);
   return fail(Code::kUnsupported,
               printable(url) +

@@ -41,8 +41,10 @@ std::vector<std::string> split_commas(std::string_view text);
 // which this build does not read.
 Result<std::shared_ptr<Store>> open_remote_store(std::string_view url);
 
-// The same with the settings of `environment`.
+// The same with the settings of `environment`. With `below`, all keys lie in this folder of the
+// store, which may have a name of the store's own (S10.4): the place of the doctor's work.
 Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
-                                                 const Environment& environment);
+                                                 const Environment& environment,
+                                                 std::string_view below = {});
 
 }  // namespace dreamdb
