@@ -19,8 +19,9 @@ constexpr size_t kIndent = 20;  // of what was found
 constexpr int kExitUnsafe = 1;
 constexpr int kExitUnknown = 2;
 
-struct DoctorOptions {
+struct DoctorArgs {
   std::string locator;
+  bool no_load = false;
 };
 
 std::string_view word_of(Health health) {
@@ -145,11 +146,11 @@ std::string diagnosis_json(const Diagnosis& diagnosis) {
   return json_line(out);
 }
 
-Status run_doctor(const DoctorOptions& o, Session& session) {
+Status run_doctor(const DoctorArgs& o, Session& session) {
   DREAMDB_ASSIGN(const Locator locator, parse_locator(o.locator));
   catch_interrupts();
   const InterruptScope scope(interrupted);
-  DREAMDB_ASSIGN(const Diagnosis diagnosis, diagnose(locator.store_url));
+  DREAMDB_ASSIGN(const Diagnosis diagnosis, diagnose(locator.store_url, {!o.no_load}));
   session.code = diagnosis.shared_writing == Health::kGood  ? kExitOk
                  : diagnosis.shared_writing == Health::kBad ? kExitUnsafe
                                                             : kExitUnknown;
@@ -160,7 +161,7 @@ Status run_doctor(const DoctorOptions& o, Session& session) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Session& session) {
-  auto o = std::make_shared<DoctorOptions>();
+  auto o = std::make_shared<DoctorArgs>();
   CLI::App* command = add_command(
       app, session, "doctor", "examine a store: is it safe, how fast is it, what to do",
       "Works on the very bucket or folder: races 16 writers, checks permissions, tags, versions,\n"
@@ -174,6 +175,7 @@ void add_doctor(CLI::App& app, Session& session) {
       "  dreamdb doctor ./pets\n"
       "  dreamdb doctor --json s3://bucket/pets | jq .safe");
   add_locator(command, o->locator);
+  command->add_flag("--no-load", o->no_load, "do not measure latency and throughput");
   on_run(command, session, o, run_doctor);
 }
 

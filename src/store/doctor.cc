@@ -21,9 +21,13 @@ constexpr uint64_t kDayNs = 86'400'000'000'000;
 // The examination of one remote store, step by step.
 class RemoteExamination {
  public:
-  RemoteExamination(const OpenRemote& open, Runtime& runtime, std::shared_ptr<RemoteStore> space,
-                    DoctorGround ground)
-      : open_(open), runtime_(runtime), space_(std::move(space)), ground_(std::move(ground)) {}
+  RemoteExamination(const OpenRemote& open, const DoctorOptions& options, Runtime& runtime,
+                    std::shared_ptr<RemoteStore> space, DoctorGround ground)
+      : open_(open),
+        options_(options),
+        runtime_(runtime),
+        space_(std::move(space)),
+        ground_(std::move(ground)) {}
 
   Result<Diagnosis> run() {
     diagnosis_.store = space_->describe();
@@ -217,7 +221,7 @@ class RemoteExamination {
   void clock() { add(check_clock(space_->client().clock_skew_ns())); }
 
   void speed() {
-    if (!may_delete_ || keeps_versions_) return;
+    if (!options_.measures_load || !may_delete_ || keeps_versions_) return;
     std::vector<std::string> keys;
     const uint64_t before = ground_.client().stats().connections;
     auto load = measure_load(ground_.store(), "load-", runtime_, keys);
@@ -228,6 +232,7 @@ class RemoteExamination {
   }
 
   const OpenRemote& open_;
+  const DoctorOptions options_;
   Runtime& runtime_;
   const std::shared_ptr<RemoteStore> space_;
   DoctorGround ground_;
@@ -279,15 +284,16 @@ void conclude(Diagnosis& diagnosis) {
   }
 }
 
-Result<Diagnosis> diagnose_remote(const OpenRemote& open, Runtime& runtime) {
+Result<Diagnosis> diagnose_remote(const OpenRemote& open, const DoctorOptions& options,
+                                  Runtime& runtime) {
   DREAMDB_ASSIGN(std::shared_ptr<RemoteStore> space, open(""));
   DREAMDB_ASSIGN(DoctorGround ground, DoctorGround::make(open, runtime));
-  return RemoteExamination(open, runtime, std::move(space), std::move(ground)).run();
+  return RemoteExamination(open, options, runtime, std::move(space), std::move(ground)).run();
 }
 
-Result<Diagnosis> diagnose(std::string_view url, Runtime& runtime) {
+Result<Diagnosis> diagnose(std::string_view url, const DoctorOptions& options, Runtime& runtime) {
   DREAMDB_ASSIGN(const std::optional<std::string> folder, folder_of(url));
-  if (folder) return diagnose_folder(*folder, runtime);
+  if (folder) return diagnose_folder(*folder, options, runtime);
   if (!is_remote_url(url)) return diagnose_memory(url);
   const auto open = [&](std::string_view below) -> Result<std::shared_ptr<RemoteStore>> {
     DREAMDB_ASSIGN(const std::shared_ptr<Store> store,
@@ -297,7 +303,7 @@ Result<Diagnosis> diagnose(std::string_view url, Runtime& runtime) {
       return fail(Code::kUnsupported, store->describe() + " is of a kind that cannot be examined");
     return remote;
   };
-  return diagnose_remote(open, runtime);
+  return diagnose_remote(open, options, runtime);
 }
 
 }  // namespace dreamdb

@@ -48,19 +48,26 @@ struct Diagnosis {
   std::optional<LoadFigures> load;
 };
 
+struct DoctorOptions {
+  bool measures_load = true;  // latency and throughput: most of the requests and bytes
+};
+
 // Examines the store at `url`. What is wrong with the store is in the diagnosis.
 // InvalidArgument: what is wrong with the URL or the settings. Cancelled: the caller is
 // interrupted. Cost: up to 400 requests or so, a few hundred MB moved on a fast store, and 10 to 20
 // seconds.
-Result<Diagnosis> diagnose(std::string_view url, Runtime& runtime = real_runtime());
+Result<Diagnosis> diagnose(std::string_view url, const DoctorOptions& options = {},
+                           Runtime& runtime = real_runtime());
 
 // The same for a remote store. `open` gives the store with all keys below a folder of it ("": as it
 // is), each time on connections of its own.
 using OpenRemote = std::function<Result<std::shared_ptr<RemoteStore>>(std::string_view below)>;
-Result<Diagnosis> diagnose_remote(const OpenRemote& open, Runtime& runtime);
+Result<Diagnosis> diagnose_remote(const OpenRemote& open, const DoctorOptions& options,
+                                  Runtime& runtime);
 
 // The same for the folder at the absolute `path`.
-Result<Diagnosis> diagnose_folder(const std::string& path, Runtime& runtime);
+Result<Diagnosis> diagnose_folder(const std::string& path, const DoctorOptions& options,
+                                  Runtime& runtime);
 
 // Sets `shared_writing` and `reason` by the findings: kBad when one is, kGood when the race was won
 // by one writer and nothing is bad.

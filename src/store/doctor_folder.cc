@@ -58,8 +58,8 @@ std::string size_text(uint64_t bytes) {
 
 class FolderExamination {
  public:
-  FolderExamination(std::string path, Runtime& runtime)
-      : path_(std::move(path)), runtime_(runtime) {}
+  FolderExamination(std::string path, const DoctorOptions& options, Runtime& runtime)
+      : path_(std::move(path)), options_(options), runtime_(runtime) {}
 
   Result<Diagnosis> run(std::shared_ptr<Store> store) {
     diagnosis_.store = store->describe();
@@ -219,6 +219,7 @@ class FolderExamination {
   }
 
   void speed() {
+    if (!options_.measures_load) return;
     const auto store = open_folder_store(ground_, false, runtime_);
     if (!store) return add({"speed", Health::kUnknown, store.error().message, ""});
     std::vector<std::string> keys;
@@ -237,6 +238,7 @@ class FolderExamination {
   }
 
   const std::string path_;
+  const DoctorOptions options_;
   Runtime& runtime_;
   Diagnosis diagnosis_;
   std::string folder_;
@@ -247,11 +249,12 @@ class FolderExamination {
 
 }  // namespace
 
-Result<Diagnosis> diagnose_folder(const std::string& path, Runtime& runtime) {
+Result<Diagnosis> diagnose_folder(const std::string& path, const DoctorOptions& options,
+                                  Runtime& runtime) {
   auto store = open_folder_store(path, false, runtime);
   if (!store && store.error().code != Code::kNotFound && store.error().code != Code::kDenied)
     return std::unexpected(store.error());
-  if (store) return FolderExamination(path, runtime).run(*std::move(store));
+  if (store) return FolderExamination(path, options, runtime).run(*std::move(store));
   Diagnosis diagnosis;
   diagnosis.store = "file://" + path;
   diagnosis.findings.push_back({"reach", Health::kUnknown, store.error().message, ""});

@@ -24,9 +24,9 @@ OpenRemote open_on(const std::shared_ptr<FakeS3>& server) {
   };
 }
 
-Diagnosis diagnose_fake(const std::shared_ptr<FakeS3>& server) {
+Diagnosis diagnose_fake(const std::shared_ptr<FakeS3>& server, bool measures_load = false) {
   const OpenRemote open = open_on(server);
-  auto found = diagnose_remote(open, real_runtime());
+  auto found = diagnose_remote(open, {measures_load}, real_runtime());
   EXPECT_TRUE(found.has_value()) << found.error().message;
   return found ? *std::move(found) : Diagnosis();
 }
@@ -48,7 +48,7 @@ TEST(Doctor, AGoodServerIsSafeAndIsLeftAsItWas) {
   for (const bool ceph : {false, true}) {
     const auto server =
         std::make_shared<FakeS3>(FakeS3Quirks{.plain_tags = ceph, .losers_see_500 = ceph});
-    const Diagnosis diagnosis = diagnose_fake(server);
+    const Diagnosis diagnosis = diagnose_fake(server, true);
     EXPECT_EQ(diagnosis.shared_writing, Health::kGood) << diagnosis.reason;
     for (const Finding& one : diagnosis.findings)
       EXPECT_EQ(one.health, Health::kGood) << one.check << ": " << one.found;
@@ -153,7 +153,7 @@ TEST(Doctor, WhoStopsItFindsNothingLeft) {
     int asked = 0;
     const InterruptScope scope([&] { return ++asked > after; });
     const OpenRemote open = open_on(server);
-    const auto found = diagnose_remote(open, real_runtime());
+    const auto found = diagnose_remote(open, {true}, real_runtime());
     if (found.has_value()) continue;
     EXPECT_EQ(found.error().code, Code::kCancelled);
     for (const auto& [key, body] : server->objects()) EXPECT_EQ(key, verdict_name()) << after;
@@ -189,7 +189,7 @@ TEST(Doctor, AFolderIsSafeAndIsLeftAsItWas) {
   const ScratchFolder scratch;
   std::filesystem::create_directories(scratch.path() + "/.doctor/" + process_scope() +
                                       "-4194000-0011/x");
-  const auto diagnosis = diagnose_folder(scratch.path(), real_runtime());
+  const auto diagnosis = diagnose_folder(scratch.path(), {}, real_runtime());
   ASSERT_TRUE(diagnosis.has_value()) << diagnosis.error().message;
   EXPECT_EQ(diagnosis->shared_writing, Health::kGood) << diagnosis->reason;
   EXPECT_EQ(finding(*diagnosis, "leftovers").health, Health::kGood);
@@ -204,7 +204,7 @@ TEST(Doctor, WhoStopsItFindsNothingLeftInAFolder) {
     const ScratchFolder scratch;
     int asked = 0;
     const InterruptScope scope([&] { return ++asked > after; });
-    const auto diagnosis = diagnose_folder(scratch.path(), real_runtime());
+    const auto diagnosis = diagnose_folder(scratch.path(), {}, real_runtime());
     if (!diagnosis) {
       EXPECT_EQ(diagnosis.error().code, Code::kCancelled);
     }
@@ -215,7 +215,7 @@ TEST(Doctor, WhoStopsItFindsNothingLeftInAFolder) {
 TEST(Doctor, AFolderThatIsNotThereIsNotMade) {
   const ScratchFolder scratch;
   const std::string path = scratch.path() + "/none";
-  const auto diagnosis = diagnose_folder(path, real_runtime());
+  const auto diagnosis = diagnose_folder(path, {}, real_runtime());
   ASSERT_TRUE(diagnosis.has_value());
   EXPECT_EQ(diagnosis->shared_writing, Health::kUnknown);
   EXPECT_NE(diagnosis->reason.find("no such folder"), std::string::npos);

@@ -36,6 +36,10 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys);
 // `text` split at commas, blanks around the parts and empty parts left out.
 std::vector<std::string> split_commas(std::string_view text);
 
+// How long one request may take with all its attempts: DREAMDB_TIMEOUT in seconds, 1 to 3600; 60
+// when it is not set. InvalidArgument: another text.
+Result<uint64_t> request_budget_ns(const Environment& environment);
+
 // Opens the store that `url` names; sends no request yet, so what is wrong with the server shows at
 // the first use. InvalidArgument: the URL, the endpoint or the settings. Unsupported: a web server,
 // which this build does not read.
