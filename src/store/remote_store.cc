@@ -8,6 +8,7 @@
 #include "runtime/thread_pool.h"
 #include "store/content_range.h"
 #include "store/key.h"
+#include "store/local_turn.h"
 
 namespace dreamdb {
 
@@ -255,6 +256,11 @@ std::vector<Status> RemoteStore::delete_many(std::span<const std::string> keys) 
   std::vector<Status> done = dialect_->delete_many(*client_, allowed);
   for (size_t k = 0; k < done.size(); ++k) statuses[places[k]] = std::move(done[k]);
   return statuses;
+}
+
+std::unique_ptr<Turn> RemoteStore::wait_turn(std::string_view key, uint32_t timeout_ms) {
+  if (!check_key(key)) return nullptr;
+  return wait_local_turn(place() + " " + describe() + "/" + std::string(key), timeout_ms, runtime_);
 }
 
 }  // namespace dreamdb

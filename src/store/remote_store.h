@@ -50,6 +50,8 @@ class RemoteStore final : public Store {
                         size_t limit) override;
   // Cost: a request for 1,000 keys.
   std::vector<Status> delete_many(std::span<const std::string> keys) override;
+  // Among writers of this user on this machine (local_turn.h). No request.
+  std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override;
 
   HttpClient& client() { return *client_; }
   Dialect& dialect() { return *dialect_; }

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
+constexpr uint64_t kWaitNoticedNs = 300'000;
 constexpr uint64_t kBytesInTurnMax = 1 << 20;  // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
@@ -184,8 +185,12 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
     }
     turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
     reread = true;
-  } else {
-    turn = objects_.store().wait_turn(ref_key(tip.name), 0);
+  } else if (turn = objects_.store().wait_turn(ref_key(tip.name), 0); turn == nullptr) {
+    // Somebody is at it, or the store has no turns, which is told by the time it takes. Who does
+    // not wait then starves whoever has met others: their commits take five waves, ours two.
+    const uint64_t before_ns = runtime_.monotonic_ns();
+    turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
+    reread = runtime_.monotonic_ns() - before_ns > kWaitNoticedNs;
   }
   bool met_others = false;
   for (bool lost = false;; lost = true) {
