@@ -86,6 +86,7 @@ void describe_app(CLI::App& app, Session& session) {
   add_diff(app, session);
   add_stat(app, session);
   add_meta(app, session);
+  add_doctor(app, session);
   add_completion(app, session);
   add_man(app, session);
 }

@@ -25,6 +25,7 @@ struct Session {
   std::vector<StoreStats> costs;        // of work without a dataset
   std::function<Status(Session&)> run;  // the command that was chosen, its options bound
   std::string command;                  // its name, for messages
+  int code = 0;                         // what the program ends with when `run` is ok
 };
 
 // Adds a command. `examples` are shell lines; lines that begin with `#` are comments.
@@ -106,6 +107,7 @@ void add_diff(CLI::App& app, Session& session);
 void add_stat(CLI::App& app, Session& session);
 void add_values(CLI::App& app, Session& session);
 void add_meta(CLI::App& app, Session& session);
+void add_doctor(CLI::App& app, Session& session);
 void add_completion(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session);
 

@@ -90,7 +90,7 @@ int run(Session& session) {
   Status status = session.run(session);
   if (status) status = session.out.finish();
   if (session.cost) print_cost(session);
-  if (status) return kExitOk;
+  if (status) return session.code;
   if (session.out.closed()) return kExitPipe;
   // What was printed before the error is of use; a second failure adds nothing to the first.
   (void)session.out.flush();

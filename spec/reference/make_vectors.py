@@ -7,7 +7,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from vector_cases import basics, broken_segments, folders, segments, trees, versions  # noqa: E402
+from vector_cases import basics, broken_segments, folders, segments, sessions, trees, versions  # noqa: E402
 
 FILES = {
     "addresses": basics.addresses,
@@ -15,6 +15,7 @@ FILES = {
     "cbor": basics.cbor_items,
     "genesis": versions.genesis,
     "ref": versions.ref,
+    "session": sessions.session,
     "manifest": versions.manifest,
     "ancestors": versions.ancestors,
     "page": trees.page,

@@ -177,6 +177,7 @@ Status Appender::add(NewRows rows, bool spill) {
   if (spill) {
     auto work = std::make_shared<Work>();
     DREAMDB_ASSIGN(Group group, make_group(std::move(sorted), assigned, tip, *work));
+    session_.before_upload(tip);
     DREAMDB_TRY(start_work(std::move(work)));
     groups_.push_back(std::move(group));
     return {};
@@ -194,6 +195,7 @@ void Appender::drop() {
   groups_.clear();
   unput_.clear();
   pending_rows_ = pending_bytes_ = 0;
+  session_.settle();
 }
 
 void Appender::fill_change(Change& change) const {
@@ -295,12 +297,15 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
 
 Status Appender::commit_change(Change change, const std::string& key, AppendReport& report) {
   const auto on_moved = [&](const Tip& moved, Change& again) -> Result<bool> {
+    DREAMDB_TRY(session_.may_publish());
     DREAMDB_ASSIGN(const bool go_on, rebase(moved, again, key));
     if (!go_on && !key.empty()) report.already_applied = true;
     return go_on;
   };
   // Another writer of this handle may have moved it since the groups were checked.
   const Tip tip = dataset_.tip();
+  session_.before_upload(tip);
+  DREAMDB_TRY(session_.may_publish());
   const bool stale = std::any_of(groups_.begin(), groups_.end(),
                                  [&](const Group& group) { return group.base != tip.address(); });
   if (stale) {

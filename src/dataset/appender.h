@@ -15,13 +15,16 @@
 #include "dataset/build.h"
 #include "dataset/dataset_impl.h"
 #include "runtime/thread_pool.h"
+#include "version/live_session.h"
 
 namespace dreamdb {
 
 class Appender {
  public:
   Appender(Dataset::Impl& dataset, OnConflict on_conflict)
-      : dataset_(dataset), on_conflict_(on_conflict) {}
+      : dataset_(dataset),
+        on_conflict_(on_conflict),
+        session_(dataset.objects().store(), dataset.space().runtime(), dataset.space().writer()) {}
   ~Appender();
 
   // Checks rows against the pinned version and makes them a group. With `spill` its segments are
@@ -75,6 +78,7 @@ class Appender {
 
   Dataset::Impl& dataset_;
   const OnConflict on_conflict_;
+  LiveSession session_;  // asks the store for nothing unless this takes long
   std::vector<Group> groups_;
   uint64_t pending_rows_ = 0;
   uint64_t pending_bytes_ = 0;

@@ -4,7 +4,11 @@
 
 #include <cmath>
 
+#include "dataset/dataset_impl.h"
 #include "dataset/testing.h"
+#include "format/session.h"
+#include "runtime/quick_runtime.h"
+#include "store/memory_store.h"
 
 namespace dreamdb {
 namespace {
@@ -429,6 +433,57 @@ TEST(Dataset, OpensAnyVersionByAddressAndTime) {
   size_t commits = 0;
   while (*history->next()) ++commits;
   EXPECT_EQ(commits, 41u);
+}
+
+size_t sessions_in(Store& store) { return store.list("sessions/", "", 10)->objects.size(); }
+
+TEST(Dataset, AWriterThatLivesLongHasASession) {
+  QuickRuntime runtime;
+  const auto store = std::make_shared<MemoryStore>("x");
+  const auto space = Space::on(store, "memory://x", 64 << 20, runtime);
+  auto ds = create_in(space, "main", small_schema());
+  ASSERT_TRUE(ds);
+  {
+    WriterOptions options;
+    options.buffer_bytes = 1;  // all goes up at once, and waits for the commit
+    auto writer = ds->writer(options);
+    ASSERT_TRUE(writer->append(small_rows({1, 2})));
+    EXPECT_EQ(sessions_in(*store), 0u);
+    runtime.sleep_ns(31'000'000'000);
+    for (int i = 0; i < 500 && sessions_in(*store) == 0; ++i) real_runtime().sleep_ns(10'000'000);
+    EXPECT_EQ(sessions_in(*store), 1u);
+    ASSERT_TRUE(writer->append(small_rows({3})));
+    ASSERT_TRUE(writer->commit());
+  }
+  EXPECT_EQ(sessions_in(*store), 0u);
+  EXPECT_EQ(*ds->count(), 3u);
+}
+
+TEST(Dataset, AWriterThatWasFencedCommitsNothingAndMayGoOn) {
+  QuickRuntime runtime;
+  const auto store = std::make_shared<MemoryStore>("x");
+  const auto space = Space::on(store, "memory://x", 64 << 20, runtime);
+  auto ds = create_in(space, "main", small_schema());
+  WriterOptions options;
+  options.buffer_bytes = 1;
+  auto writer = ds->writer(options);
+  ASSERT_TRUE(writer->append(small_rows({1, 2})));
+  runtime.sleep_ns(31'000'000'000);
+  for (int i = 0; i < 500 && sessions_in(*store) == 0; ++i) real_runtime().sleep_ns(10'000'000);
+  const std::string key = store->list("sessions/", "", 1)->objects.front().key;
+  const auto loaded = store->load(key);
+  SessionBody body = *parse_session(loaded->body.span(), key);
+  body.fenced = true;
+  ASSERT_TRUE(store->swap(key, loaded->version, write_session(body)));
+  runtime.sleep_ns(3'600'000'000'000);
+  const auto refused = writer->commit();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_EQ(*ds->count(), 0u);
+  ASSERT_TRUE(writer->append(small_rows({1, 2})));
+  const auto done = writer->commit();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(*ds->count(), 2u);
 }
 
 }  // namespace

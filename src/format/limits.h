@@ -7,12 +7,15 @@
 
 namespace dreamdb {
 
-inline constexpr size_t kStructureBytesMax = 1 << 20;  // genesis, ref, manifest
+inline constexpr size_t kStructureBytesMax = 1 << 20;  // genesis, ref, manifest, session
 inline constexpr size_t kPageBytesMax = 256 * 1024;
 inline constexpr uint32_t kTreeHeightMax = 12;
 inline constexpr uint64_t kLastAnchor = UINT64_MAX - 1;  // 2^64-1 is not an anchor (S1.1)
 inline constexpr size_t kOperationBytesMax = 64;
 inline constexpr size_t kWriterBytesMax = 1024;
+inline constexpr size_t kHostBytesMax = 64;
+inline constexpr size_t kSessionPinsMax = 64;
+inline constexpr size_t kRefNameBytesMax = 16 * 64 + 15;
 inline constexpr size_t kMetaKeysMax = 256;
 inline constexpr size_t kMetaBytesMax = 256 * 1024;  // keys and values together
 

@@ -11,6 +11,7 @@
 #include "format/manifest.h"
 #include "format/page.h"
 #include "format/ref.h"
+#include "format/session.h"
 #include "format/stats.h"
 
 namespace dreamdb {
@@ -154,6 +155,27 @@ TEST(Vectors, Ref) {
         EXPECT_EQ(hex_of(ref.write), value["write"]["hex"]);
         EXPECT_EQ(ref.snapshot, value["snapshot"].get<bool>());
         EXPECT_EQ(ref.time_ns, value["time_ns"].get<uint64_t>());
+      });
+}
+
+TEST(Vectors, Session) {
+  Buffer kept;
+  check_structure(
+      "session", parse_session,
+      [&](const SessionBody& session) { return (kept = write_session(session)).span(); },
+      [](const SessionBody& session, const json& value) {
+        EXPECT_EQ(hex_of(session.nonce), value["nonce"]["hex"]);
+        EXPECT_EQ(session.role == SessionRole::kReader ? "reader" : "writer", value["role"]);
+        EXPECT_EQ(session.ref, value["ref"]);
+        EXPECT_EQ(session.epoch, value["epoch"].get<uint64_t>());
+        EXPECT_EQ(session.pins.size(), value["pins"].size());
+        EXPECT_EQ(session.host, value["host"]);
+        EXPECT_EQ(session.process, value["process"].get<uint64_t>());
+        EXPECT_EQ(session.program, value["program"]);
+        EXPECT_EQ(session.start_ns, value["start_ns"].get<uint64_t>());
+        EXPECT_EQ(session.beat_ns, value["beat_ns"].get<uint64_t>());
+        EXPECT_EQ(session.fenced, value["fenced"].get<bool>());
+        EXPECT_EQ(hex_of(session.write), value["write"]["hex"]);
       });
 }
 

@@ -186,6 +186,11 @@ void PlainClient::start(Flight& flight, Wire& wire) {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, long(options_.connect_timeout_ns / 1'000'000));
+  // Whoever sends a byte now and then would never stall.
+  const uint64_t spent = runtime_.monotonic_ns() - flight.begin_ns;
+  const uint64_t left = options_.budget_ns - std::min(options_.budget_ns, spent);
+  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+                   std::max(long(left / 1'000'000), long(options_.stall_timeout_ns / 1'000'000)));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, long(options_.stall_timeout_ns / 1'000'000'000));
   if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());

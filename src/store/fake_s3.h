@@ -20,12 +20,16 @@ struct FakeS3Quirks {
   bool plain_tags = false;          // If-Match wants the tag without quotes (Ceph)
   bool losers_see_500 = false;      // a refused If-Match says 500 (Ceph)
   bool ignores_conditions = false;  // nginx; Ceph with a versioned bucket
+  bool keeps_versions = false;      // says so in replies
   bool no_tags = false;
+  bool stale_lists = false;     // what was written is not listed
   bool refuses_writes = false;  // 403
-  bool wrong_order = false;     // listings backwards
-  double lost_replies = 0;      // the request is carried out, its reply lost
-  double faults = 0;            // 500 without being carried out
-  double lost_requests = 0;     // timeout without being carried out
+  bool refuses_deletes = false;
+  bool refuses_lists = false;
+  bool wrong_order = false;  // listings backwards
+  double lost_replies = 0;   // the request is carried out, its reply lost
+  double faults = 0;         // 500 without being carried out
+  double lost_requests = 0;  // timeout without being carried out
   bool conflict_is_409 = false;
   int seed = 1;
 };
@@ -39,6 +43,10 @@ class FakeS3 final : public HttpClient {
 
   std::vector<HttpReply> run(std::span<const HttpJob> jobs) override {
     std::vector<HttpReply> replies;
+    {
+      const std::lock_guard lock(mutex_);
+      stats_.connections = std::max<uint64_t>(stats_.connections, jobs.size());
+    }
     for (const HttpJob& job : jobs) replies.push_back(one(job));
     return replies;
   }
@@ -183,10 +191,14 @@ class FakeS3 final : public HttpClient {
     if (path.substr(0, slash) != "bucket") return error(404, "NoSuchBucket");
     const std::string key = slash == std::string::npos ? "" : path.substr(slash + 1);
     const bool writes = attempt.method != "GET";
-    if (writes && quirks_.refuses_writes) return error(403, "AccessDenied");
+    const bool deletes = attempt.method == "DELETE" || query.contains("delete");
+    const bool lists = attempt.method == "GET" && query.contains("list-type");
+    if ((writes && quirks_.refuses_writes) || (deletes && quirks_.refuses_deletes) ||
+        (lists && quirks_.refuses_lists))
+      return error(403, "AccessDenied");
     if (attempt.method == "POST" && query.contains("delete"))
       return delete_some(attempt.body.view());
-    if (attempt.method == "GET" && query.contains("list-type")) return list(query);
+    if (lists) return list(query);
     if (query.contains("uploads") || query.contains("uploadId")) return upload(attempt, key, query);
     if (attempt.method == "PUT") return put(key, std::string(attempt.body.view()), headers);
     if (attempt.method == "GET") return get(key, headers);
@@ -217,7 +229,9 @@ class FakeS3 final : public HttpClient {
     objects_[key] = body;
     write_ids_.erase(key);
     if (headers.contains(kWriteId)) write_ids_[key] = headers.at(kWriteId);
-    return status(200, "", with_tag(body));
+    Headers said = with_tag(body);
+    if (quirks_.keeps_versions) said["x-amz-version-id"] = "v" + std::to_string(stats_.attempts);
+    return status(200, "", said);
   }
 
   HttpReply get(const std::string& key, const Headers& headers) const {
@@ -250,6 +264,7 @@ class FakeS3 final : public HttpClient {
     bool more = false;
     for (auto at = objects_.upper_bound(after); at != objects_.end(); ++at) {
       if (!at->first.starts_with(value("prefix"))) continue;
+      if (quirks_.stale_lists && at->first.find("list/") != std::string::npos) continue;
       more = found.size() == limit;
       if (more) break;
       found.push_back(at->first);

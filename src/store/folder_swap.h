@@ -72,7 +72,7 @@ class FolderSwap {
   struct Prepared {
     VersionHeader header;
     std::optional<Version> awaited;  // not visible yet: it stands on what is ahead
-    std::string temporary;  // path
+    std::string temporary;           // path
   };
   Result<Prepared> prepare(std::string_view key, const std::optional<Version>& expected,
                            std::span<const std::byte> body, bool deleted);

@@ -27,7 +27,8 @@ constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kPollNs = 20 * kNsPerMs;  // how long a lost wake can go unnoticed
 // After a hand-over the one who gave the lock stands back so long, or a writer in a loop would
 // always be faster than the one it just woke.
-constexpr uint64_t kStandBackNs = kNsPerMs;
+constexpr uint64_t kStandBackNs = 5 * kNsPerMs;
+constexpr uint64_t kStandBackStepNs = 100'000;
 constexpr size_t kLocksMax = 256;  // open lock files of this process
 constexpr size_t kWordSize = sizeof(uint32_t);
 constexpr size_t kNoteSizeOffset = kWordSize;  // a u32
@@ -46,9 +47,7 @@ class LockFile {
   // The number of the tenure that begins; 0 when the time is over.
   uint64_t wait(uint64_t timeout_ns) {
     const uint64_t start_ns = runtime_.monotonic_ns();
-    if (handed_over_.exchange(false)) {
-      futex_wait(word_, read_word(), std::min(kStandBackNs, timeout_ns));
-    }
+    if (handed_over_.exchange(false)) stand_back();
     while (true) {
       const uint32_t seen = read_word();
       if (const uint64_t tenure = try_lock(); tenure != 0) return tenure;
@@ -108,6 +107,21 @@ class LockFile {
   }
 
   uint32_t read_word() const { return std::atomic_ref(*word_).load(std::memory_order_acquire); }
+
+  // Until the one who was woken has taken the lock, at most kStandBackNs.
+  void stand_back() {
+    const uint64_t start_ns = runtime_.monotonic_ns();
+    while (!is_locked_by_other() && runtime_.monotonic_ns() - start_ns < kStandBackNs)
+      futex_wait(word_, read_word(), kStandBackStepNs);
+  }
+
+  bool is_locked_by_other() const {
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return held_.load(std::memory_order_acquire) ||
+           (fcntl(fd_.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+  }
 
   uint64_t try_lock() {
     if (held_.exchange(true, std::memory_order_acquire)) return 0;  // by another thread

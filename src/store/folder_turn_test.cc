@@ -244,5 +244,29 @@ TEST(FolderTurn, AChildsCopyOfATurnGivesNothingBack) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(FolderTurn, WhoDoesNotWaitDoesNotPassTheOneItWoke) {
+  const ScratchFolder folder;
+  int hasty = 0, patient = 0;
+  // Processes: threads of one have the lock file in common.
+  Shared<std::atomic<int>> children;
+  const uint64_t end = real_runtime().monotonic_ns() + 500 * kNsPerMs;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(30);
+    while (real_runtime().monotonic_ns() < end)
+      if (const auto turn = take(folder, 2000)) ++*children.operator->();
+    _exit(0);
+  }
+  while (real_runtime().monotonic_ns() < end) {
+    const auto turn = take(folder, 0);
+    if (turn == nullptr) continue;
+    ++hasty;
+    real_runtime().sleep_ns(kNsPerMs);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  patient = *children.operator->();
+  EXPECT_GT(patient, hasty / 4);
+}
+
 }  // namespace
 }  // namespace dreamdb

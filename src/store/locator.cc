@@ -9,6 +9,7 @@
 #include "store/key.h"
 #include "store/memory_store.h"
 #include "store/remote_locator.h"
+#include "store/turn_store.h"
 
 namespace dreamdb {
 
@@ -154,9 +155,21 @@ Result<std::shared_ptr<Store>> open_store(std::string_view url, bool create) {
   if (normal.starts_with(kMemoryScheme)) {
     return shared_memory_store(std::string_view(normal).substr(kMemoryScheme.size()));
   }
-  if (is_remote_url(normal)) return open_remote_store(normal);
+  if (is_remote_url(normal)) {
+    DREAMDB_ASSIGN(std::shared_ptr<RemoteStore> remote, open_remote_store(normal));
+    const std::string place = remote->place() + " " + remote->describe();
+    return std::make_shared<TurnStore>(std::move(remote), place, folder_of_turns());
+  }
   DREAMDB_ASSIGN(const std::string path, file_url_path(normal));
   return open_folder_store(path, create);
+}
+
+Result<std::optional<std::string>> folder_of(std::string_view url) {
+  DREAMDB_ASSIGN(const std::string normal, normal_store_url(url));
+  if (normal.starts_with(kMemoryScheme) || is_remote_url(normal)) return std::nullopt;
+  DREAMDB_ASSIGN(std::string path, file_url_path(normal));
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
 }
 
 }  // namespace dreamdb

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,5 +39,9 @@ Status check_ref_name(std::string_view name);
 // is not there is made. NotFound: no such folder. Unsupported: a store that this build cannot
 // read. Other errors as `open_folder_store` and `open_remote_store`.
 Result<std::shared_ptr<Store>> open_store(std::string_view url, bool create);
+
+// The absolute path of the folder that `url` names; nullopt for a store of another kind. Errors as
+// `parse_locator`.
+Result<std::optional<std::string>> folder_of(std::string_view url);
 
 }  // namespace dreamdb

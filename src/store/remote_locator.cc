@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "store/key.h"
 #include "store/remote_store.h"
 #include "store/s3_dialect.h"
-#include "store/turn_store.h"
 
 namespace dreamdb {
 
@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::string_view kS3Scheme = "s3://";
 constexpr std::string_view kAwsRegion = "us-east-1";
+constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kBudgetSeconds = 60;
+constexpr uint64_t kBudgetSecondsMax = 3'600;
 // Schemes and what stands before the host's own scheme in them.
 constexpr std::array<std::string_view, 6> kHttpSchemes = {
     "http://", "https://", "s3+http://", "s3+https://", "web+http://", "web+https://"};
@@ -45,8 +48,17 @@ std::string joined(std::vector<std::string> texts) {
   return all;
 }
 
-Result<std::shared_ptr<Store>> open_s3(const RemoteLocator& locator, const S3Settings& settings,
-                                       const Environment& environment) {
+// Attempts give up early enough for another one, and for a server that comes back.
+Status set_budget(HttpOptions& http, const Environment& environment) {
+  DREAMDB_ASSIGN(http.budget_ns, request_budget_ns(environment));
+  http.stall_timeout_ns = std::min(http.stall_timeout_ns, std::max(kSecondNs, http.budget_ns / 3));
+  http.connect_timeout_ns = std::min(http.connect_timeout_ns, http.budget_ns);
+  return {};
+}
+
+Result<std::shared_ptr<RemoteStore>> open_s3(const RemoteLocator& locator,
+                                             const S3Settings& settings,
+                                             const Environment& environment) {
   S3DialectOptions options;
   options.bucket = locator.bucket;
   options.prefix = locator.prefix;
@@ -55,9 +67,17 @@ Result<std::shared_ptr<Store>> open_s3(const RemoteLocator& locator, const S3Set
   HttpOptions http;
   http.endpoints =
       split_commas(locator.endpoint.empty() ? settings.endpoint_urls : locator.endpoint);
-  for (std::string& endpoint : http.endpoints)
+  for (std::string& endpoint : http.endpoints) {
     while (endpoint.ends_with('/')) endpoint.pop_back();
+    // Not shown: what stands before it may be a password.
+    if (endpoint.find('@') != std::string::npos)
+      return fail(
+          Code::kInvalidArgument,
+          "AWS_ENDPOINT_URL has an @, so it names a user; keys go into AWS_ACCESS_KEY_ID and "
+          "AWS_SECRET_ACCESS_KEY");
+  }
   http.ca_file = settings.ca_file;
+  DREAMDB_TRY(set_budget(http, environment));
   options.is_aws = http.endpoints.empty();
   if (options.is_aws) http.endpoints = {aws_endpoint(options.region)};
   // Certificates of AWS cover one label before its host.
@@ -67,10 +87,8 @@ Result<std::shared_ptr<Store>> open_s3(const RemoteLocator& locator, const S3Set
        options.bucket.find_first_of("._ABCDEFGHIJKLMNOPQRSTUVWXYZ") == std::string::npos);
   const std::string place = joined(http.endpoints) + "/" + options.bucket;
   DREAMDB_ASSIGN(std::unique_ptr<HttpClient> client, make_http_client(std::move(http)));
-  const std::string space = place + "/" + options.prefix;
-  auto store = std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
-                                             std::move(client), place);
-  return std::make_shared<TurnStore>(std::move(store), space, folder_of_turns());
+  return std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
+                                       std::move(client), place);
 }
 
 }  // namespace
@@ -79,6 +97,19 @@ bool is_remote_url(std::string_view url) {
   return url.starts_with(kS3Scheme) ||
          std::any_of(kHttpSchemes.begin(), kHttpSchemes.end(),
                      [&](std::string_view scheme) { return url.starts_with(scheme); });
+}
+
+Result<uint64_t> request_budget_ns(const Environment& environment) {
+  const std::string text = environment("DREAMDB_TIMEOUT");
+  if (text.empty()) return kBudgetSeconds * kSecondNs;
+  uint64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds == 0 ||
+      seconds > kBudgetSecondsMax)
+    return fail(Code::kInvalidArgument, "DREAMDB_TIMEOUT is \"" + printable(text) +
+                                            "\"; expected whole seconds, 1 to 3600, that a "
+                                            "request may take with all its attempts");
+  return seconds * kSecondNs;
 }
 
 std::vector<std::string> split_commas(std::string_view text) {
@@ -128,14 +159,16 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys) 
   return locator;
 }
 
-Result<std::shared_ptr<Store>> open_remote_store(std::string_view url) {
+Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url) {
   return open_remote_store(url, process_environment());
 }
 
-Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
-                                                 const Environment& environment) {
+Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url,
+                                                       const Environment& environment,
+                                                       std::string_view below) {
   DREAMDB_ASSIGN(const S3Settings settings, read_s3_settings(environment));
-  DREAMDB_ASSIGN(const RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
+  DREAMDB_ASSIGN(RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
+  if (!below.empty()) locator.prefix += (locator.prefix.empty() ? "" : "/") + std::string(below);
   if (locator.kind == RemoteLocator::Kind::kS3) return open_s3(locator, settings, environment);
   return fail(Code::kUnsupported,
               printable(url) +

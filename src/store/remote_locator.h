@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "dreamdb/result.h"
+#include "store/remote_store.h"
 #include "store/s3_credentials.h"
-#include "store/store.h"
 
 namespace dreamdb {
 
@@ -36,13 +36,19 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys);
 // `text` split at commas, blanks around the parts and empty parts left out.
 std::vector<std::string> split_commas(std::string_view text);
 
+// How long one request may take with all its attempts: DREAMDB_TIMEOUT in seconds, 1 to 3600; 60
+// when it is not set. InvalidArgument: another text.
+Result<uint64_t> request_budget_ns(const Environment& environment);
+
 // Opens the store that `url` names; sends no request yet, so what is wrong with the server shows at
 // the first use. InvalidArgument: the URL, the endpoint or the settings. Unsupported: a web server,
 // which this build does not read.
-Result<std::shared_ptr<Store>> open_remote_store(std::string_view url);
+Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url);
 
-// The same with the settings of `environment`.
-Result<std::shared_ptr<Store>> open_remote_store(std::string_view url,
-                                                 const Environment& environment);
+// The same with the settings of `environment`. With `below`, all keys lie in this folder of the
+// store, which may have a name of the store's own (S10.4): the place of the doctor's work.
+Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url,
+                                                       const Environment& environment,
+                                                       std::string_view below = {});
 
 }  // namespace dreamdb

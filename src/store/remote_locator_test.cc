@@ -54,6 +54,22 @@ TEST(RemoteLocator, Commas) {
   EXPECT_TRUE(split_commas("").empty());
 }
 
+TEST(RemoteLocator, TheBudgetOfARequestIsSecondsInAVariable) {
+  const auto budget = [](const std::string& text) {
+    return request_budget_ns([&](const std::string& name) -> std::string {
+      return name == "DREAMDB_TIMEOUT" ? text : "";
+    });
+  };
+  EXPECT_EQ(budget(""), 60'000'000'000u);
+  EXPECT_EQ(budget("1"), 1'000'000'000u);
+  EXPECT_EQ(budget("3600"), 3'600'000'000'000u);
+  for (const char* wrong : {"0", "3601", "-1", "1.5", "5s", " 5", "99999999999999999999"}) {
+    const auto refused = budget(wrong);
+    ASSERT_FALSE(refused.has_value()) << wrong;
+    EXPECT_NE(refused.error().message.find("DREAMDB_TIMEOUT"), std::string::npos);
+  }
+}
+
 TEST(RemoteLocator, OpensWithoutARequest) {
   const auto with = [](std::map<std::string, std::string> variables) {
     return [variables](const std::string& name) {

@@ -53,6 +53,7 @@ class RemoteStore final : public Store {
 
   HttpClient& client() { return *client_; }
   Dialect& dialect() { return *dialect_; }
+  const std::string& place() const { return writing_.place(); }
 
  private:
   // A mutable key as it is: absent, a mark, or a body.

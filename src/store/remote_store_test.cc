@@ -144,6 +144,17 @@ TEST(RemoteStore, CountersUnderLossAreExact) {
   }
 }
 
+TEST(RemoteStore, AVerdictThatMayNotBeReadIsRacedForAgain) {
+  const Remote r = remote();
+  HttpReply denied;
+  denied.status = 403;
+  denied.body = Buffer::copy_of("<Error><Code>AccessDenied</Code></Error>");
+  r.server->answer({denied});
+  const auto swapped = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+  ASSERT_TRUE(swapped.has_value()) << swapped.error().message;
+  EXPECT_EQ(r.server->objects().size(), 2u);
+}
+
 TEST(RemoteStore, TheVerdictIsKeptWithTheSpace) {
   const Remote first = remote({.plain_tags = true, .losers_see_500 = true});
   ASSERT_TRUE(first.store->swap("refs/a", std::nullopt, Buffer::copy_of("1")).has_value());

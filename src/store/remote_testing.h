@@ -17,12 +17,13 @@ struct Remote {
 
 // s3://BUCKET/data/pets on a new server, or on `server`; there is only "bucket" on it.
 inline Remote remote(const FakeS3Quirks& quirks = {}, const std::string& bucket = "bucket",
-                     std::shared_ptr<FakeS3> server = nullptr) {
+                     std::shared_ptr<FakeS3> server = nullptr,
+                     const std::string& prefix = "data/pets") {
   Remote made;
   made.server = server ? std::move(server) : std::make_shared<FakeS3>(quirks);
   S3DialectOptions options;
   options.bucket = bucket;
-  options.prefix = "data/pets";
+  options.prefix = prefix;
   options.region = "us-east-1";
   options.credentials =
       std::make_shared<S3CredentialSource>([](const std::string& name) -> std::string {

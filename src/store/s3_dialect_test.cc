@@ -142,6 +142,14 @@ TEST_F(S3DialectTest, ABucketOfAnotherRegionIsFollowed) {
   EXPECT_TRUE(
       job.is_transient(reply(400, "AuthorizationHeaderMalformed", "<Region>eu-north-1</Region>")));
   EXPECT_NE(header(attempt(job), "authorization").find("/eu-north-1/s3/"), std::string::npos);
+  // A server that sends there again when asked for that region.
+  moved.headers["x-amz-bucket-region"] = "eu-north-1";
+  moved.headers["location"] = "https://elsewhere.example/bucket?token=hush";
+  const std::string message = s3->status_of(moved, "read", "a").error().message;
+  EXPECT_NE(message.find("sends elsewhere, to https://elsewhere.example/bucket;"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(message.find("hush"), std::string::npos);
   moved.headers["x-amz-bucket-region"] = "evil.example/";
   EXPECT_FALSE(job.is_transient(moved));
 }

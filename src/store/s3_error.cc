@@ -88,7 +88,7 @@ std::optional<Error> misplaced(const HttpReply& reply, const std::optional<S3Err
     return std::nullopt;
   std::string region(reply.header("x-amz-bucket-region"));
   if (region.empty() && error) region = error->region;
-  if (!region.empty())
+  if (!region.empty() && region != place.region)
     return Error{Code::kInvalidArgument, "the bucket is in region " + printable(region) +
                                              ", the request was signed for " + place.region +
                                              "; set AWS_REGION=" + printable(region)};

@@ -14,13 +14,10 @@ namespace {
 
 constexpr std::string_view kTitle = "dreamdb shared writing 1\n";
 constexpr std::string_view kFolder = ".dreamdb/writing/";
-constexpr std::string_view kRaceFolder = ".dreamdb/race/";
 constexpr size_t kPlaceDigits = 16;
-constexpr size_t kWriters = 16;
-constexpr int kRounds = 4;
 constexpr int kTriesMax = 4;
 constexpr int kFault = 500;
-constexpr size_t kAnswersMin = kWriters / 2;  // fewer are no race
+constexpr size_t kAnswersMin = kRaceWriters / 2;  // fewer are no race
 
 // The rest of the next line of `text` that begins with `name`; empty when it does not.
 std::optional<std::string_view> take_line(std::string_view& text, std::string_view name) {
@@ -42,12 +39,12 @@ struct Outcome {
 
 class Race {
  public:
-  Race(Dialect& dialect, HttpClient& client, Runtime& runtime)
-      : dialect_(dialect), client_(client), id_(random_hex(runtime, 8)) {}
+  Race(Dialect& dialect, HttpClient& client, std::string_view stem, Runtime& runtime)
+      : dialect_(dialect), client_(client), stem_(stem), id_(random_hex(runtime, 8)) {}
 
   ~Race() {
     std::vector<HttpJob> jobs;
-    for (int round = 0; round < kRounds; ++round)
+    for (int round = 0; round < kRaceRounds; ++round)
       jobs.push_back(dialect_.remove(key(round), true, {}, EtagStyle::kQuoted));
     client_.run(jobs);
   }
@@ -66,7 +63,7 @@ class Race {
   Result<Outcome> run_once(int round, const WriteCondition& condition, EtagStyle style) {
     std::vector<std::string> bodies;
     std::vector<HttpJob> jobs;
-    for (size_t writer = 0; writer < kWriters; ++writer) {
+    for (size_t writer = 0; writer < kRaceWriters; ++writer) {
       bodies.push_back("dreamdb race " + id_ + " write " + std::to_string(++writes_) + "\n");
       jobs.push_back(
           dialect_.put(key(round), true, Buffer::copy_of(bodies.back()), condition, style));
@@ -84,10 +81,10 @@ class Race {
         outcome.losers_see_500 = true;
       if (status) told.push_back(i);
     }
-    if (kWriters - outcome.unanswered < kAnswersMin) {
+    if (kRaceWriters - outcome.unanswered < kAnswersMin) {
       DREAMDB_TRY(dialect_.status_of(replies.back(), "write", key(round)));
       return fail(Code::kUnavailable, dialect_.describe() + ": too few of " +
-                                          std::to_string(kWriters) +
+                                          std::to_string(kRaceWriters) +
                                           " writes at once were answered to judge its conditional "
                                           "writes; try again later");
     }
@@ -102,9 +99,7 @@ class Race {
     return outcome;
   }
 
-  std::string key(int round) const {
-    return std::string(kRaceFolder) + id_ + "-" + std::to_string(round);
-  }
+  std::string key(int round) const { return stem_ + std::to_string(round); }
 
   // Errors that say nothing about conditions.
   static bool refuses_all(const Error& error) {
@@ -125,7 +120,8 @@ class Race {
 
   Dialect& dialect_;
   HttpClient& client_;
-  const std::string id_;
+  const std::string stem_;
+  const std::string id_;  // of the writers' bodies
   int writes_ = 0;
 };
 
@@ -137,7 +133,7 @@ std::unexpected<Error> refuse(const Dialect& dialect, const std::string& found) 
 }
 
 std::string count_text(size_t winners, std::string_view condition) {
-  return std::to_string(winners) + " of " + std::to_string(kWriters) +
+  return std::to_string(winners) + " of " + std::to_string(kRaceWriters) +
          " writers won a race under " + std::string(condition) + ", where one must";
 }
 
@@ -176,10 +172,10 @@ std::string verdict_key(std::string_view place) {
 }
 
 Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_view place,
-                             Runtime& runtime) {
+                             std::string_view stem, Runtime& runtime) {
   Verdict verdict{std::string(place), EtagStyle::kQuoted, false, runtime.now_ns()};
-  Race race(dialect, client, runtime);
-  for (int round = 0; round < kRounds; ++round) {
+  Race race(dialect, client, stem, runtime);
+  for (int round = 0; round < kRaceRounds; ++round) {
     DREAMDB_ASSIGN(const Outcome absent,
                    race.run(round, {WriteCondition::Kind::kAbsent}, verdict.style));
     if (absent.winners != 1) return refuse(dialect, count_text(absent.winners, "If-None-Match: *"));
@@ -197,22 +193,49 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
   return verdict;
 }
 
+Result<std::optional<Verdict>> read_verdict(Dialect& dialect, HttpClient& client,
+                                            std::string_view place) {
+  const std::string key = verdict_key(place);
+  const HttpJob job = dialect.get(key, false, 0, std::numeric_limits<uint64_t>::max());
+  const HttpReply reply = std::move(client.run(std::span(&job, 1)).front());
+  const Status read = dialect.status_of(reply, "read", key);
+  if (!read && read.error().code != Code::kNotFound) return std::unexpected(read.error());
+  if (!read) return std::nullopt;
+  std::optional<Verdict> found = parse_verdict(reply.body.view());
+  if (!found || found->place != place) return std::nullopt;
+  return found;
+}
+
+Status keep_verdict(Dialect& dialect, HttpClient& client, const Verdict& verdict) {
+  const std::string key = verdict_key(verdict.place);
+  const HttpJob job =
+      dialect.put(key, false, Buffer::adopt(write_verdict(verdict)), {}, EtagStyle::kQuoted);
+  return dialect.status_of(client.run(std::span(&job, 1)).front(), "write", key);
+}
+
+Status forget_verdict(Dialect& dialect, HttpClient& client, std::string_view place) {
+  const std::string key = verdict_key(place);
+  const HttpJob job = dialect.remove(key, false, {}, EtagStyle::kQuoted);
+  const Status done = dialect.status_of(client.run(std::span(&job, 1)).front(), "delete", key);
+  return !done && done.error().code == Code::kNotFound ? Status() : done;
+}
+
 Result<Verdict> SharedWriting::verdict() {
   {
     const std::lock_guard lock(mutex_);
     if (verdict_) return *verdict_;
   }
-  const std::string key = verdict_key(place_);
-  HttpJob job = dialect_.get(key, false, 0, std::numeric_limits<uint64_t>::max());
-  const HttpReply reply = std::move(client_.run(std::span(&job, 1)).front());
-  const Status read = dialect_.status_of(reply, "read", key);
-  if (!read && read.error().code != Code::kNotFound) return std::unexpected(read.error());
-  std::optional<Verdict> found = read ? parse_verdict(reply.body.view()) : std::nullopt;
-  if (!found || found->place != place_) {
-    DREAMDB_ASSIGN(found, race_writers(dialect_, client_, place_, runtime_));
-    job = dialect_.put(key, false, Buffer::adopt(write_verdict(*found)), {}, EtagStyle::kQuoted);
+  auto kept = read_verdict(dialect_, client_, place_);
+  // Who may not list is told "denied" of what is not there, and one of another account may be
+  // hidden: then the race tells.
+  if (!kept && kept.error().code != Code::kDenied) return std::unexpected(kept.error());
+  std::optional<Verdict> found;
+  if (kept) found = *std::move(kept);
+  if (!found) {
+    const std::string stem = std::string(kRaceFolder) + random_hex(runtime_, 8) + "-";
+    DREAMDB_ASSIGN(found, race_writers(dialect_, client_, place_, stem, runtime_));
     // Not kept, it is found out again by the next process: no error of this one.
-    client_.run(std::span(&job, 1));
+    (void)keep_verdict(dialect_, client_, *found);
   }
   const std::lock_guard lock(mutex_);
   verdict_ = std::move(found);

@@ -37,9 +37,22 @@ std::string verdict_key(std::string_view place);
 // What a race showed: the verdict, or why writers must not share this store.
 //   Unsupported: conditions do not hold. Others: the race could not be run (Denied, Unavailable,
 //   ...).
+// The keys of the race are `stem` and a number below kRaceRounds; it removes them.
 // Cost: at most 9 waves of 16 small writes and a read each.
+inline constexpr size_t kRaceWriters = 16;
+inline constexpr int kRaceRounds = 4;
 Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_view place,
-                             Runtime& runtime);
+                             std::string_view stem, Runtime& runtime);
+
+// Where races of writers are run: `stem` begins so, a random name follows.
+inline constexpr std::string_view kRaceFolder = ".dreamdb/race/";
+
+// The verdict that is kept with the space for `place`; nullopt when there is none. One request.
+Result<std::optional<Verdict>> read_verdict(Dialect& dialect, HttpClient& client,
+                                            std::string_view place);
+// Keeps it for all writers to come; forgets it, so that they race for themselves. One request.
+Status keep_verdict(Dialect& dialect, HttpClient& client, const Verdict& verdict);
+Status forget_verdict(Dialect& dialect, HttpClient& client, std::string_view place);
 
 class SharedWriting {
  public:
@@ -50,6 +63,8 @@ class SharedWriting {
   // The verdict: remembered, or read (one request), or raced for and written. A failure is not
   // remembered: who has mended the bucket goes on without a restart. Errors as `race_writers`.
   Result<Verdict> verdict();
+
+  const std::string& place() const { return place_; }
 
  private:
   Dialect& dialect_;

@@ -67,8 +67,8 @@ class Turn {
   virtual ~Turn() = default;
 
   // What the writer before this one has set the key to, or is about to: its objects are there under
-  // their names, its swap need not be visible yet. Whoever builds on it may find that it never came,
-  // or that others came after it: a swap that expects it waits for it a little and then is a
+  // their names, its swap need not be visible yet. Whoever builds on it may find that it never
+  // came, or that others came after it: a swap that expects it waits for it a little and then is a
   // Conflict. Nothing may be acknowledged because of it alone. nullopt: it is not known, load the
   // key.
   virtual std::optional<Loaded> ahead() { return std::nullopt; }

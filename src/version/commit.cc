@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
+constexpr uint64_t kWaitNoticedNs = 300'000;
 constexpr uint64_t kBytesInTurnMax = 1 << 20;  // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
@@ -199,8 +200,15 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   for (int tries = 0;; ++tries) {
     // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
     // pages and the manifest that were written for it.
-    const std::unique_ptr<Turn> turn =
+    std::unique_ptr<Turn> turn =
         objects_.store().wait_turn(ref_key(tip.name), must_read ? kTurnTimeoutMs : 0);
+    if (turn == nullptr && !must_read) {
+      // Somebody is at it, or the store has no turns, which is told by the time it takes. Who does
+      // not wait then starves whoever has met others: their commits take longer.
+      const uint64_t before_ns = runtime_.monotonic_ns();
+      turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
+      must_read = runtime_.monotonic_ns() - before_ns > kWaitNoticedNs;
+    }
     if (tries > 0 && turn == nullptr) {
       uint64_t draw = 0;
       runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));

@@ -6,9 +6,13 @@
 `lost`: of the requests to write, how many are carried out and never answered: the connection is
 closed once the server has begun to answer. `cut`: of all pieces of replies, how many are passed on
 by half, and the connection closed. Draws are seeded, but connections race, so runs differ.
+
+`reply_max`, `request_max`: a connection is closed after so many bytes from the server, or from the
+client, as by a proxy with a limit. `refuse_above`: requests to write of more bytes are answered 413.
 """
 
 import random
+import re
 import socket
 import threading
 
@@ -16,11 +20,13 @@ PIECE = 64 << 10
 
 
 class ChaosProxy:
-    def __init__(self, port, lost=0.0, cut=0.0, seed=1):
+    def __init__(self, port, lost=0.0, cut=0.0, seed=1, reply_max=None, request_max=None,
+                 refuse_above=None):
         self.port, self.lost, self.cut = port, lost, cut
+        self.reply_max, self.request_max, self.refuse_above = reply_max, request_max, refuse_above
         self.random = random.Random(seed)
         self.lock = threading.Lock()
-        self.losses = 0
+        self.losses = self.cuts = 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = {self.listener}
@@ -57,7 +63,15 @@ class ChaosProxy:
         back = threading.Thread(target=self.replies, args=(server, client, doomed), daemon=True)
         back.start()
         try:
+            size = 0
             while piece := client.recv(PIECE):
+                size += len(piece)
+                if self.request_max and size > self.request_max:
+                    break
+                if self.refuse_above and self.is_large(piece):
+                    client.sendall(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n"
+                                   b"connection: close\r\n\r\n")
+                    break
                 if piece.startswith((b"PUT ", b"POST ", b"DELETE ")) and self.chance(self.lost):
                     doomed.set()
                 server.sendall(piece)
@@ -69,14 +83,26 @@ class ChaosProxy:
         with self.lock:
             self.sockets -= {client, server}
 
+    def is_large(self, piece):
+        length = re.search(rb"^PUT [^\0]*?\r\ncontent-length: *(\d+)", piece, re.IGNORECASE)
+        return length and int(length[1]) > self.refuse_above
+
     def replies(self, server, client, doomed):
         try:
+            size = 0
             while piece := server.recv(PIECE):
+                size += len(piece)
+                if self.reply_max and size > self.reply_max:
+                    with self.lock:
+                        self.cuts += 1
+                    break
                 if doomed.is_set():
                     with self.lock:
                         self.losses += 1
                     break
                 if self.chance(self.cut):
+                    with self.lock:
+                        self.cuts += 1
                     client.sendall(piece[:len(piece) // 2])
                     break
                 client.sendall(piece)

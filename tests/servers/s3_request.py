@@ -42,6 +42,7 @@ def s3_request(environment, method, path, query=None, body=b"", headers=None):
 
 
 def make_bucket(environment, name, versioned=False):
+    """Makes the bucket; with `versioned` it keeps versions, also when it is there already."""
     status, _, body = s3_request(environment, "PUT", f"/{name}")
     assert status == 200, body
     if versioned:

@@ -11,8 +11,11 @@ import pytest
 import dreamdb
 from chaos_proxy import ChaosProxy
 
-WRITERS = 6
-COMMITS = 5
+WRITERS = 16
+# How long they write; `DREAMDB_WRITERS_SECONDS=60` is the long form.
+SECONDS = float(os.environ.get("DREAMDB_WRITERS_SECONDS", "4"))
+# Of what the luckiest writer committed. In the short form commits are few, and fewer under loss.
+STARVED = 0.15 if SECONDS < 30 else 0.4
 
 
 def run(*words, status=0, **environment):
@@ -88,43 +91,64 @@ def test_python_round_trip(url):
     assert found["_time_anchors"][0] == wanted[41]["_anchor"]
 
 
+# Opens, says so, waits for the word, and appends until the time is over.
 APPENDER = """
-import sys
+import sys, time
 import numpy as np
 import dreamdb
-url, writer, commits = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+url, writer, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 dataset = dreamdb.Dataset.open("main", backend=url)
-for commit in range(commits):
-    begin = 1 + (commit * 100 + writer) * 1000
-    dataset.append_many([{"_anchor": begin + i, "emb": np.ones(8, np.float32), "label": "cat"}
+print("ready", flush=True)
+sys.stdin.readline()
+end = time.monotonic() + seconds
+commits = longest = 0
+while (begin := time.monotonic()) < end:
+    first = 1 + (commits * 100 + writer) * 1000
+    dataset.append_many([{"_anchor": first + i, "emb": np.ones(8, np.float32), "label": "cat"}
                          for i in range(20)])
+    commits += 1
+    longest = max(longest, time.monotonic() - begin)
+print(commits, longest)
 """
 
 
-def append_by_processes(url):
-    """Six processes append at once; every record must be there once, in one chain of commits."""
+def append_by_processes(url, writers, seconds):
+    """So many processes append to one ref at once. Every record must be there once, in one chain of
+    commits, and nobody may starve. Commits of all together, a second."""
     dreamdb.Dataset.create("main", schema(), backend=url)
-    writers = [subprocess.Popen([sys.executable, "-c", APPENDER, url, str(writer), str(COMMITS)])
-               for writer in range(WRITERS)]
-    assert [writer.wait(180) for writer in writers] == [0] * WRITERS
+    running = [subprocess.Popen([sys.executable, "-c", APPENDER, url, str(writer), str(seconds)], text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE) for writer in range(writers)]
+    assert [one.stdout.readline() for one in running] == ["ready\n"] * writers
+    for one in running:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    told = [one.communicate(timeout=seconds + 180)[0].split() for one in running]
+    assert [one.returncode for one in running] == [0] * writers
+    commits = [int(one[0]) for one in told]
+    print(f"{writers} writers, {seconds} s: {sum(commits)} commits ({sum(commits) / seconds:.0f} a second), "
+          f"{min(commits)} to {max(commits)} each ({min(commits) / max(commits):.2f}), "
+          f"longest append {max(float(one[1]) for one in told):.2f} s")
     dataset = dreamdb.Dataset.open("main", backend=url)
-    anchors = [a for b in dataset.iter_stream(64, ["label"]) for a in b["_time_anchors"]]
-    wanted = sorted(1 + (commit * 100 + writer) * 1000 + i for commit in range(COMMITS)
-                    for writer in range(WRITERS) for i in range(20))
+    anchors = [a for b in dataset.iter_stream(4096, ["label"]) for a in b["_time_anchors"]]
+    wanted = sorted(1 + (commit * 100 + writer) * 1000 + i for writer in range(writers)
+                    for commit in range(commits[writer]) for i in range(20))
     assert anchors == wanted
-    assert len(run("log", "--json", url).splitlines()) == 1 + WRITERS * COMMITS
+    assert len(run("log", "--json", url).splitlines()) == 1 + sum(commits)
+    return commits
 
 
 def test_processes_append_to_one_ref(url):
-    append_by_processes(url)
+    commits = append_by_processes(url, WRITERS, SECONDS)
+    assert min(commits) >= STARVED * max(commits)
 
 
 def test_processes_append_though_replies_are_lost(url, s3, monkeypatch):
     port = int(s3.endpoint.rsplit(":", 1)[1])
     with ChaosProxy(port, lost=0.3, cut=0.02) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        append_by_processes(url)
-        assert proxy.losses > 20
+        commits = append_by_processes(url, WRITERS, SECONDS)
+        assert min(commits) >= STARVED * max(commits)
+        assert proxy.losses > 20 and proxy.cuts > 5
 
 
 def test_a_bucket_with_versions_is_refused_for_writing(s3):

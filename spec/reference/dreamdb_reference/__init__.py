@@ -2,6 +2,6 @@
 
 from .errors import Violation
 from .segment import Array
-from .space import Dataset, read_space
+from .space import Dataset, read_sessions, read_space
 
-__all__ = ["Array", "Dataset", "Violation", "read_space"]
+__all__ = ["Array", "Dataset", "Violation", "read_sessions", "read_space"]

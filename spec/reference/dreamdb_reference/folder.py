@@ -67,6 +67,12 @@ class Folder:
                 break
         return highest
 
+    def mutable_keys(self, prefix: str) -> list:
+        """Keys `prefix/<one segment>` that have versions; some may be deleted (9.3)."""
+        folder = self.root / _VERSIONS / check_key(prefix)
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [f"{prefix}/{name}" for name in names if not name.startswith("~")]
+
     def get_mutable(self, key: str, size_max: int) -> bytes:
         """The body of the current version of a mutable key (9.3)."""
         folder = self.root / _VERSIONS / check_key(key)

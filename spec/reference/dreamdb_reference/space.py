@@ -182,6 +182,19 @@ def read_ref(folder: Folder, ref: str) -> dict:
         raise error.at(key) from None
 
 
+def read_sessions(folder) -> dict:
+    """The sessions of the space in `folder`, by id (11)."""
+    files, sessions = Folder(folder), {}
+    for key in files.mutable_keys("sessions"):
+        try:
+            data = files.get_mutable(key, limits.STRUCTURED_OBJECT_BYTES)
+            sessions[key.removeprefix("sessions/")] = structures.parse_session(data)
+        except Violation as error:
+            if error.code != "NotFound":
+                raise error.at(key) from None
+    return sessions
+
+
 def read_space(folder, ref: str = "main") -> Dataset:
     """The version that a ref of the space in `folder` names; raises `Violation` if it is wrong."""
     files = Folder(folder)

@@ -77,6 +77,47 @@ def encode_ref(
     return cbor.encode(value | {"check": _ref_check(value)})
 
 
+# 11.1 Sessions
+
+
+def parse_session(data: bytes) -> dict:
+    value = shape.envelope(data, "session", limits.STRUCTURED_OBJECT_BYTES)
+    keys = {
+        "role": shape.text,
+        "ref": shape.text,
+        "epoch": shape.uint,
+        "pins": shape.array,
+        "host": shape.text,
+        "process": shape.uint,
+        "program": shape.text,
+        "start_ns": shape.uint,
+        "beat_ns": shape.uint,
+        "fenced": shape.boolean,
+        "write": shape.b16,
+        "check": shape.b16,
+    }
+    shape.fields(value, "session", shape.ENVELOPE | keys)
+    require(value["role"] in ("writer", "reader"), "S3.9", f"the role is {value['role']!r}")
+    sizes = {
+        "host": limits.HOST_BYTES,
+        "program": limits.WRITER_BYTES,
+        "ref": limits.REF_NAME_BYTES,
+    }
+    for key, most in sizes.items():
+        size = len(value[key].encode())
+        require(size <= most, "S1.3", f"{key} has {size} bytes")
+    pins = [shape.b33(pin, "a pin") for pin in value["pins"]]
+    require(len(pins) <= limits.SESSION_PINS, "S1.3", f"{len(pins)} pins")
+    require(pins == sorted(set(pins)), "S11.1", "the pins are not ascending, each once")
+    require(value["check"] == _ref_check(value), "S11.1", "the check does not match")
+    return value
+
+
+def encode_session(nonce: bytes, **keys) -> bytes:
+    value = shape.new("session", nonce, **keys)
+    return cbor.encode(value | {"check": _ref_check(value)})
+
+
 # 5.2 Roots
 
 

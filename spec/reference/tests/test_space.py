@@ -9,7 +9,15 @@ import pytest
 import space_builder
 from space_builder import Builder, build, layer, records, trees
 
-from dreamdb_reference import Violation, address, pages, read_space, version_file
+from dreamdb_reference import (
+    Violation,
+    address,
+    pages,
+    read_sessions,
+    read_space,
+    structures,
+    version_file,
+)
 from dreamdb_reference.__main__ import main
 from dreamdb_reference.folder import Folder
 from dreamdb_reference.segment_writer import write_blob, write_matrix, write_scalar
@@ -354,3 +362,25 @@ BROKEN = [
 @pytest.mark.parametrize("change, invariant", BROKEN)
 def test_broken_versions_are_refused(tmp_path, change, invariant):
     assert _broken(tmp_path, change).invariant == invariant
+
+
+def test_sessions_are_read_and_wrong_ones_named(tmp_path):
+    build(tmp_path)
+    assert read_sessions(tmp_path) == {}
+    keys = {"role": "writer", "ref": "main", "epoch": 0, "pins": [], "host": "h", "process": 1}
+    keys |= {"program": "p", "start_ns": 1, "beat_ns": 2, "fenced": False, "write": bytes(16)}
+    body = structures.encode_session(bytes(16), **keys)
+
+    def put(session, number, replaced, deleted, data):
+        folder = tmp_path / ".swap/sessions" / session
+        folder.mkdir(parents=True, exist_ok=True)
+        version = version_file.Version(number, bytes([number] * 16), replaced, deleted, data)
+        (folder / f"~{number:020d}").write_bytes(version_file.encode(version))
+
+    put("aa", 1, bytes(16), False, body)
+    put("bb", 1, bytes(16), False, body)
+    put("bb", 2, bytes([1] * 16), True, b"")
+    assert {name: one["beat_ns"] for name, one in read_sessions(tmp_path).items()} == {"aa": 2}
+    put("cc", 1, bytes(16), False, body[:-1])
+    with pytest.raises(Violation, match="sessions/cc"):
+        read_sessions(tmp_path)

@@ -16,6 +16,7 @@ PARSERS = {
     "cbor": cbor.decode,
     "genesis": structures.parse_genesis,
     "ref": structures.parse_ref,
+    "session": structures.parse_session,
     "manifest": structures.parse_manifest,
     "page": pages.parse_page,
     "ledger": pages.parse_page,

@@ -1,0 +1,168 @@
+#include "version/live_session.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "runtime/process.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kIdBytes = 16;
+
+std::unexpected<Error> slept() {
+  return fail(Code::kConflict,
+              "this writer slept so long that what it has uploaded may have been collected as "
+              "garbage; nothing of it was committed, append it again");
+}
+
+}  // namespace
+
+std::string session_key(const std::string& id) { return "sessions/" + id; }
+
+uint64_t LiveSession::between(const Time& then, const Time& now) {
+  const uint64_t wall = now.wall_ns > then.wall_ns ? now.wall_ns - then.wall_ns : 0;
+  return std::max(now.monotonic_ns - then.monotonic_ns, wall);
+}
+
+// In a child: the session, its ticking and its locks are the parent's. `mutex_` is held.
+void LiveSession::leave_parents() {
+  if (generation_ == fork_generation()) return;
+  generation_ = fork_generation();
+  ticking_.reset();
+  beat_.reset();
+  id_.clear();
+  fenced_ = false;
+  requests_ = std::make_shared<std::mutex>();
+}
+
+LiveSession::~LiveSession() {
+  std::unique_ptr<Ticking> ticking;
+  {
+    const std::lock_guard lock(mutex_);
+    leave_parents();
+    ticking = std::move(ticking_);
+  }
+  ticking.reset();  // waits for a tick, which takes the mutex
+  // Not deleted, it expires.
+  if (beat_ && !fenced_) (void)store_.swap_delete(session_key(id_), version_);
+}
+
+void LiveSession::before_upload(const Tip& tip) {
+  {
+    const std::lock_guard lock(mutex_);
+    leave_parents();
+    ref_ = tip.name;
+    epoch_ = tip.ref.epoch;
+    if (!unpublished_) unpublished_ = now();
+    if (ticking_) return;
+  }
+  auto ticking = start_ticking([this] { tick(); });  // takes locks of its own
+  const std::lock_guard lock(mutex_);
+  if (!ticking_) std::swap(ticking_, ticking);
+}
+
+void LiveSession::settle() {
+  const std::lock_guard lock(mutex_);
+  leave_parents();
+  unpublished_.reset();
+  if (!fenced_) return;
+  // What comes next is of a session of its own.
+  fenced_ = false;
+  beat_.reset();
+  id_.clear();
+}
+
+Status LiveSession::may_publish() {
+  {
+    const std::lock_guard lock(mutex_);
+    leave_parents();
+    if (fenced_) return slept();
+    if (!unpublished_) return {};
+    if (!beat_) {
+      if (between(*unpublished_, now()) > kUnpublishedMaxNs) return slept();
+      return {};
+    }
+    if (between(*beat_, now()) <= kSessionStaleNs) return {};
+  }
+  return renew();
+}
+
+void LiveSession::tick() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (fenced_) return;
+    const bool begins = !beat_ && unpublished_ && between(*unpublished_, now()) >= kSessionAfterNs;
+    const bool renews = beat_ && between(*beat_, now()) >= kSessionBeatNs;
+    if (!begins && !renews) return;
+  }
+  (void)renew();  // what fails is tried again at the next tick
+}
+
+// Writes a body, the first or the next one.
+Status LiveSession::renew() {
+  const std::shared_ptr<std::mutex> requests = requests_;
+  const std::lock_guard one(*requests);
+  SessionBody body;
+  bool is_first = false;
+  Time at{};
+  {
+    const std::lock_guard lock(mutex_);
+    at = now();
+    is_first = !beat_;
+    if (id_.empty()) {
+      id_ = random_hex(runtime_, kIdBytes);
+      start_ns_ = at.wall_ns;
+    }
+    body.ref = ref_;
+    body.epoch = epoch_;
+  }
+  body.nonce = writer_.nonce;
+  body.host = host_name();
+  body.process = process_id();
+  body.program = writer_.program;
+  body.start_ns = start_ns_;
+  body.beat_ns = at.wall_ns;
+  body.write = random_write_id(runtime_);
+  const std::string key = session_key(id_);
+  auto swapped =
+      store_.swap(key, is_first ? std::nullopt : std::optional(version_), write_session(body));
+  if (swapped) {
+    const std::lock_guard lock(mutex_);
+    version_ = *std::move(swapped);
+    beat_ = at;
+    return {};
+  }
+  if (adopt(key, body.write, at)) return {};
+  const std::lock_guard lock(mutex_);
+  if (fenced_) return slept();
+  return std::unexpected(swapped.error());
+}
+
+// Looks what became of a body whose reply was lost, or that was refused: true when it is there.
+bool LiveSession::adopt(const std::string& key, const WriteId& write, const Time& at) {
+  const auto loaded = store_.load(key);
+  const bool gone = !loaded && loaded.error().code == Code::kNotFound;
+  if (!loaded && !gone) return false;
+  const auto found =
+      gone ? Result<SessionBody>(SessionBody{}) : parse_session(loaded->body.span(), key);
+  const std::lock_guard lock(mutex_);
+  if (gone) {
+    fenced_ = beat_.has_value();
+    return false;
+  }
+  if (!found) return false;
+  // Written by an earlier try of ours, or by the collector; by nobody else.
+  if (found->fenced) {
+    fenced_ = true;
+    return false;
+  }
+  version_ = loaded->version;
+  if (!beat_) beat_ = at;
+  if (found->write != write) return false;  // the next one is swapped against it
+  beat_ = at;
+  return true;
+}
+
+}  // namespace dreamdb

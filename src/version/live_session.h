@@ -1,0 +1,81 @@
+// A writer's session: begun once its objects have waited long for the version that names them,
+// renewed in the background, deleted at the end (spec 11.2).
+//
+// A commit that is done within a minute never asks the store for anything here.
+//
+// Thread rule: every call may come from any thread. In a child after fork() the session is the
+// parent's: the child begins one of its own when it needs one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "format/session.h"
+#include "runtime/fork.h"
+#include "runtime/runtime.h"
+#include "runtime/ticker.h"
+#include "version/tip.h"
+
+namespace dreamdb {
+
+inline constexpr uint64_t kSessionAfterNs = 30'000'000'000;       // S11.3, half of it
+inline constexpr uint64_t kSessionBeatNs = 60'000'000'000;        // S11.4, half of it
+inline constexpr uint64_t kSessionStaleNs = 600'000'000'000;      // S11.5
+inline constexpr uint64_t kUnpublishedMaxNs = 1'200'000'000'000;  // S11.5
+
+// "sessions/<id>"
+std::string session_key(const std::string& id);
+
+class LiveSession {
+ public:
+  // `store` and `runtime` must outlive this.
+  LiveSession(Store& store, Runtime& runtime, WriterIdentity writer)
+      : store_(store), runtime_(runtime), writer_(std::move(writer)) {}
+  // Deletes the session if it was begun: one request.
+  ~LiveSession();
+  LiveSession(const LiveSession&) = delete;
+  LiveSession& operator=(const LiveSession&) = delete;
+
+  // To be called before objects go up that no version names yet; `tip` is what they are for.
+  void before_upload(const Tip& tip);
+  // A version names all that went up, or it was given up.
+  void settle();
+
+  // To be called before what went up is published: ok at no cost, but for a writer that slept.
+  // Conflict: it slept so long that its objects may have been collected; write them again.
+  // Others: the session is old and cannot be renewed, see `Store::swap`.
+  Status may_publish();
+
+  // What is due now: begins or renews the session. Called in the background, about every second.
+  void tick();
+
+ private:
+  struct Time {
+    uint64_t monotonic_ns, wall_ns;
+  };
+  Time now() { return {runtime_.monotonic_ns(), runtime_.now_ns()}; }
+  // By the clock that went on further: one stops when the machine sleeps, the other may be set.
+  static uint64_t between(const Time& then, const Time& now);
+  void leave_parents();
+  Status renew();
+  bool adopt(const std::string& key, const WriteId& write, const Time& at);
+
+  Store& store_;
+  Runtime& runtime_;
+  const WriterIdentity writer_;
+  ForkSafeMutex mutex_;  // guards all below, but for what `requests_` guards
+  uint64_t generation_ = fork_generation();
+  std::optional<Time> unpublished_;  // since when objects wait for a version
+  std::string ref_;
+  uint64_t epoch_ = 0;
+  bool fenced_ = false;
+  std::optional<Time> beat_;  // of the last body on the store; empty: no session
+  std::unique_ptr<Ticking> ticking_;
+  std::shared_ptr<std::mutex> requests_ = std::make_shared<std::mutex>();  // one request at a time
+  std::string id_;
+  Version version_;
+  uint64_t start_ns_ = 0;
+};
+
+}  // namespace dreamdb
