@@ -84,10 +84,10 @@ def test_json_has_figures_and_at_least_two_connections_race(url):
 
 
 def test_a_bucket_with_versions_is_unsafe_and_writers_are_refused(s3):
-    findings, body = examined("s3://kept/pets", 1)
+    findings, body = examined("s3://kept/examined", 1)
     assert body["safe"] is False and "16 of 16 writers won" in body["reason"]
     assert "lifecycle" in findings["versions"]["to_do"]
-    assert keys_of(s3, "kept", "pets") == []
+    assert keys_of(s3, "kept", "examined") == []
 
 
 def test_versions_that_are_switched_on_later_end_the_verdict(s3):
