@@ -314,8 +314,10 @@ Status Appender::commit_change(Change change, const std::string& key, AppendRepo
     DREAMDB_ASSIGN(const bool go_on, on_moved(tip, change));
     if (!go_on) return {};
   }
-  return dataset_.commit(std::move(change), on_moved,
-                         [&](const Tip& moved) { return goes_onto(moved, key); });
+  return dataset_.commit(std::move(change), on_moved, [&](const Tip& moved) -> Result<bool> {
+    DREAMDB_TRY(session_.may_publish());
+    return goes_onto(moved, key);
+  });
 }
 
 Result<AppendReport> Appender::commit(const std::string& key) {

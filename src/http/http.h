@@ -1,9 +1,9 @@
 // HTTP requests in batches over a pool of connections: what the remote stores are built on.
 //
-// A caller hands over a batch of *jobs* and gets a reply for each. A job is one logical request; the
-// client makes one or more *attempts* of it, each signed anew by the job's `prepare`. All retries are
-// made here or by the caller, none below: a layer that repeats a conditional PUT makes our own first
-// write look like a rival's.
+// A caller hands over a batch of *jobs* and gets a reply for each. A job is one logical request;
+// the client makes one or more *attempts* of it, each signed anew by the job's `prepare`. All
+// retries are made here or by the caller, none below: a layer that repeats a conditional PUT makes
+// our own first write look like a rival's.
 //
 // Thread rule: every call may come from any thread, also in a child after fork() (which gets
 // connections and threads of its own).
@@ -89,25 +89,25 @@ struct HttpReply {
 };
 
 struct HttpOptions {
-  std::vector<std::string> endpoints;     // scheme://host:port, at least one
-  uint32_t connections_max = 128;         // in all
-  uint32_t connections_first = 16;        // in flight at the beginning; grows and shrinks
-  uint64_t budget_ns = 60'000'000'000;    // of one job with all its attempts
+  std::vector<std::string> endpoints;   // scheme://host:port, at least one
+  uint32_t connections_max = 128;       // in all
+  uint32_t connections_first = 16;      // in flight at the beginning; grows and shrinks
+  uint64_t budget_ns = 60'000'000'000;  // of one job with all its attempts
   uint64_t connect_timeout_ns = 5'000'000'000;
   uint64_t stall_timeout_ns = 20'000'000'000;  // no byte for so long ends an attempt
-  std::string ca_file;                    // of own authorities; empty: the system's
+  std::string ca_file;                         // of own authorities; empty: the system's
   std::string user_agent = "dreamdb";
 };
 
 // Requests by what became of them, since the client was made.
 struct HttpStats {
-  uint64_t attempts = 0;        // requests sent, hedges and retries included
-  uint64_t retries = 0;         // attempts after the first of a job, without hedges
+  uint64_t attempts = 0;  // requests sent, hedges and retries included
+  uint64_t retries = 0;   // attempts after the first of a job, without hedges
   uint64_t hedges = 0;
-  uint64_t resumed = 0;         // attempts that went on in the middle of a body
-  uint64_t throttled = 0;       // replies 429 and 503
-  uint64_t failed = 0;          // jobs that ended with a failure or a status of 500 and above
-  uint64_t connections = 0;     // opened
+  uint64_t resumed = 0;      // attempts that went on in the middle of a body
+  uint64_t throttled = 0;    // replies 429 and 503
+  uint64_t failed = 0;       // jobs that ended with a failure or a status of 500 and above
+  uint64_t connections = 0;  // opened
   uint64_t sent_bytes = 0, received_bytes = 0;  // bodies
 };
 

@@ -184,6 +184,20 @@ std::optional<Tip> Committer::tip_ahead(const Tip& tip, Turn& turn, const Commut
   return *std::move(ahead);
 }
 
+// `must_read` is set when others were at it: the tip is not the newest then.
+std::unique_ptr<Turn> Committer::take_turn(const std::string& name, bool& must_read) {
+  Store& store = objects_.store();
+  if (must_read) return store.wait_turn(ref_key(name), kTurnTimeoutMs);
+  std::unique_ptr<Turn> turn = store.wait_turn(ref_key(name), 0);
+  if (turn != nullptr) return turn;
+  // Somebody is at it, or the store has no turns, which is told by the time it takes. Who does not
+  // wait then starves whoever has met others: their commits take five waves, ours two.
+  const uint64_t before_ns = runtime_.monotonic_ns();
+  turn = store.wait_turn(ref_key(name), kTurnTimeoutMs);
+  must_read = runtime_.monotonic_ns() - before_ns > kWaitNoticedNs;
+  return turn;
+}
+
 Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase,
                               const Commutes& commutes) {
   Tip tip = start;
@@ -200,15 +214,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   for (int tries = 0;; ++tries) {
     // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
     // pages and the manifest that were written for it.
-    std::unique_ptr<Turn> turn =
-        objects_.store().wait_turn(ref_key(tip.name), must_read ? kTurnTimeoutMs : 0);
-    if (turn == nullptr && !must_read) {
-      // Somebody is at it, or the store has no turns, which is told by the time it takes. Who does
-      // not wait then starves whoever has met others: their commits take longer.
-      const uint64_t before_ns = runtime_.monotonic_ns();
-      turn = objects_.store().wait_turn(ref_key(tip.name), kTurnTimeoutMs);
-      must_read = runtime_.monotonic_ns() - before_ns > kWaitNoticedNs;
-    }
+    const std::unique_ptr<Turn> turn = take_turn(tip.name, must_read);
     if (tries > 0 && turn == nullptr) {
       uint64_t draw = 0;
       runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));

@@ -66,6 +66,7 @@ class Committer {
   Result<Attempt> publish(const Tip& tip, const Built& built, const WriteId& write,
                           std::span<const PutRequest> objects);
   // What the writer before us is about to make the tip, if the change goes onto it as it is.
+  std::unique_ptr<Turn> take_turn(const std::string& name, bool& must_read);
   std::optional<Tip> tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes);
   Result<bool> is_ancestor(const Address& address, uint64_t depth, const Address& of);
 

@@ -165,6 +165,9 @@ TEST_F(LiveSessionTest, OneThatWasDeletedIsFenced) {
 }
 
 TEST_F(LiveSessionTest, AChildsEndLeavesTheParentsSession) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
+#endif
   auto session = std::make_unique<LiveSession>(store_, runtime_, writer());
   session->before_upload(tip());
   sleep(31);
