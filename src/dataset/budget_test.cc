@@ -367,7 +367,7 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
     const VersionPoint right{side.back(), *objects.manifest(side.back())};
     Objects cold(counted.store, kCacheBytes);
     const StoreCounts common =
-        counted.cost([&] { EXPECT_EQ((*common_ancestor(cold, left, right))->address, at); });
+        counted.cost([&] { EXPECT_EQ((*common_ancestor(cold, left, cold, right))->address, at); });
     // Both sides are followed.
     EXPECT_LE(common.requests(), 2 * jump_requests_max(kCommits)) << "fork at " << fork;
   }

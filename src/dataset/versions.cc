@@ -29,10 +29,12 @@ Result<TreeDiff> diff_tracks(Objects& left, Objects& right, const Root* a, const
   for (;;) {
     DREAMDB_ASSIGN(TreeDiff diff, diff_trees(a, b, pages));
     if (diff.missing.empty()) return diff;
-    Status fetched = left.pages(diff.missing, pages);
-    if (!fetched) {
-      if (&left == &right) return std::unexpected(std::move(fetched).error());
-      DREAMDB_TRY(right.pages(diff.missing, pages));
+    const std::span<const PageRef> missing(diff.missing);
+    if (&left == &right) {
+      DREAMDB_TRY(left.pages(missing, pages));
+    } else {
+      DREAMDB_TRY(left.pages(missing.first(diff.missing_left), pages));
+      DREAMDB_TRY(right.pages(missing.subspan(diff.missing_left), pages));
     }
   }
 }
@@ -105,20 +107,16 @@ std::vector<std::string> meta_changes(const Manifest& left, const Manifest& righ
 class HistoryStream::Impl {
  public:
   Impl(std::shared_ptr<Space> space, VersionPoint start)
-      : space_(std::move(space)), next_(std::move(start)) {}
+      : space_(std::move(space)), walk_(space_->objects(), std::move(start)) {}
 
   Result<std::optional<CommitInfo>> next() {
-    if (!next_) return std::optional<CommitInfo>();
-    const VersionPoint point = *std::exchange(next_, std::nullopt);
-    if (point.manifest->depth > 0) {
-      DREAMDB_ASSIGN(next_, ancestor_at(space_->objects(), point, point.manifest->depth - 1));
-    }
-    return std::optional(commit_info(point));
+    DREAMDB_ASSIGN(const std::optional<VersionPoint> point, walk_.next());
+    return point ? std::optional(commit_info(*point)) : std::nullopt;
   }
 
  private:
   const std::shared_ptr<Space> space_;
-  std::optional<VersionPoint> next_;
+  HistoryWalk walk_;
 };
 
 HistoryStream::HistoryStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -154,7 +152,7 @@ Result<DiffReport> Dataset::diff(const Dataset& other) const {
   if (left.manifest->timeline == right.manifest->timeline) {
     DREAMDB_ASSIGN(const auto common,
                    common_ancestor(impl_->objects(), {left.address(), left.manifest},
-                                   {right.address(), right.manifest}));
+                                   other.impl_->objects(), {right.address(), right.manifest}));
     if (common) {
       report.common_ancestor = common->address.text();
       report.commits_left -= common->manifest->depth;

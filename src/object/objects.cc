@@ -112,15 +112,35 @@ Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
       matrix_cache_(cache_bytes / 8 * 5, Eviction::kNone) {}
 
 Result<ManifestPtr> Objects::manifest(const Address& address) {
-  const CacheKey cache_key{address, Part::kManifest};
-  if (auto cached = cache_.find<Manifest>(cache_key)) return cached;
+  return std::move(manifests({&address, 1})[0]);
+}
+
+std::vector<Result<ManifestPtr>> Objects::manifests(std::span<const Address> addresses) {
+  std::vector<Result<ManifestPtr>> out(addresses.size());
+  std::vector<ReadRequest> requests;
+  std::vector<size_t> asked;
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (auto cached = cache_.find<Manifest>({addresses[i], Part::kManifest})) {
+      out[i] = std::move(cached);
+      continue;
+    }
+    requests.push_back({.key = manifest_key(addresses[i]), .size = kStructureBytesMax + 1});
+    asked.push_back(i);
+  }
+  if (requests.empty()) return out;
+  const auto replies = store_->read_many(requests);
+  for (size_t k = 0; k < replies.size(); ++k)
+    out[asked[k]] = keep_manifest(addresses[asked[k]], replies[k]);
+  return out;
+}
+
+Result<ManifestPtr> Objects::keep_manifest(const Address& address, const Result<Buffer>& bytes) {
+  if (!bytes) return std::unexpected(bytes.error());
   const std::string key = manifest_key(address);
-  const ReadRequest request{.key = key, .size = kStructureBytesMax + 1};
-  DREAMDB_ASSIGN(const Buffer bytes, std::move(store_->read_many({&request, 1})[0]));
-  DREAMDB_TRY(check_address(bytes, address, key));
-  DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes.span(), key));
+  DREAMDB_TRY(check_address(*bytes, address, key));
+  DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes->span(), key));
   auto manifest = std::make_shared<const Manifest>(std::move(parsed));
-  remember(address, manifest, bytes.size());
+  remember(address, manifest, bytes->size());
   return manifest;
 }
 

@@ -71,6 +71,8 @@ class Objects {
 
   // A version. NotFound when it is not on the store; Corruption when its bytes are wrong.
   Result<ManifestPtr> manifest(const Address& address);
+  // Several of them in one wave, each with its own error.
+  std::vector<Result<ManifestPtr>> manifests(std::span<const Address> addresses);
   // Fetches pages into `into`. A missing or wrong page is Corruption: a version names it.
   Status pages(std::span<const PageRef> refs, PageMap& into);
   // The segments of leaf entries, in their order. Errors as `pages`.
@@ -85,6 +87,7 @@ class Objects {
   void remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes);
 
  private:
+  Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
   Result<SegmentPtr> keep_segment(const Entry& entry, const Buffer& bytes, const Buffer& head);
   // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
   Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,

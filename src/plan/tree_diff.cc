@@ -67,6 +67,7 @@ Result<TreeDiff> diff_trees(const Root* left_root, const Root* right_root, const
     const bool go_left = !left.leaves && (right.leaves || left.height >= right.height);
     const bool go_right = !right.leaves && (left.leaves || right.height >= left.height);
     if (go_left) DREAMDB_TRY(expand(left, pages, diff.missing));
+    diff.missing_left = diff.missing.size();
     if (go_right) DREAMDB_TRY(expand(right, pages, diff.missing));
     if (!diff.missing.empty()) return diff;
     if (left.leaves == right.leaves && (left.leaves || left.height == right.height))

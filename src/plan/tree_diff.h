@@ -10,6 +10,7 @@ namespace dreamdb {
 
 struct TreeDiff {
   std::vector<PageRef> missing;     // not empty: fetch these and call again
+  size_t missing_left = 0;          // how many of them, the first ones, are of the left tree
   std::vector<EntryPtr> left_only;  // leaf entries
   std::vector<EntryPtr> right_only;
 };

@@ -1,18 +1,25 @@
 #include "version/history.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace dreamdb {
 
 namespace {
 
-Result<VersionPoint> fetch(Objects& objects, const Address& address) {
-  auto manifest = objects.manifest(address);
+constexpr uint64_t kWindowMax = 256;
+
+Result<VersionPoint> point_of(const Address& address, Result<ManifestPtr> manifest) {
   if (manifest) return VersionPoint{address, *std::move(manifest)};
   Error error = std::move(manifest).error();
   if (error.code == Code::kNotFound) error.code = Code::kCorruption;
   error.message += " (a later version names it)";
   return std::unexpected(std::move(error));
+}
+
+Result<VersionPoint> fetch(Objects& objects, const Address& address) {
+  return point_of(address, objects.manifest(address));
 }
 
 Status check_depth(const VersionPoint& point, uint64_t depth) {
@@ -23,6 +30,61 @@ Status check_depth(const VersionPoint& point, uint64_t depth) {
 }
 
 }  // namespace
+
+HistoryWalk::HistoryWalk(Objects& objects, VersionPoint start) : objects_(objects) {
+  ready_.push_back(std::move(start));
+}
+
+Result<std::optional<VersionPoint>> HistoryWalk::next() {
+  if (failure_) return std::unexpected(*std::exchange(failure_, std::nullopt));
+  if (ready_.empty()) return std::optional<VersionPoint>();
+  std::optional<VersionPoint> point = std::move(ready_.front());
+  ready_.pop_front();
+  if (ready_.empty() && point->manifest->depth > 0) {
+    Status fetched = fetch_window(*point);
+    if (!fetched) failure_ = std::move(fetched).error();  // told after `point`
+  }
+  return point;
+}
+
+// The versions below `from`, as many as the window has.
+Status HistoryWalk::fetch_window(const VersionPoint& from) {
+  const uint64_t top = from.manifest->depth;
+  const uint64_t low = top - std::min(top, window_);
+  window_ = std::min(4 * window_, kWindowMax);
+  std::map<uint64_t, Address> known;  // by depth; named by a version that is there
+  std::map<uint64_t, VersionPoint> there;
+  const auto learn = [&](const VersionPoint& point) -> Status {
+    for (const Ancestor& ancestor : point.manifest->ancestors) {
+      if (ancestor.depth < low) break;
+      const auto [it, fresh] = known.emplace(ancestor.depth, ancestor.manifest);
+      if (it->second != ancestor.manifest)
+        return fail(Code::kCorruption,
+                    manifest_key(point.address) + ": names another ancestor at depth " +
+                        std::to_string(ancestor.depth) + " than its children do");
+    }
+    return {};
+  };
+  DREAMDB_TRY(learn(from));
+  while (there.size() < top - low) {
+    std::vector<Address> wanted;
+    std::vector<uint64_t> depths;
+    for (const auto& [depth, address] : known) {
+      if (there.contains(depth)) continue;
+      wanted.push_back(address);
+      depths.push_back(depth);
+    }
+    auto manifests = objects_.manifests(wanted);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      DREAMDB_ASSIGN(VersionPoint point, point_of(wanted[i], std::move(manifests[i])));
+      DREAMDB_TRY(check_depth(point, depths[i]));
+      DREAMDB_TRY(learn(point));
+      there.emplace(depths[i], std::move(point));
+    }
+  }
+  for (auto it = there.rbegin(); it != there.rend(); ++it) ready_.push_back(std::move(it->second));
+  return {};
+}
 
 Result<VersionPoint> ancestor_at(Objects& objects, VersionPoint from, uint64_t depth) {
   if (depth > from.manifest->depth)
@@ -37,11 +99,11 @@ Result<VersionPoint> ancestor_at(Objects& objects, VersionPoint from, uint64_t d
   return from;
 }
 
-Result<std::optional<VersionPoint>> common_ancestor(Objects& objects, VersionPoint left,
-                                                    VersionPoint right) {
+Result<std::optional<VersionPoint>> common_ancestor(Objects& left_space, VersionPoint left,
+                                                    Objects& right_space, VersionPoint right) {
   const uint64_t depth = std::min(left.manifest->depth, right.manifest->depth);
-  DREAMDB_ASSIGN(left, ancestor_at(objects, std::move(left), depth));
-  DREAMDB_ASSIGN(right, ancestor_at(objects, std::move(right), depth));
+  DREAMDB_ASSIGN(left, ancestor_at(left_space, std::move(left), depth));
+  DREAMDB_ASSIGN(right, ancestor_at(right_space, std::move(right), depth));
   while (left.address != right.address) {
     // At equal depth both lists have the same depths. The answer lies between the newest element
     // that both share and the oldest that they do not.
@@ -51,13 +113,20 @@ Result<std::optional<VersionPoint>> common_ancestor(Objects& objects, VersionPoi
     while (shared < a.size() && shared < b.size() && a[shared] != b[shared]) ++shared;
     if (shared == 0) {
       if (a.empty() || b.empty()) return std::optional<VersionPoint>();
-      DREAMDB_ASSIGN(VersionPoint found, fetch(objects, a[0].manifest));
+      DREAMDB_ASSIGN(VersionPoint found, fetch(left_space, a[0].manifest));
       return std::optional(std::move(found));
     }
     const Ancestor to_left = a[shared - 1];
     const Ancestor to_right = b[shared - 1];
-    DREAMDB_ASSIGN(left, fetch(objects, to_left.manifest));
-    DREAMDB_ASSIGN(right, fetch(objects, to_right.manifest));
+    if (&left_space == &right_space) {
+      const Address both[] = {to_left.manifest, to_right.manifest};
+      auto manifests = left_space.manifests(both);
+      DREAMDB_ASSIGN(left, point_of(both[0], std::move(manifests[0])));
+      DREAMDB_ASSIGN(right, point_of(both[1], std::move(manifests[1])));
+    } else {
+      DREAMDB_ASSIGN(left, fetch(left_space, to_left.manifest));
+      DREAMDB_ASSIGN(right, fetch(right_space, to_right.manifest));
+    }
     DREAMDB_TRY(check_depth(left, to_left.depth));
     DREAMDB_TRY(check_depth(right, to_left.depth));
   }
@@ -67,16 +136,19 @@ Result<std::optional<VersionPoint>> common_ancestor(Objects& objects, VersionPoi
 Result<VersionPoint> version_at_time(Objects& objects, VersionPoint from, uint64_t time_ns) {
   while (from.manifest->time_ns > time_ns) {
     // Times ascend along the chain: find the oldest listed ancestor that is still too young.
-    const std::vector<Ancestor> listed = from.manifest->ancestors;
-    std::optional<VersionPoint> young;
-    for (const Ancestor& ancestor : listed) {
-      DREAMDB_ASSIGN(VersionPoint point, fetch(objects, ancestor.manifest));
-      if (point.manifest->time_ns <= time_ns) {
-        if (!young) return point;
-        break;
-      }
-      young = std::move(point);
+    const std::vector<Ancestor>& listed = from.manifest->ancestors;
+    std::optional<VersionPoint> young, parent;
+    for (size_t low = 0, high = listed.size(); low < high;) {  // newest first
+      const size_t middle = low + (high - low) / 2;
+      DREAMDB_ASSIGN(VersionPoint point, fetch(objects, listed[middle].manifest));
+      const bool is_young = point.manifest->time_ns > time_ns;
+      (is_young ? low : high) = middle + (is_young ? 1 : 0);
+      if (is_young)
+        young = std::move(point);
+      else if (middle == 0)
+        parent = std::move(point);
     }
+    if (parent) return *std::move(parent);
     if (!young)
       return fail(Code::kNotFound, "no version is as old as " + std::to_string(time_ns) +
                                        " ns; the first one was made at " +

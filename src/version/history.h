@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 
 #include "object/objects.h"
@@ -15,16 +16,41 @@ struct VersionPoint {
   ManifestPtr manifest;
 };
 
+// Versions along first parents, newest first.
+//
+// They are fetched ahead, in windows of 4, 16, 64 and then 256. The lists of ancestors of those
+// that are there name those that are not, so a window is O(log) waves, and each version one
+// request.
+//
+// Thread rule: one thread at a time.
+class HistoryWalk {
+ public:
+  // Begins with `start` itself. `objects` must outlive the walk.
+  HistoryWalk(Objects& objects, VersionPoint start);
+
+  // nullopt after the first version. Corruption: a version is missing, or is not what its children
+  // say; the walk is at its end then.
+  Result<std::optional<VersionPoint>> next();
+
+ private:
+  Status fetch_window(const VersionPoint& from);
+
+  Objects& objects_;
+  std::deque<VersionPoint> ready_;
+  std::optional<Error> failure_;  // of what follows `ready_`
+  uint64_t window_ = 4;
+};
+
 // The ancestor of `from` along first parents at `depth` <= from.depth. O(log depth) requests.
 Result<VersionPoint> ancestor_at(Objects& objects, VersionPoint from, uint64_t depth);
 
-// The newest version on the first-parent chains of both; nullopt when they share none. O(log
-// depth) requests.
-Result<std::optional<VersionPoint>> common_ancestor(Objects& objects, VersionPoint left,
-                                                    VersionPoint right);
+// The newest version on the first-parent chains of both, which may stand in two spaces (one a copy
+// of the other that went its own way); nullopt when they share none. O(log depth) requests.
+Result<std::optional<VersionPoint>> common_ancestor(Objects& left_space, VersionPoint left,
+                                                    Objects& right_space, VersionPoint right);
 
 // The newest version on the first-parent chain of `from` with a commit time of at most `time_ns`;
-// NotFound when all are younger. O(log^2 depth) requests at most.
+// NotFound when all are younger. O(log depth log log depth) requests.
 Result<VersionPoint> version_at_time(Objects& objects, VersionPoint from, uint64_t time_ns);
 
 }  // namespace dreamdb

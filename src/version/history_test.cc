@@ -93,7 +93,7 @@ RC_GTEST_PROP(History, FindsWhatFollowingEveryParentFinds, ()) {
     }
     Objects again(line.store, 1 << 20);
     before = line.requests();
-    auto common = common_ancestor(again, left, right);
+    auto common = common_ancestor(again, left, again, right);
     RC_ASSERT(common.has_value() && common->has_value());
     RC_ASSERT((*common)->address == line.points[x].address);
     RC_ASSERT(line.requests() - before <=
@@ -112,6 +112,45 @@ RC_GTEST_PROP(History, FindsWhatFollowingEveryParentFinds, ()) {
   }
 }
 
+RC_GTEST_PROP(History, AWalkIsTheChainOfParents, ()) {
+  const Line line = random_line(*rc::gen::inRange<size_t>(1, 1000));
+  size_t at = *rc::gen::inRange<size_t>(0, line.points.size());
+  Objects objects(line.store, 1 << 20);
+  HistoryWalk walk(objects, line.points[at]);
+  const uint64_t depth = line.points[at].manifest->depth;
+  const StoreCounts before = line.store->snapshot();
+  for (;;) {
+    auto point = walk.next();
+    RC_ASSERT(point.has_value() && point->has_value());
+    RC_ASSERT((*point)->address == line.points[at].address);
+    if ((*point)->manifest->depth == 0) break;
+    at = line.parents[at];
+  }
+  RC_ASSERT(!walk.next()->has_value());
+  const StoreCounts cost = line.store->snapshot().since(before);
+  RC_ASSERT(cost.requests() == depth);
+  // Windows of 4, 16, 64, 256, 256...: each in as many waves as its tree is high, and a few more.
+  RC_ASSERT(cost.waves <= (depth / 256 + 4) * 12);
+}
+
+TEST(History, AWalkNamesTheVersionThatIsMissing) {
+  Line line;
+  size_t tip = line.add(std::nullopt, 1);
+  for (int i = 0; i < 50; ++i) tip = line.add(tip, 1);
+  const std::string gone = manifest_key(line.points[line.up(tip, 20)].address);
+  ASSERT_TRUE(line.memory->delete_many({&gone, 1})[0]);
+  Objects objects(line.store, 1 << 20);
+  HistoryWalk walk(objects, line.points[tip]);
+  size_t seen = 0;
+  auto point = walk.next();
+  for (; point && *point; point = walk.next()) ++seen;
+  ASSERT_FALSE(point);
+  EXPECT_EQ(point.error().code, Code::kCorruption);
+  EXPECT_NE(point.error().message.find(gone), std::string::npos) << point.error().message;
+  EXPECT_GE(seen, 21u);  // 1, 4 and 16, all newer
+  EXPECT_FALSE(walk.next()->has_value());
+}
+
 TEST(History, StrangersHaveNoCommonAncestor) {
   Line line;
   size_t left = line.add(std::nullopt, 1);
@@ -119,7 +158,7 @@ TEST(History, StrangersHaveNoCommonAncestor) {
   for (int i = 0; i < 50; ++i) left = line.add(left, 1);
   for (int i = 0; i < 20; ++i) right = line.add(right, 1);
   Objects objects(line.store, 1 << 20);
-  auto common = common_ancestor(objects, line.points[left], line.points[right]);
+  auto common = common_ancestor(objects, line.points[left], objects, line.points[right]);
   ASSERT_TRUE(common) << common.error().message;
   EXPECT_FALSE(common->has_value());
 }
