@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -283,6 +284,21 @@ def test_values_at_the_edges_survive(tmp_path):
     dreamdb("export", tmp_path / "a", tmp_path / "dump")
     dreamdb("ingest", tmp_path / "b", "--create", tmp_path / "dump")
     assert dreamdb("stream", tmp_path / "b").bytes == dreamdb("stream", tmp_path / "a").bytes
+
+
+def test_diff_of_a_copy_that_went_its_own_way(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    create = ["--create", "--field", "n:int"]
+    dreamdb("ingest", here, *create, "-", stdin=b'{"_anchor": 1, "n": 1}\n')
+    shutil.copytree(here, there)
+    base = dreamdb("log", here, "--json").out.splitlines()[0]
+    for where, anchor in ((here, 10), (here, 11), (there, 20)):
+        dreamdb("ingest", where, "-", stdin=json.dumps({"_anchor": anchor, "n": 2}).encode())
+    for left, right, only in ((here, there, (2, 1)), (there, here, (1, 2))):
+        diff = dreamdb("diff", left, right, "--json").json()
+        assert (diff["records_only_left"], diff["records_only_right"]) == only
+        assert (diff["commits_left"], diff["commits_right"]) == only
+        assert diff["common_ancestor"] == json.loads(base)["manifest"]
 
 
 def test_diff_of_unrelated_datasets_goes_by_name(tmp_path):
