@@ -112,7 +112,7 @@ void ColumnBuilder::add_absent() {
   const FieldType type = field_->type;
   if (is_blob(type)) {
     blobs_.emplace_back();
-  } else if (type == FieldType::kString || type == FieldType::kCategorical) {
+  } else if (is_string(type)) {
     offsets_.push_back(static_cast<uint32_t>(values_.size()));
   } else {
     const uint64_t bytes = is_matrix(type) ? field_->row_bytes() : type == FieldType::kBool ? 1 : 8;
@@ -229,7 +229,7 @@ Column ColumnBuilder::take() {
     }
     column.valid = valid_bitmap(valid_.size(), absent);
   }
-  if (field_->type == FieldType::kString || field_->type == FieldType::kCategorical) {
+  if (is_string(field_->type)) {
     column.offsets = Buffer::copy_of(std::as_bytes(std::span(offsets_)));
   }
   column.values = Buffer::adopt(std::move(values_));

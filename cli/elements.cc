@@ -200,8 +200,7 @@ bool store_uint(std::byte* elements, size_t index, Dtype dtype, uint64_t value) 
 
 Status check_npy_fits(const NpyHeader& header, const Field& field, std::string_view name) {
   const std::string file(name);
-  if (is_blob(field.type) || field.type == FieldType::kString ||
-      field.type == FieldType::kCategorical) {
+  if (is_blob(field.type) || is_string(field.type)) {
     return fail(Code::kInvalidArgument, file + ": field `" + field.name + "` is " +
                                             std::string(type_name(field.type)) +
                                             ", which no .npy holds; give it in the JSON lines");

@@ -159,7 +159,7 @@ std::string value_cell(const Column& column, size_t row, size_t max_chars) {
   }
   if (column.type == FieldType::kText) return one_line(column.blobs[row].view(), max_chars);
   if (column.type == FieldType::kTimestamp) return iso_time(column.as<int64_t>()[row]);
-  if (column.type == FieldType::kString || column.type == FieldType::kCategorical) {
+  if (is_string(column.type)) {
     return one_line(column.text(row), max_chars);
   }
   std::string text;

@@ -26,7 +26,7 @@ Result<std::string> raw_bytes(const Column& column) {
   }
   if (is_blob(column.type)) return std::string(column.blobs[0].view());
   if (is_matrix(column.type)) return std::string(column.values.view());
-  if (column.type == FieldType::kString || column.type == FieldType::kCategorical) {
+  if (is_string(column.type)) {
     return std::string(column.text(0));
   }
   std::string text;

@@ -59,6 +59,7 @@ size_t dtype_size_bytes(Dtype dtype);
 bool is_blob(FieldType type);    // image, audio, video, text, blob
 bool is_matrix(FieldType type);  // embedding, array
 bool is_scalar(FieldType type);
+bool is_string(FieldType type);  // string, categorical: scalars of UTF-8
 
 struct Field {
   FieldId id{0};  // given by Schema::add

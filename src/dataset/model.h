@@ -112,7 +112,7 @@ inline Column model_column(const Field& field,
       out.blobs.push_back(value ? Buffer::copy_of(*value) : Buffer());
     return out;
   }
-  const bool text = field.type == FieldType::kString || field.type == FieldType::kCategorical;
+  const bool text = is_string(field.type);
   const size_t width = is_matrix(field.type)            ? field.row_bytes()
                        : field.type == FieldType::kBool ? 1
                                                         : 8;
@@ -131,8 +131,7 @@ inline std::optional<std::string> model_value(const Field& field, const Column& 
                                               size_t row) {
   if (!column.is_valid(row)) return std::nullopt;
   if (is_blob(field.type)) return std::string(column.blobs[row].view());
-  if (field.type == FieldType::kString || field.type == FieldType::kCategorical)
-    return std::string(column.text(row));
+  if (is_string(field.type)) return std::string(column.text(row));
   const size_t width = is_matrix(field.type)            ? field.row_bytes()
                        : field.type == FieldType::kBool ? 1
                                                         : 8;

@@ -113,8 +113,7 @@ Status check_column(const Field& field, const Column& column, size_t rows) {
     return bad(field, "the validity bitmap is too short for " + std::to_string(rows) + " rows");
   if (is_matrix(field.type)) return check_matrix(field, column, rows);
   if (is_blob(field.type)) return check_blobs(field, column, rows);
-  if (field.type == FieldType::kString || field.type == FieldType::kCategorical)
-    return check_text(field, column, rows);
+  if (is_string(field.type)) return check_text(field, column, rows);
   if (column.values.size() != rows * value_bytes(column))
     return bad(field, std::to_string(column.values.size()) + " bytes for " + std::to_string(rows) +
                           " values of " + std::to_string(value_bytes(column)) + " bytes");

@@ -198,6 +198,10 @@ bool is_matrix(FieldType type) {
 }
 bool is_scalar(FieldType type) { return type >= FieldType::kBool; }
 
+bool is_string(FieldType type) {
+  return type == FieldType::kString || type == FieldType::kCategorical;
+}
+
 uint64_t Field::row_bytes() const {
   uint64_t bytes = dtype_size_bytes(dtype);
   for (const uint64_t size : shape) bytes *= size;

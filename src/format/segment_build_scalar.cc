@@ -90,7 +90,7 @@ Status check_input(const ScalarInput& input, uint64_t rows) {
                      std::string(type_name(column.type)) + ", expected a scalar type");
   if (!column.valid.empty() && column.valid.size() < ceil_div(rows, 8))
     return wrong("`valid`", column.valid.size(), ceil_div(rows, 8));
-  if (is_string_type(column.type)) {
+  if (is_string(column.type)) {
     if (column.offsets.size() != 4 * (rows + 1))
       return wrong("`offsets`", column.offsets.size(), 4 * (rows + 1));
     return check_strings(column, rows);

@@ -40,8 +40,7 @@ Status check_stats(const ScalarColumn& column, const Stats& stats, uint64_t rows
     return footer_bad("the statistics of column " + number(column.field) + " count " +
                       std::to_string(s.present) + " values in " + std::to_string(rows) + " rows");
   if (!bound_fits(s.min, column.type) || !bound_fits(s.max, column.type) ||
-      s.is_float != (column.type == FieldType::kFloat) ||
-      (s.distinct && !is_string_type(column.type)))
+      s.is_float != (column.type == FieldType::kFloat) || (s.distinct && !is_string(column.type)))
     return footer_bad("the statistics of column " + number(column.field) + " do not fit its type " +
                       std::string(type_name(column.type)));
   return {};
@@ -52,7 +51,7 @@ Status check_column(const ScalarColumn& column, const Segment& segment) {
   if (!is_scalar(column.type))
     return footer_bad(name + "has the type `" + std::string(type_name(column.type)) +
                       "`, expected a scalar type");
-  if (column.dict && !is_string_type(column.type))
+  if (column.dict && !is_string(column.type))
     return footer_bad(name + "of type `" + std::string(type_name(column.type)) +
                       "` has a dictionary");
   if (column.valid)

@@ -28,10 +28,6 @@ std::string_view segment_type_name(SegmentType type) {
   return "unknown";
 }
 
-bool is_string_type(FieldType type) {
-  return type == FieldType::kString || type == FieldType::kCategorical;
-}
-
 std::optional<uint64_t> matrix_row_bytes(Dtype dtype, const std::vector<uint64_t>& shape) {
   if (shape.size() > kMatrixDimensionsMax) return std::nullopt;
   uint64_t bytes = dtype_size_bytes(dtype);

@@ -37,7 +37,6 @@ constexpr uint64_t align_run(uint64_t offset) {
 }
 
 std::string_view segment_type_name(SegmentType type);
-bool is_string_type(FieldType type);
 
 // Bytes of one row of a matrix, or nothing if a limit of spec 1.3 is exceeded.
 std::optional<uint64_t> matrix_row_bytes(Dtype dtype, const std::vector<uint64_t>& shape);

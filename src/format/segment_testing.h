@@ -73,12 +73,12 @@ inline Column column_of(FieldType type, const Cells& cells) {
   const size_t width = type == FieldType::kBool ? 1 : 8;
   for (size_t i = 0; i < cells.size(); ++i) {
     if (cells[i]) valid[i / 8] |= static_cast<std::byte>(1u << (i % 8));
-    values += cells[i] ? *cells[i] : is_string_type(type) ? "" : std::string(width, '\0');
+    values += cells[i] ? *cells[i] : is_string(type) ? "" : std::string(width, '\0');
     offsets.push_back(static_cast<uint32_t>(values.size()));
   }
   if (std::ranges::any_of(cells, [](const auto& cell) { return !cell; }))
     column.valid = buffer_of(valid);
-  if (is_string_type(type)) column.offsets = buffer_of(offsets);
+  if (is_string(type)) column.offsets = buffer_of(offsets);
   column.values = Buffer::copy_of(values);
   return column;
 }

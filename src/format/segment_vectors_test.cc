@@ -43,7 +43,7 @@ std::optional<std::string> cell_from(const json& value, FieldType type) {
   if (type == FieldType::kBool) return std::string(1, value.get<bool>() ? '\1' : '\0');
   if (type == FieldType::kFloat)
     return bytes_of(std::stoull(value["f64"].get<std::string>(), nullptr, 16));
-  if (is_string_type(type)) return value.get<std::string>();
+  if (is_string(type)) return value.get<std::string>();
   return bytes_of(value.get<int64_t>());
 }
 

@@ -31,7 +31,7 @@ Result<const Column*> resolve(const BoundField& field, const Batch& batch) {
     return fail(Code::kInvalidArgument,
                 "where: the batch holds no column `" + field.name + "`, which the filter reads");
   const size_t rows = batch.rows();
-  const bool is_text = field.type == FieldType::kString || field.type == FieldType::kCategorical;
+  const bool is_text = is_string(field.type);
   const bool text_fits =
       !is_text || rows == 0 ||
       (column->offsets.size() >= (rows + 1) * 4 &&

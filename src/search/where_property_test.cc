@@ -121,7 +121,7 @@ Expression any_test() {
   const FieldType type = kTypes[e.field];
   const std::string name = kNames[e.field];
   const bool is_bool = type == FieldType::kBool;
-  const bool is_text = type == FieldType::kString || type == FieldType::kCategorical;
+  const bool is_text = is_string(type);
   switch (below(6)) {
     case 0: e.where = Where::is_null(name); return e;
     case 1: {

@@ -20,6 +20,9 @@ namespace {
 // hashed and used while it is in the cache, and that few bytes under way saturate a far store.
 constexpr uint64_t kPieceBytesMax = 2ull << 20;
 constexpr uint64_t kPieceBytesMin = 64 * 1024;
+// Estimates go by averages: a piece may be so many times the size before it is cut.
+constexpr uint64_t kPlannedSizesMax = 2;
+constexpr uint64_t kReadSizesMax = 4;
 
 // On a far store: a group of 64 MiB is planned in one wave; two groups at a time, and one more
 // window of pieces than those being fetched, so that fetches never wait for a plan.
@@ -49,10 +52,13 @@ std::vector<const Root*> wide_tracks(const Manifest& manifest,
 
 struct Piece {
   Buffer anchors;
-  std::optional<RowPlan> plan;  // nullopt: there is a filter, whose columns are read first
+  bool is_tested = true;        // false: the filter has yet to say which of the anchors are wanted
+  std::optional<RowPlan> plan;  // nullopt: made when it is read
   uint64_t bytes = 0;
   bool is_started = false;
   Task task;
+  // What turned out to be too much for one piece, in order; they follow this one.
+  std::deque<std::shared_ptr<Piece>> rest;
   Result<Batch> result = fail(Code::kCancelled, "the stream was closed");
 };
 
@@ -142,6 +148,8 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
       piece->task.wait();
       const std::lock_guard lock(mutex_);
       group->pieces.pop_front();
+      planned_ += piece->rest.size();
+      group->pieces.insert(group->pieces.begin(), piece->rest.begin(), piece->rest.end());
       if (group->pieces.empty()) groups_.pop_front();
       bytes_started_ -= piece->bytes;
       --started_;
@@ -284,28 +292,45 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
     return {};
   }
 
-  // Plans the rows of one piece; of several where they are larger than the average, in whole
-  // batches where that is wanted.
+  // Rows are cut between batches where that is wanted.
+  size_t unit() const { return std::min(options_.batch_rows, limits_.piece_rows); }
+
+  // Of more than a unit of rows: about half, in whole units.
+  size_t first_half(size_t rows) const {
+    const size_t half = (rows / 2 + unit() - 1) / unit() * unit();
+    return half < rows ? half : rows - unit();
+  }
+
+  // Makes a piece of the anchors; several where their rows are larger than the average.
   Status cut(Buffer anchors, std::deque<std::shared_ptr<Piece>>& pieces) const {
+    if (options_.filter) {
+      pieces.push_back(make_piece(std::move(anchors), false));
+      return {};
+    }
+    return cut_tested(std::move(anchors), pieces);
+  }
+
+  std::shared_ptr<Piece> make_piece(Buffer anchors, bool is_tested) const {
+    auto piece = std::make_shared<Piece>();
+    piece->anchors = std::move(anchors);
+    piece->is_tested = is_tested;
+    piece->bytes = limits_.piece_bytes;
+    return piece;
+  }
+
+  Status cut_tested(Buffer anchors, std::deque<std::shared_ptr<Piece>>& pieces) const {
     std::vector<Buffer> left = {std::move(anchors)};
-    const size_t unit = std::min(options_.batch_rows, limits_.piece_rows);
     while (!left.empty()) {
-      auto piece = std::make_shared<Piece>();
-      piece->anchors = std::move(left.back());
+      auto piece = make_piece(std::move(left.back()), true);
       left.pop_back();
-      if (options_.filter) {
-        piece->bytes = limits_.piece_bytes;
-      } else {
-        DREAMDB_ASSIGN(piece->plan, reader_.plan(piece->anchors, options_.fields));
-        piece->bytes = piece->plan->bytes;
-        const size_t rows = piece->anchors.size() / 8;
-        if (piece->bytes > 2 * limits_.piece_bytes && rows > unit) {
-          const size_t half = (rows / 2 + unit - 1) / unit * unit;
-          const size_t keep = half < rows ? half : rows - unit;
-          left.push_back(piece->anchors.slice(keep * 8, piece->anchors.size() - keep * 8));
-          left.push_back(piece->anchors.slice(0, keep * 8));
-          continue;
-        }
+      DREAMDB_ASSIGN(piece->plan, reader_.plan(piece->anchors, options_.fields));
+      piece->bytes = piece->plan->bytes;
+      const size_t rows = piece->anchors.size() / 8;
+      if (piece->bytes > kPlannedSizesMax * limits_.piece_bytes && rows > unit()) {
+        const size_t keep = first_half(rows);
+        left.push_back(piece->anchors.slice(keep * 8, piece->anchors.size() - keep * 8));
+        left.push_back(piece->anchors.slice(0, keep * 8));
+        continue;
       }
       pieces.push_back(std::move(piece));
     }
@@ -313,19 +338,48 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
   }
 
   // The records of a piece that the filter keeps, with the chosen columns.
-  Result<Batch> read(const Piece& piece) const {
-    if (piece.plan) return fetch(*piece.plan);
-    DREAMDB_ASSIGN(const Batch tested, reader_.read(piece.anchors, options_.filter_fields));
+  Result<Batch> read(Piece& piece) const {
+    if (piece.is_tested) {
+      if (!piece.plan) {
+        DREAMDB_ASSIGN(piece.plan, reader_.plan(piece.anchors, options_.fields));
+      }
+      return fetch(piece, *std::move(piece.plan));
+    }
+    DREAMDB_ASSIGN(RowPlan of_filter, reader_.plan(piece.anchors, options_.filter_fields));
+    DREAMDB_ASSIGN(const Batch tested,
+                   fetch_some(piece, std::move(of_filter), options_.filter_fields));
     DREAMDB_ASSIGN(const std::vector<uint8_t> keep, options_.filter->evaluate(tested));
     Batch bare;
-    bare.anchors_bytes = piece.anchors;
+    bare.anchors_bytes = tested.anchors_bytes;
     const Batch kept = pick_where(bare, [&](size_t i) { return keep[i] != 0; });
-    DREAMDB_ASSIGN(const RowPlan plan, reader_.plan(kept.anchors_bytes, options_.fields));
-    return fetch(plan);
+    std::deque<std::shared_ptr<Piece>> parts;
+    DREAMDB_TRY(cut_tested(kept.anchors_bytes, parts));
+    piece.rest.insert(piece.rest.begin(), parts.begin() + 1, parts.end());
+    piece.is_tested = true;
+    return fetch(piece, *std::move(parts.front()->plan));
   }
 
-  Result<Batch> fetch(const RowPlan& plan) const {
-    DREAMDB_ASSIGN(Batch batch, reader_.fetch(plan));
+  // What is planned, or as many of the first records as are not too much for one piece; the others
+  // become pieces of their own.
+  Result<Batch> fetch_some(Piece& piece, RowPlan plan, std::span<const Field* const> fields) const {
+    for (;;) {
+      const size_t rows = plan.anchor_span().size();
+      const bool can_cut = rows > unit();
+      if (can_cut) plan.column_bytes_max = kReadSizesMax * limits_.piece_bytes;
+      if (!can_cut || plan.bytes <= kReadSizesMax * limits_.piece_bytes) {
+        auto batch = reader_.fetch(plan);
+        if (batch || !can_cut || batch.error().code != Code::kExhausted) return batch;
+      }
+      const Buffer anchors = plan.anchors;
+      const size_t keep = first_half(rows);
+      piece.rest.push_front(
+          make_piece(anchors.slice(keep * 8, anchors.size() - keep * 8), piece.is_tested));
+      DREAMDB_ASSIGN(plan, reader_.plan(anchors.slice(0, keep * 8), fields));
+    }
+  }
+
+  Result<Batch> fetch(Piece& piece, RowPlan plan) const {
+    DREAMDB_ASSIGN(Batch batch, fetch_some(piece, std::move(plan), options_.fields));
     if (!options_.present_only) return batch;
     return pick_where(batch, [&](size_t row) {
       return std::any_of(batch.columns.begin(), batch.columns.end(),

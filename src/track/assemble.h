@@ -25,9 +25,10 @@ class Assembler {
 // `match` may be nullptr: no segment has a value. It must outlive the assembler.
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows,
                                            const TrackMatch* match);
+// More than `bytes_max` bytes of payloads or texts are Exhausted.
 std::unique_ptr<Assembler> assemble_blobs(Objects& objects, const Field& field, size_t rows,
-                                          const TrackMatch* match);
+                                          const TrackMatch* match, uint64_t bytes_max);
 std::unique_ptr<Assembler> assemble_scalar(Objects& objects, const Field& field, size_t rows,
-                                           const TrackMatch* match);
+                                           const TrackMatch* match, uint64_t bytes_max);
 
 }  // namespace dreamdb

@@ -13,8 +13,9 @@ constexpr uint64_t kExtentBytesMax = 16ull << 20;
 
 class BlobAssembler final : public Assembler {
  public:
-  BlobAssembler(Objects& objects, const Field& field, size_t rows, const TrackMatch* match)
-      : objects_(objects), field_(field), rows_(rows), match_(match) {}
+  BlobAssembler(Objects& objects, const Field& field, size_t rows, const TrackMatch* match,
+                uint64_t bytes_max)
+      : objects_(objects), field_(field), rows_(rows), match_(match), bytes_max_(bytes_max) {}
 
   Status begin(BlockFetch& fetch) override {
     if (match_ == nullptr) return {};
@@ -30,7 +31,7 @@ class BlobAssembler final : public Assembler {
       } else {
         for (const MatchRun& run : match.runs)
           for (uint32_t k = 0; k < run.len; ++k) parts_.back().payloads.push_back(run.row + k);
-        want_payloads(fetch, parts_.back());
+        DREAMDB_TRY(want_payloads(fetch, parts_.back()));
       }
     }
     return {};
@@ -40,7 +41,7 @@ class BlobAssembler final : public Assembler {
     for (Piece& part : parts_) {
       if (!part.match->segment->segment.index) continue;
       DREAMDB_TRY(read_index(fetch, part));
-      want_payloads(fetch, part);
+      DREAMDB_TRY(want_payloads(fetch, part));
     }
     return {};
   }
@@ -121,11 +122,15 @@ class BlobAssembler final : public Assembler {
     return {};
   }
 
-  static void want_payloads(BlockFetch& fetch, Piece& part) {
+  Status want_payloads(BlockFetch& fetch, Piece& part) {
     const Run& run = part.match->segment->segment.payloads;
     std::vector<uint32_t> sorted = part.payloads;
     std::sort(sorted.begin(), sorted.end());
     sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+    for (const uint32_t payload : sorted) bytes_ += run.raw_size(payload);
+    if (bytes_ > bytes_max_)
+      return fail(Code::kExhausted, "field `" + field_.name + "`: " + std::to_string(bytes_) +
+                                        " bytes in one batch; read fewer rows at a time");
     for (size_t i = 0; i < sorted.size();) {
       const size_t first = i++;
       while (i < sorted.size() && sorted[i] == sorted[i - 1] + 1 &&
@@ -133,6 +138,7 @@ class BlobAssembler final : public Assembler {
         ++i;
       part.extents.push_back(fetch.want(part.match->segment, run, sorted[first], i - first));
     }
+    return {};
   }
 
   static size_t extent_of(const BlockFetch& fetch, const Piece& part, uint32_t payload) {
@@ -146,6 +152,8 @@ class BlobAssembler final : public Assembler {
   const Field& field_;
   const size_t rows_;
   const TrackMatch* match_;
+  const uint64_t bytes_max_;
+  uint64_t bytes_ = 0;  // of the payloads that are wanted
   std::vector<Piece> parts_;
   std::vector<size_t> index_wants_;
 };
@@ -153,8 +161,8 @@ class BlobAssembler final : public Assembler {
 }  // namespace
 
 std::unique_ptr<Assembler> assemble_blobs(Objects& objects, const Field& field, size_t rows,
-                                          const TrackMatch* match) {
-  return std::make_unique<BlobAssembler>(objects, field, rows, match);
+                                          const TrackMatch* match, uint64_t bytes_max) {
+  return std::make_unique<BlobAssembler>(objects, field, rows, match, bytes_max);
 }
 
 }  // namespace dreamdb

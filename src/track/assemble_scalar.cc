@@ -14,12 +14,14 @@ using Decoded = std::unordered_map<size_t, Buffer>;
 
 class ScalarAssembler final : public Assembler {
  public:
-  ScalarAssembler(Objects& objects, const Field& field, size_t rows, const TrackMatch* match)
+  ScalarAssembler(Objects& objects, const Field& field, size_t rows, const TrackMatch* match,
+                  uint64_t bytes_max)
       : objects_(objects),
         field_(field),
         rows_(rows),
         match_(match),
-        text_(field.type == FieldType::kString || field.type == FieldType::kCategorical) {}
+        bytes_max_(std::min<uint64_t>(bytes_max, UINT32_MAX)),
+        text_(is_string(field.type)) {}
 
   Status begin(BlockFetch& fetch) override {
     if (match_ == nullptr) return {};
@@ -290,7 +292,7 @@ class ScalarAssembler final : public Assembler {
   Result<Column> join_texts(const std::vector<std::string_view>& texts, Bitmap valid) {
     uint64_t size = 0;
     for (const std::string_view text : texts) size += text.size();
-    if (size > UINT32_MAX)
+    if (size > bytes_max_)
       return fail(Code::kExhausted, "field `" + field_.name + "`: " + std::to_string(size) +
                                         " bytes of text in one batch; read fewer rows at a time");
     MutableBuffer offsets((rows_ + 1) * 4);
@@ -314,6 +316,7 @@ class ScalarAssembler final : public Assembler {
   const Field& field_;
   const size_t rows_;
   const TrackMatch* match_;
+  const uint64_t bytes_max_;
   const bool text_;
   std::vector<Piece> parts_;
   std::vector<Want> wants_;
@@ -324,8 +327,8 @@ class ScalarAssembler final : public Assembler {
 }  // namespace
 
 std::unique_ptr<Assembler> assemble_scalar(Objects& objects, const Field& field, size_t rows,
-                                           const TrackMatch* match) {
-  return std::make_unique<ScalarAssembler>(objects, field, rows, match);
+                                           const TrackMatch* match, uint64_t bytes_max) {
+  return std::make_unique<ScalarAssembler>(objects, field, rows, match, bytes_max);
 }
 
 }  // namespace dreamdb

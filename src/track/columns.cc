@@ -10,10 +10,6 @@ namespace dreamdb {
 
 namespace {
 
-bool has_offsets(FieldType type) {
-  return type == FieldType::kString || type == FieldType::kCategorical;
-}
-
 Column like(const Column& column) {
   Column out;
   out.name = column.name;
@@ -104,7 +100,7 @@ Column concat_column(std::span<const Batch> batches, size_t c, size_t rows) {
     for (const Batch& batch : batches)
       out.blobs.insert(out.blobs.end(), batch.columns[c].blobs.begin(),
                        batch.columns[c].blobs.end());
-  } else if (has_offsets(first.type)) {
+  } else if (is_string(first.type)) {
     concat_text(batches, c, rows, out);
   } else {
     concat_fixed(batches, c, value_bytes(first), rows, out);
@@ -146,7 +142,7 @@ Column empty_column(const Field& field, size_t rows) {
     out.blobs.resize(rows);
     return out;
   }
-  const bool text = has_offsets(field.type);
+  const bool text = is_string(field.type);
   MutableBuffer zeros(text ? (rows + 1) * 4 : rows * value_bytes(out));
   if (zeros.size() > 0) std::memset(zeros.data(), 0, zeros.size());
   (text ? out.offsets : out.values) = std::move(zeros).freeze();
@@ -188,7 +184,7 @@ Column slice_column(const Column& column, size_t begin, size_t count) {
   if (is_blob(column.type)) {
     out.blobs.assign(column.blobs.begin() + static_cast<ptrdiff_t>(begin),
                      column.blobs.begin() + static_cast<ptrdiff_t>(begin + count));
-  } else if (has_offsets(column.type)) {
+  } else if (is_string(column.type)) {
     out.offsets = column.offsets.slice(begin * 4, (count + 1) * 4);
     out.values = column.values;
   } else {
@@ -238,7 +234,7 @@ Column pick_rows(const Column& column, std::span<const uint32_t> indexes) {
   if (is_blob(column.type)) {
     out.blobs.reserve(indexes.size());
     for (const uint32_t i : indexes) out.blobs.push_back(column.blobs[i]);
-  } else if (has_offsets(column.type)) {
+  } else if (is_string(column.type)) {
     pick_text(column, indexes, out);
   } else {
     out.values = pick_fixed(column, indexes, value_bytes(column));
@@ -268,7 +264,7 @@ Status check_text_bytes(const Column& column, uint64_t bytes) {
 
 Status check_texts(const Batch& batch, std::span<const uint32_t> indexes) {
   for (const Column& column : batch.columns) {
-    if (!has_offsets(column.type)) continue;
+    if (!is_string(column.type)) continue;
     uint64_t bytes = 0;
     for (const uint32_t row : indexes) bytes += column.text(row).size();
     DREAMDB_TRY(check_text_bytes(column, bytes));
@@ -278,7 +274,7 @@ Status check_texts(const Batch& batch, std::span<const uint32_t> indexes) {
 
 Status check_texts(std::span<const Batch> batches) {
   for (size_t c = 0; !batches.empty() && c < batches[0].columns.size(); ++c) {
-    if (!has_offsets(batches[0].columns[c].type)) continue;
+    if (!is_string(batches[0].columns[c].type)) continue;
     uint64_t bytes = 0;
     for (const Batch& batch : batches) {
       const auto* o = reinterpret_cast<const uint32_t*>(batch.columns[c].offsets.data());
@@ -291,7 +287,7 @@ Status check_texts(std::span<const Batch> batches) {
 
 bool equal_values(const Column& left, size_t a, const Column& right, size_t b) {
   if (is_blob(left.type)) return left.blobs[a].view() == right.blobs[b].view();
-  if (has_offsets(left.type)) return left.text(a) == right.text(b);
+  if (is_string(left.type)) return left.text(a) == right.text(b);
   const uint64_t width = value_bytes(left);
   return std::memcmp(left.values.data() + a * width, right.values.data() + b * width, width) == 0;
 }

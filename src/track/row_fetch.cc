@@ -16,9 +16,9 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
     if (is_matrix(field->type)) {
       columns.push_back(assemble_matrix(*field, rows, match));
     } else if (is_blob(field->type)) {
-      columns.push_back(assemble_blobs(objects_, *field, rows, match));
+      columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));
     } else {
-      columns.push_back(assemble_scalar(objects_, *field, rows, match));
+      columns.push_back(assemble_scalar(objects_, *field, rows, match, plan.column_bytes_max));
     }
   }
   BlockFetch blocks(objects_);

@@ -1,6 +1,7 @@
 // Finding the segments and rows that hold wanted anchors: the first half of a read.
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <unordered_map>
 
 #include "track/row_reader.h"
@@ -65,30 +66,52 @@ uint64_t run_rows(const std::vector<MatchRun>& runs) {
   return rows;
 }
 
-// About what fetching the matched rows of one wide track reads.
-uint64_t estimate_bytes(const TrackMatch& track) {
+// Of blocks [first, first + count) when they are decoded.
+uint64_t raw_bytes(const Run& run, size_t first, size_t count) {
+  if (run.raws.empty()) return run.starts[first + count] - run.starts[first];
+  return std::accumulate(run.raws.begin() + static_cast<ptrdiff_t>(first),
+                         run.raws.begin() + static_cast<ptrdiff_t>(first + count), uint64_t{0});
+}
+
+// About the payloads of the matched rows of one wide track.
+uint64_t payload_bytes(const TrackMatch& track) {
   uint64_t bytes = 0;
   for (const SegmentMatch& match : track.segments) {
     const Segment& s = match.segment->segment;
     if (s.type == SegmentType::kMatrix) continue;  // counted by the field
     if (s.index) {
-      bytes += (s.payloads.end() - s.payloads.at) * run_rows(match.runs) / s.rows;
+      bytes += raw_bytes(s.payloads, 0, s.payloads.blocks()) / s.rows * run_rows(match.runs);
     } else {
-      for (const MatchRun& run : match.runs)
-        bytes += s.payloads.starts[run.row + run.len] - s.payloads.starts[run.row];
+      for (const MatchRun& run : match.runs) bytes += raw_bytes(s.payloads, run.row, run.len);
     }
   }
   return bytes;
 }
 
+// About the texts of the matched rows: a word of a dictionary counts for each row that has it.
+uint64_t text_bytes(const TrackMatch& track, const Field& field) {
+  uint64_t bytes = 0;
+  for (const SegmentMatch& match : track.segments) {
+    const ScalarColumn* column = match.segment->segment.find_column(field.id);
+    if (column == nullptr) continue;
+    const Run& run = column->dict ? *column->dict : column->data;
+    bytes +=
+        raw_bytes(run, 0, run.blocks()) / std::max<uint64_t>(1, run.items) * run_rows(match.runs);
+  }
+  return bytes;
+}
+
 // Leaves every anchor of a wide track to its newest segment, and adds up what is to be read.
-void finish_plan(RowPlan& plan, size_t scalars) {
+void finish_plan(RowPlan& plan) {
   const size_t wanted = plan.anchor_span().size();
-  for (const Field* field : plan.fields)
+  for (const Field* field : plan.fields) {
     if (is_matrix(field->type)) plan.bytes += wanted * field->row_bytes();
+    if (is_scalar(field->type)) plan.bytes += wanted * 8;
+  }
   for (TrackMatch& track : plan.tracks) {
     if (track.field == kRecordTrack) {
-      plan.bytes += wanted * 8 * scalars;
+      for (const Field* field : plan.fields)
+        if (is_string(field->type)) plan.bytes += text_bytes(track, *field);
       continue;
     }
     std::vector<std::vector<MatchRun>> lists;
@@ -96,7 +119,7 @@ void finish_plan(RowPlan& plan, size_t scalars) {
     keep_newest(lists, wanted);
     for (size_t i = 0; i < lists.size(); ++i) track.segments[i].runs = std::move(lists[i]);
     std::erase_if(track.segments, [](const SegmentMatch& m) { return m.runs.empty(); });
-    plan.bytes += estimate_bytes(track);
+    plan.bytes += payload_bytes(track);
   }
 }
 
@@ -212,7 +235,7 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
   }
   std::sort(plan.records.begin(), plan.records.end(),
             [](const MatchRun& a, const MatchRun& b) { return a.pos < b.pos; });
-  finish_plan(plan, scalars);
+  finish_plan(plan);
   return plan;
 }
 

@@ -40,7 +40,10 @@ struct RowPlan {
   std::vector<const Field*> fields;
   std::vector<TrackMatch> tracks;  // those that the fields need
   std::vector<MatchRun> records;   // anchors that have a record, when asked for; ascending
-  uint64_t bytes = 0;              // about what `fetch` reads
+  uint64_t bytes = 0;              // about what `fetch` hands out
+  // Of one column of texts or payloads; where there are more, `fetch` is Exhausted before it makes
+  // (or fetches) them.
+  uint64_t column_bytes_max = UINT64_MAX;
 
   std::span<const uint64_t> anchor_span() const {
     return {reinterpret_cast<const uint64_t*>(anchors.data()), anchors.size() / 8};

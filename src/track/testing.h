@@ -44,17 +44,13 @@ inline Field field_of(FieldType type, FieldId id) {
   return out;
 }
 
-inline bool is_text(FieldType type) {
-  return type == FieldType::kString || type == FieldType::kCategorical;
-}
-
 inline size_t width_of(const Field& field) {
   return is_matrix(field.type) ? field.row_bytes() : field.type == FieldType::kBool ? 1 : 8;
 }
 
 // The bytes that stand for `number` in a column of the field.
 inline std::string value_text(const Field& field, int number) {
-  if (is_blob(field.type) || is_text(field.type))
+  if (is_blob(field.type) || is_string(field.type))
     return std::string(static_cast<size_t>(number % 5), static_cast<char>('a' + number % 26));
   if (field.type == FieldType::kBool) return std::string(1, static_cast<char>(number % 2));
   std::string out(width_of(field), '\0');
@@ -82,14 +78,14 @@ inline Column column_of(const Field& field, const Texts& values) {
       out.blobs.push_back(Buffer::copy_of(text));
       continue;
     }
-    if (!is_text(field.type)) text.resize(width_of(field));
+    if (!is_string(field.type)) text.resize(width_of(field));
     bytes += text;
     offsets.push_back(static_cast<uint32_t>(bytes.size()));
   }
   out.valid = std::move(valid).finish();
   if (is_blob(field.type)) return out;
   out.values = Buffer::copy_of(bytes);
-  if (is_text(field.type)) out.offsets = Buffer::copy_of(std::as_bytes(std::span(offsets)));
+  if (is_string(field.type)) out.offsets = Buffer::copy_of(std::as_bytes(std::span(offsets)));
   return out;
 }
 
@@ -100,7 +96,7 @@ inline Strings texts_of(const Column& column, size_t rows) {
       out.emplace_back();
     } else if (is_blob(column.type)) {
       out.emplace_back(column.blobs.at(i).view());
-    } else if (is_text(column.type)) {
+    } else if (is_string(column.type)) {
       out.emplace_back(column.text(i));
     } else {
       const size_t width = value_bytes(column);

@@ -125,7 +125,7 @@ std::unique_ptr<Node> export_column(const Column& column, size_t first, size_t c
     node->children.push_back(std::move(items));
   } else if (is_blob(column.type)) {
     add_blobs(*node, column, first, count);
-  } else if (column.type == FieldType::kString || column.type == FieldType::kCategorical) {
+  } else if (is_string(column.type)) {
     // Offsets need not begin at 0.
     node->add(column.offsets.slice(first * 4, (count + 1) * 4));
     node->add(column.values);
@@ -140,7 +140,7 @@ std::unique_ptr<Node> export_column(const Column& column, size_t first, size_t c
 size_t arrow_rows(const Batch& batch, size_t first) {
   size_t count = batch.rows() - first;
   for (const Column& column : batch.columns) {
-    if (column.type == FieldType::kString || column.type == FieldType::kCategorical) {
+    if (is_string(column.type)) {
       const auto* offsets = reinterpret_cast<const uint32_t*>(column.offsets.data());
       // Offsets are shown where they lie, so the last one itself must fit.
       while (count > 0 && offsets[first + count] > kArrowBytesMax) --count;

@@ -94,8 +94,7 @@ nb::object list_of(const Column& column, size_t rows) {
 
 // Arrays where the type has one; masked where values are absent.
 nb::object array_or_list(const Column& column, size_t rows) {
-  if (is_blob(column.type) || !column.offsets.empty() || column.type == FieldType::kString ||
-      column.type == FieldType::kCategorical) {
+  if (is_blob(column.type) || !column.offsets.empty() || is_string(column.type)) {
     return list_of(column, rows);
   }
   nb::object array = array_of(column, rows);

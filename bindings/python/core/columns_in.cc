@@ -70,7 +70,7 @@ Column slice_column(const Column& column, size_t rows, size_t first, size_t coun
   if (is_blob(column.type)) {
     out.blobs.assign(column.blobs.begin() + static_cast<ptrdiff_t>(first),
                      column.blobs.begin() + static_cast<ptrdiff_t>(first + count));
-  } else if (column.type == FieldType::kString || column.type == FieldType::kCategorical) {
+  } else if (is_string(column.type)) {
     // Offsets need not begin at 0 in our memory, but do in a Column.
     const auto* offsets = reinterpret_cast<const uint32_t*>(column.offsets.data()) + first;
     out.values = column.values.slice(offsets[0], offsets[count] - offsets[0]);
