@@ -175,7 +175,8 @@ using Scalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
 // ---------------------------------------------------------------------------------- streams
 
-// Batches in anchor order. Destroying it early stops the prefetching.
+// Batches in anchor order. Destroying it early stops the prefetching. Works in the process that
+// opened it, not in a child of fork(): InvalidArgument there.
 class BatchStream {
  public:
   // The next batch; nullopt at the end. After an error the stream is at its end.
@@ -191,7 +192,8 @@ class BatchStream {
   std::unique_ptr<Impl> impl_;
 };
 
-// Versions along first parents, newest first. One request for each.
+// Versions along first parents, newest first. One request for each, fetched ahead in windows that
+// grow to 256 versions, each in O(log) waves.
 class HistoryStream {
  public:
   Result<std::optional<CommitInfo>> next();
@@ -207,7 +209,7 @@ class HistoryStream {
 };
 
 // Buffers rows and commits them by bytes or rows. What is not committed when it is destroyed is
-// dropped: call `commit` at the end.
+// dropped: call `commit` at the end. In a child of fork() InvalidArgument, and nothing is written.
 class Writer {
  public:
   // Takes the rows over; may write segments and commit. Errors as Dataset::append; after an error

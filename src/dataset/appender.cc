@@ -150,6 +150,7 @@ Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, con
   group.all_fresh = work.selection.all_fresh;
   group.counts = work.selection.counts;
   group.same = std::move(work.selection.same);
+  group.skipped = std::move(work.selection.skipped);
   work.manifest = tip.manifest;
   work.rows = std::move(rows);
   return group;
@@ -229,6 +230,7 @@ Result<SortedRows> Appender::read_back(const Group& group, const Schema& schema)
   const RowReader reader(dataset_.objects(), manifest);
   DREAMDB_ASSIGN(rows.batch, reader.read(group.anchors, rows.fields));
   DREAMDB_TRY(restore_same(group, rows));
+  rows.skipped = group.skipped;
   return rows;
 }
 

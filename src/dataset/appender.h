@@ -54,8 +54,10 @@ class Appender {
     ManifestPtr base_version;
     bool assigned = false;
     bool all_fresh = false;
-    std::vector<std::vector<bool>> same;  // as in Selection: values that are in no segment
-    std::vector<TrackSegment> segments;   // when they are built
+    // As in Selection: values that are in no segment.
+    std::vector<std::vector<bool>> same;
+    std::vector<bool> skipped;
+    std::vector<TrackSegment> segments;  // when they are built
     AppendReport counts;
   };
   struct Work;

@@ -51,6 +51,7 @@ class Comparison {
     for (size_t i = 0; i < existing_.size(); ++i) {
       const RowFate fate = judge_row(i, write);
       selection.counts.skipped += fate.skipped;
+      if (fate.skipped) note(existing_[i], selection.skipped);
       selection.counts.replaced += fate.replaced;
       selection.counts.filled += !fate.replaced && fate.filled;
       selection.counts.unchanged += !fate.replaced && !fate.filled && !fate.skipped;
@@ -73,6 +74,7 @@ class Comparison {
 
   RowFate judge_row(size_t i, std::vector<std::vector<bool>>& write) {
     RowFate fate;
+    fate.skipped = !rows_.skipped.empty() && rows_.skipped[existing_[i]];
     bool refused = false;
     for (size_t c = 0; c < rows_.fields.size(); ++c) {
       const Column& given = rows_.batch.columns[c];
@@ -88,16 +90,17 @@ class Comparison {
           field_ = rows_.fields[c]->name;
         }
       } else if (on_conflict_ != OnConflict::kSkip) {
-        note_same(c, existing_[i]);
+        if (same_.empty()) same_.resize(rows_.fields.size(), std::vector<bool>(rows_.rows()));
+        note(existing_[i], same_[c]);
       }
     }
     if (refused) conflicts_.push_back(rows_.anchors()[existing_[i]]);
     return fate;
   }
 
-  void note_same(size_t column, uint32_t row) {
-    if (same_.empty()) same_.resize(rows_.fields.size(), std::vector<bool>(rows_.rows()));
-    same_[column][row] = true;
+  void note(uint32_t row, std::vector<bool>& marks) const {
+    marks.resize(rows_.rows());
+    marks[row] = true;
   }
 
   Status refuse() const {

@@ -19,7 +19,8 @@ struct Selection {
   // [column][row]: given, and equal to what the version holds; empty when there is none. Not told
   // for kSkip, to which it makes no difference.
   std::vector<std::vector<bool>> same;
-  AppendReport counts;  // rows, records, filled, unchanged, skipped, replaced
+  std::vector<bool> skipped;  // [row]: kSkip leaves a value out; empty when there is none
+  AppendReport counts;        // rows, records, filled, unchanged, skipped, replaced
 };
 
 // InvalidArgument: a new record lacks a required field. Conflict (kRefuse): names the anchors.

@@ -361,6 +361,26 @@ TEST(Dataset, TwoHandlesOfOneRefLoseNothing) {
   EXPECT_EQ(conflict.error().code, Code::kConflict);
 }
 
+TEST(Dataset, ASkippedValueIsToldAlsoAfterMeetingOthers) {
+  const std::string at = fresh_locator();
+  auto a = Dataset::create(at, small_schema());
+  ASSERT_TRUE(a->append(small_rows({1, 2})));
+  auto b = Dataset::open(at);
+  ASSERT_TRUE(a->append(small_rows({50})));
+  NewRows other = small_rows({2, 9});
+  other.columns[4] = int_column("n", {-7, 9});
+  AppendOptions skip;
+  skip.on_conflict = OnConflict::kSkip;
+  auto skipped = b->append(other, skip);
+  ASSERT_TRUE(skipped) << skipped.error().message;
+  EXPECT_EQ(skipped->rows, 2u);
+  EXPECT_EQ(skipped->records, 1u);
+  EXPECT_EQ(skipped->skipped, 1u);
+  EXPECT_EQ(skipped->unchanged, 0u);
+  EXPECT_EQ(*b->count(*Where::parse("n == -7")), 0u);
+  EXPECT_EQ(*b->count(), 4u);
+}
+
 // What lost a race goes up in the turn of the commit after it, so a group that has to be rebuilt
 // may not be on the store yet.
 TEST(Dataset, AWriterThatMetOthersReadsItsRowsBack) {

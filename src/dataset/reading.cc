@@ -8,6 +8,7 @@
 
 #include "dataset/dataset_impl.h"
 #include "dreamdb/interrupt.h"
+#include "runtime/fork.h"
 #include "stream/row_stream.h"
 #include "track/columns.h"
 
@@ -113,14 +114,26 @@ class BatchStream::Impl {
   Impl(std::shared_ptr<Space> space, const ManifestPtr& manifest, RowStreamOptions options)
       : space_(std::move(space)),
         manifest_(manifest),
-        rows_(space_->shared_objects(), manifest, std::move(options)) {}
+        rows_(std::make_unique<RowStream>(space_->shared_objects(), manifest, std::move(options))) {
+  }
 
-  Result<std::optional<Batch>> next() { return rows_.next(); }
+  ~Impl() {
+    if (!home_.is_here()) (void)rows_.release();
+  }
+
+  Result<std::optional<Batch>> next() {
+    if (!home_.is_here())
+      return fail(Code::kInvalidArgument,
+                  "this stream reads ahead in the process that opened it and cannot go on in a "
+                  "child of fork(); open a stream in the child (its dataset handle works)");
+    return rows_->next();
+  }
 
  private:
+  const HomeProcess home_;
   const std::shared_ptr<Space> space_;
   const ManifestPtr manifest_;  // the fields of the stream point into its schema
-  RowStream rows_;
+  std::unique_ptr<RowStream> rows_;
 };
 
 BatchStream::BatchStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

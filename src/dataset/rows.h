@@ -14,6 +14,9 @@ namespace dreamdb {
 struct SortedRows {
   Batch batch;
   std::vector<const Field*> fields;  // of batch.columns, ascending by field id
+  // [row]: lost a value to an older version's, which `batch` no longer has; empty when there is
+  // none.
+  std::vector<bool> skipped = {};
 
   size_t rows() const { return batch.rows(); }
   std::span<const uint64_t> anchors() const { return {batch.anchors(), batch.rows()}; }

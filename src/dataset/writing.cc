@@ -4,6 +4,7 @@
 #include "codec/utf8.h"
 #include "dataset/appender.h"
 #include "dreamdb/interrupt.h"
+#include "runtime/fork.h"
 #include "track/columns.h"
 
 namespace dreamdb {
@@ -68,9 +69,14 @@ class Writer::Impl {
   Impl(std::shared_ptr<Dataset::Impl> dataset, WriterOptions options)
       : dataset_(std::move(dataset)),
         options_(std::move(options)),
-        appender_(*dataset_, options_.append.on_conflict) {}
+        appender_(std::make_unique<Appender>(*dataset_, options_.append.on_conflict)) {}
+
+  ~Impl() {
+    if (!home_.is_here()) (void)appender_.release();
+  }
 
   Status append(NewRows rows) {
+    DREAMDB_TRY(check_home());
     const std::lock_guard lock(dataset_->write_mutex());
     DREAMDB_TRY(check_columns(rows, dataset_->schema()));
     // A buffer holds either rows with anchors or rows without, of the same columns.
@@ -83,13 +89,14 @@ class Writer::Impl {
     if (rows.rows > 0) buffer_.push_back(std::move(rows));
     if (buffered_bytes_ >= options_.buffer_bytes || buffered_rows_ >= options_.commit_rows)
       DREAMDB_TRY(flush());
-    if (appender_.pending_rows() >= options_.commit_rows ||
-        appender_.pending_bytes() >= options_.commit_bytes)
+    if (appender_->pending_rows() >= options_.commit_rows ||
+        appender_->pending_bytes() >= options_.commit_bytes)
       return commit_pending();
     return {};
   }
 
   Result<AppendReport> commit() {
+    DREAMDB_TRY(check_home());
     const std::lock_guard lock(dataset_->write_mutex());
     if (!buffer_.empty()) DREAMDB_TRY(flush());
     DREAMDB_TRY(commit_pending());
@@ -99,6 +106,13 @@ class Writer::Impl {
   const AppendReport& report() const { return total_; }
 
  private:
+  Status check_home() const {
+    if (home_.is_here()) return {};
+    return fail(Code::kInvalidArgument,
+                "this writer belongs to the process that made it, which commits its rows; in a "
+                "child of fork() make a writer of its own (the dataset handle works there)");
+  }
+
   static bool same_shape(const NewRows& a, const NewRows& b) {
     if (a.anchors.has_value() != b.anchors.has_value() || a.columns.size() != b.columns.size())
       return false;
@@ -162,49 +176,50 @@ class Writer::Impl {
   }
 
   Status add(NewRows rows) {
-    if (appender_.meets_pending(rows)) {
+    if (appender_->meets_pending(rows)) {
       if (options_.commit_rows == UINT64_MAX && options_.commit_bytes == UINT64_MAX) {
         // All rows are to become one commit, and a version has one value at an anchor.
-        appender_.drop();
+        appender_->drop();
         return fail(Code::kInvalidArgument,
                     "an anchor stands twice among the rows of one commit; append each once");
       }
       DREAMDB_TRY(commit_pending());
     }
-    Status added = appender_.add(std::move(rows), true);
+    Status added = appender_->add(std::move(rows), true);
     if (!added) {
-      appender_.drop();
+      appender_->drop();
       return added;
     }
     const auto& progress = options_.append.progress;
     const bool go_on = check_interrupt().has_value() &&
-                       (!progress || progress(total_.rows + appender_.pending_rows(),
-                                              committed_bytes_ + appender_.pending_bytes()));
+                       (!progress || progress(total_.rows + appender_->pending_rows(),
+                                              committed_bytes_ + appender_->pending_bytes()));
     if (go_on) return {};
-    appender_.drop();
+    appender_->drop();
     return fail(Code::kCancelled,
                 "stopped because the caller asked to; what was committed before stays, the rows "
                 "since are dropped");
   }
 
   Status commit_pending() {
-    if (appender_.empty()) {
+    if (appender_->empty()) {
       if (total_.manifest.empty()) total_.manifest = dataset_->tip().address().text();
       return {};
     }
-    const uint64_t bytes = appender_.pending_bytes();
+    const uint64_t bytes = appender_->pending_bytes();
     std::string key = options_.append.idempotency_key;
     if (!key.empty() && commits_ > 0) key += "/" + std::to_string(commits_);
-    DREAMDB_ASSIGN(AppendReport report, appender_.commit(key));
+    DREAMDB_ASSIGN(AppendReport report, appender_->commit(key));
     ++commits_;
     committed_bytes_ += bytes;
     add_report(total_, std::move(report));
     return {};
   }
 
+  const HomeProcess home_;
   const std::shared_ptr<Dataset::Impl> dataset_;
   const WriterOptions options_;
-  Appender appender_;
+  std::unique_ptr<Appender> appender_;
   std::vector<NewRows> buffer_;
   uint64_t buffered_rows_ = 0;
   uint64_t buffered_bytes_ = 0;

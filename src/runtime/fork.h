@@ -15,6 +15,16 @@ namespace dreamdb {
 // threads or locks of this process remembers the value and starts afresh when it differs.
 uint64_t fork_generation();
 
+// Remembers the process that made something which a child cannot go on with, because threads of
+// that process are at work on it. What is not here is neither used nor destroyed: it is left.
+class HomeProcess {
+ public:
+  bool is_here() const { return generation_ == fork_generation(); }
+
+ private:
+  const uint64_t generation_ = fork_generation();
+};
+
 // A mutex that is never held across a fork: fork() waits until it is free and holds it meanwhile,
 // so the child finds it unlocked and what it guards whole.
 //

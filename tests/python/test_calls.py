@@ -213,6 +213,32 @@ def test_fork(big):
     assert big.refresh() and len(big) == 200_001
 
 
+def test_what_is_under_way_stays_with_the_parent(big):
+    """A stream and a writer that are at work refuse the child, and go on in the parent."""
+    stream = big.iter_stream(10_000, ["i"])
+    next(stream)
+    writer = big.writer(buffer_bytes=1 << 20)
+    rows = [{"_anchor": 10**9 + k, "i": k, "e": [k] * DIM} for k in range(10_000)]
+    writer.append(rows[:9_000])
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            signal.alarm(30)
+            for call in (lambda: next(stream), lambda: writer.append(rows[9_000:]), writer.commit):
+                with pytest.raises(ValueError, match="child of fork"):
+                    call()
+            del stream, writer
+            status = 0 if len(Dataset.open(big.locator)) == 200_000 else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    writer.append(rows[9_000:])
+    writer.commit()
+    assert sum(len(batch["i"]) for batch in stream) == 190_000
+    assert big.count("i >= 0") == 210_000
+
+
 def _sum_of(task):
     dataset, start, end = task
     return sum(

@@ -27,4 +27,5 @@ REF_NAME_BYTES = 16 * 64 + 15
 
 ANCHOR_MAX = (1 << 64) - 2
 U64_MAX = (1 << 64) - 1
+FIELD_ID_MAX = (1 << 32) - 1
 I64_MIN, I64_MAX = -(1 << 63), (1 << 63) - 1

@@ -80,6 +80,7 @@ def _parse_field(value, name: str) -> dict:
     keys = {"id": shape.uint, "name": _field_name, "type": shape.text, "required": shape.boolean}
     shape.fields(value, name, keys | more, {"info": shape.text_map})
     require(value["id"] >= 1, "S5.2", f"{name} has the id 0, which is the record track's")
+    require(value.get("info") != {}, "S3.8", f"{name} has an empty `info`, which is left out")
     if kind == "embedding":
         require(
             1 <= value["dim"] <= limits.EMBEDDING_DIMENSION,
@@ -108,4 +109,5 @@ def parse_schema(value, name: str) -> dict:
         "S5.2",
         f"next is {value['next']}, but that id may be in use",
     )
+    require(value["next"] <= limits.FIELD_ID_MAX, "S5.2", f"next is {value['next']}, above 32 bits")
     return value

@@ -112,6 +112,8 @@ def _kinds(stats: Stats) -> set:
             kinds &= {"bytes"} if len(bound) <= BOUND_BYTES else set()
         elif bound is not None:
             return set()
+    if stats.min is not None and stats.max is not None and len(kinds) == 1 and stats.min > stats.max:
+        return set()
     if isinstance(stats.extra, bool):
         kinds &= {"float"}
     elif isinstance(stats.extra, list):

@@ -155,6 +155,9 @@ def _stats_refusals() -> list:
         ("word as text", [1, b"a", b"a", ["a"]]),
         ("bound above 2^63-1", [1, 0, 2**63, None]),
         ("extra uint", [1, 0, 1, 1]),
+        ("int minimum above the maximum", [2, 3, -3, None]),
+        ("float minimum above the maximum", [2, 0.5, 0.25, False]),
+        ("string minimum above the maximum", [2, b"b", b"a", None]),
     ]
     refused = [
         refuse(

@@ -316,6 +316,7 @@ def _schema_refusals() -> list:
         ("no required", [without(one, "required")], "S3.8"),
         ("required as uint", [one | {"required": 1}], "S3.9"),
         ("info not text", [one | {"info": {"a": 1}}], "S3.9"),
+        ("info empty", [one | {"info": {}}], "S3.8"),
         ("embedding of f64", [embedding | {"dtype": "f64"}], "S3.9"),
         ("embedding of dim 0", [embedding | {"dim": 0}], "S1.3"),
         ("embedding above 65,536", [embedding | {"dim": 65537}], "S1.3"),
@@ -333,8 +334,11 @@ def _schema_refusals() -> list:
         for name, fields, rule in cases
     ]
     many = [_field(i + 1, str(i), "int") for i in range(1025)]
+    whole = [
+        ("1025 fields", {"fields": many, "next": 2000}, "S1.3"),
+        ("next above 32 bits", {"fields": [one], "next": 2**32}, "S5.2"),
+        ("id above 32 bits", {"fields": [one | {"id": 2**32}], "next": 2**32 + 1}, "S5.2"),
+    ]
     return refused + [
-        refuse(
-            "1025 fields", cbor.encode(first | {"schema": {"fields": many, "next": 2000}}), "S1.3"
-        )
+        refuse(name, cbor.encode(first | {"schema": schema}), rule) for name, schema, rule in whole
     ]
