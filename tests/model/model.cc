@@ -77,8 +77,6 @@ size_t slot_size(const Field& field) {
   return field.type == FieldType::kBool ? 1 : 8;
 }
 
-bool is_string(FieldType type) { return is_string(type); }
-
 Column column_of(const Field& field, std::span<const Row> rows) {
   Column out;
   out.name = field.name;
