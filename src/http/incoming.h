@@ -56,6 +56,7 @@ class Incoming {
   int status() const { return status_; }  // 0 until a head began
   const HttpHeaders& headers() const { return headers_; }
   HttpHeaders take_headers() { return std::move(headers_); }
+  uint64_t body_bytes_max() const { return body_bytes_max_; }
   Stop stop() const { return stop_; }
   // True when the object is not the one that the kept part is of, or no longer has that range: the
   // reply is no answer to the job, which begins anew.
