@@ -159,6 +159,7 @@ bool Call::launch(Flight& flight, bool is_hedge, uint64_t now_ns) {
   shot->incoming.begin(job.body_bytes_max, std::move(kept));
   shot->only_once = job.repeat == Repeat::kNever;
   shot->is_hedge = is_hedge;
+  shot->is_retry = !is_hedge && flight.attempts > 0;
   // HTTP/2, which there is under TLS alone, would put it on the connection that is late.
   shot->fresh_connection = is_hedge && context.endpoint.starts_with("https");
   shot->endpoint = begun.endpoint;
@@ -279,12 +280,10 @@ void Call::land(Shot& shot, CURLcode code) {
 }
 
 void Call::report(Shot& shot, const HttpReply& reply, bool is_whole, uint64_t now_ns) {
-  const auto& flight = *static_cast<Flight*>(shot.flight);
   Traffic::Ended ended;
   ended.load = load_of(reply, now_ns - shot.began_ns, options_.budget_ns);
   ended.health = health_of(reply);
   ended.is_whole = is_whole;
-  ended.is_retry = flight.attempts > 1 && !shot.is_hedge;
   ended.is_throttled = reply.status == 429 || reply.status == 503;
   traffic_.end(wire_.get(), shot, ended, now_ns);
 }
@@ -329,10 +328,7 @@ void Call::finish(Flight& flight, HttpReply reply) {
 // Takes an attempt that nobody waits for any more out of the air.
 void Call::drop(Shot& shot) {
   wire_->recall(shot);
-  const auto& flight = *static_cast<Flight*>(shot.flight);
-  Traffic::Ended ended;
-  ended.is_retry = flight.attempts > 1 && !shot.is_hedge;
-  traffic_.end(wire_.get(), shot, ended, runtime_.monotonic_ns());
+  traffic_.end(wire_.get(), shot, {}, runtime_.monotonic_ns());
   release(shot);
 }
 

@@ -130,9 +130,8 @@ class ScriptedServer {
   size_t count() const { return requests().size(); }
   int connections() const { return connections_; }
   int closed() const { return closed_; }
-  // Requests whose scripts run now, and the most that ever did.
+  // Requests whose scripts run now.
   int in_script() const { return in_script_; }
-  int most_in_script() const { return most_in_script_; }
 
   // An address where nobody listens.
   static std::string dead_endpoint() {
@@ -183,7 +182,7 @@ class ScriptedServer {
         const std::lock_guard lock(mutex_);
         request.count = ++counts_[request.path];
         requests_.push_back(request);
-        most_in_script_ = std::max<int>(most_in_script_, ++in_script_);
+        ++in_script_;
       }
       script_(request, peer);
       --in_script_;
@@ -230,7 +229,7 @@ class ScriptedServer {
   uint16_t port_ = 0;
   std::thread accepting_;
   std::vector<std::unique_ptr<Peer>> peers_;  // of the accepting thread, then of the destructor
-  std::atomic<int> connections_{0}, closed_{0}, in_script_{0}, most_in_script_{0};
+  std::atomic<int> connections_{0}, closed_{0}, in_script_{0};
   mutable std::mutex mutex_;  // guards all below
   std::vector<Request> requests_;
   std::map<std::string, int> counts_;

@@ -102,7 +102,7 @@ void Traffic::end(Wire* caller, const Shot& shot, const Ended& ended, uint64_t n
   // A second send of what may be sent once did not take place.
   const uint32_t sends = std::max(shot.only_once ? 1u : shot.sends, 1u);
   stats_.attempts += sends;
-  stats_.retries += sends - 1 + (ended.is_retry ? 1 : 0);
+  stats_.retries += sends - 1 + (shot.is_retry ? 1 : 0);
   stats_.resumed += shot.is_resumed;
   stats_.throttled += ended.is_throttled;
   stats_.connections += shot.connections;

@@ -50,7 +50,6 @@ class Traffic {
     Limit::Word load = Limit::Word::kNothing;
     Endpoints::Word health = Endpoints::Word::kNothing;
     bool is_whole = false;  // with a reply that is neither cut nor a fault
-    bool is_retry = false;
     bool is_throttled = false;
   };
   void end(Wire* caller, const Shot& shot, const Ended& ended, uint64_t now_ns);

@@ -25,6 +25,7 @@ struct Shot {
   Incoming incoming;
   bool only_once = false;  // never to be sent twice
   bool is_hedge = false;
+  bool is_retry = false;  // the job was sent before
   bool is_resumed = false;
   bool fresh_connection = false;
   size_t endpoint = 0;
