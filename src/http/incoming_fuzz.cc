@@ -2,6 +2,8 @@
 // only gone on from where it ends.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/assert.h"
@@ -23,7 +25,8 @@ void feed(dreamdb::Incoming& incoming, std::string_view reply) {
     if (line == "\n" || line == "\r\n") break;
   }
   while (!reply.empty()) {
-    const size_t size = std::min<size_t>(reply.size(), 1 + reply.front() % 16);
+    const size_t size =
+        std::min<size_t>(reply.size(), 1 + static_cast<uint8_t>(reply.front()) % 16);
     if (!incoming.take_body(std::as_bytes(std::span(reply.data(), size)))) return;
     reply.remove_prefix(size);
   }
