@@ -52,7 +52,7 @@ if(DREAMDB_TESTS)
 endif()
 
 # Floors whose code runs in several threads; their tests run under the thread sanitizer too.
-set(DREAMDB_THREADED_FLOORS runtime store object track version stream dataset)
+set(DREAMDB_THREADED_FLOORS runtime http store object track version stream dataset)
 
 # dreamdb_tests(NAME [THREADS] SOURCES files... [LIBS libraries...])
 #   One program NAME_test of GoogleTest cases, each known to ctest as "NAME.Suite.case".

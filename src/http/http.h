@@ -41,7 +41,9 @@ struct AttemptContext {
 
 // How often and when a job may be tried again.
 enum class Repeat : uint8_t {
-  kNever,       // a conditional write: only when the request cannot have left this machine
+  // A conditional write: only when the request cannot have left this machine. libcurl, which sends
+  // again on its own when a kept connection turns out to be closed, is held back too: kCut then.
+  kNever,
   kIdempotent,  // after any failure that may pass: connection, cut body, timeout, 429, 5xx
 };
 
@@ -54,7 +56,7 @@ struct HttpJob {
   // begins after `received_bytes`. Needs `body_bytes_max`.
   bool resume = false;
   // May be sent a second time to another connection (or endpoint) when it takes much longer than
-  // its like; the first whole reply wins.
+  // its like (hedge.h); the first whole reply wins. Only of a job that may be repeated.
   bool hedge = false;
   // The body of the reply is at most so long: a longer one ends the job with Corruption. A reply
   // with a known length gets its memory at once, never more than this.
@@ -83,25 +85,29 @@ struct HttpReply {
   // For messages, without secrets and without the query string: "GET http://host:1/b/k: timed out
   // after 30 s (4 attempts)". Empty when all is well.
   std::string what;
+  // What to do about `what` when the client knows: "set AWS_CA_BUNDLE ...". Or empty.
+  std::string way_out;
   Error error;  // of kRefused
   // Value of a header, empty when absent. `name` in lower case.
   std::string_view header(std::string_view name) const;
 };
 
 struct HttpOptions {
-  std::vector<std::string> endpoints;   // scheme://host:port, at least one
-  uint32_t connections_max = 128;       // in all
-  uint32_t connections_first = 16;      // in flight at the beginning; grows and shrinks
-  uint64_t budget_ns = 60'000'000'000;  // of one job with all its attempts
+  std::vector<std::string> endpoints;  // scheme://host:port, at least one
+  uint32_t connections_max = 128;      // in flight, of all calls together
+  uint32_t connections_first = 16;     // in flight at the beginning; grows and shrinks (limit.h)
+  // Of one job with all its attempts, from the first one on. A job of a long batch that has not
+  // begun when no reply has come for so long is not sent at all.
+  uint64_t budget_ns = 60'000'000'000;
   uint64_t connect_timeout_ns = 5'000'000'000;
-  uint64_t stall_timeout_ns = 20'000'000'000;  // no byte for so long ends an attempt
+  uint64_t stall_timeout_ns = 20'000'000'000;  // no byte for so long ends an attempt; whole seconds
   std::string ca_file;                         // of own authorities; empty: the system's
   std::string user_agent = "dreamdb";
 };
 
 // Requests by what became of them, since the client was made.
 struct HttpStats {
-  uint64_t attempts = 0;  // requests sent, hedges and retries included
+  uint64_t attempts = 0;  // requests sent, hedges and retries (also libcurl's) included
   uint64_t retries = 0;   // attempts after the first of a job, without hedges
   uint64_t hedges = 0;
   uint64_t resumed = 0;      // attempts that went on in the middle of a body
@@ -115,13 +121,14 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
 
-  // Carries out all jobs at once (as many in flight as the pool allows) and returns when each has a
-  // reply or has failed; replies in the order of the jobs. Returns early, with kTimeout, for jobs
-  // that are not done when the caller is interrupted (`check_interrupt`).
+  // Carries out all jobs at once (as many in flight as the server bears, shared with other calls)
+  // and returns when each has a reply or has failed; replies in the order of the jobs. Returns
+  // early, with kTimeout, for jobs that are not done when the caller is interrupted
+  // (`check_interrupt`).
   virtual std::vector<HttpReply> run(std::span<const HttpJob> jobs) = 0;
 
   virtual HttpStats stats() const = 0;
-  // Server time minus ours, as the Date headers say: 0 until a server told it.
+  // Server time minus ours, as the Date headers say (skew.h): 0 until a server told it.
   virtual int64_t clock_skew_ns() const = 0;
   virtual const HttpOptions& options() const = 0;
 };

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "dreamdb/interrupt.h"
-#include "store/content_range.h"
+#include "http/content_range.h"
 #include "store/key.h"
 
 namespace dreamdb {

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "http/content_range.h"
 #include "runtime/thread_pool.h"
-#include "store/content_range.h"
 #include "store/key.h"
 
 namespace dreamdb {

@@ -13,17 +13,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-constexpr std::string_view kTlsWayOut =
-    "for a certificate of your own authority set AWS_CA_BUNDLE to the file of the authority's; a "
-    "server without TLS is http://, not https://";
-
-// Whether the client's words are about certificates or the handshake.
-bool is_about_tls(std::string_view words) {
-  const std::string text = lower(words);
-  return text.find("ssl") != std::string::npos || text.find("tls") != std::string::npos ||
-         text.find("certificate") != std::string::npos;
-}
-
 }  // namespace
 
 Status reply_failure(const HttpReply& reply, bool changes, const std::string& what) {
@@ -33,9 +22,8 @@ Status reply_failure(const HttpReply& reply, bool changes, const std::string& wh
     case HttpFailure::kNotSent:
       return fail(Code::kUnavailable,
                   what + ": " + reply.what + "; " +
-                      (is_about_tls(reply.what)
-                           ? std::string(kTlsWayOut)
-                           : std::string("check the address, the network and the server")));
+                      (reply.way_out.empty() ? "check the address, the network and the server"
+                                             : reply.way_out));
     case HttpFailure::kCut:
     case HttpFailure::kTimeout: break;
   }

@@ -120,6 +120,8 @@ Result<HttpAttempt> S3Dialect::attempt(const Draft& draft, const AttemptContext&
     headers.emplace_back(
         "range", "bytes=" + std::to_string(draft.range->first + context.received_bytes) + "-" +
                      std::to_string(draft.range->second));
+  } else if (context.received_bytes > 0) {
+    headers.emplace_back("range", "bytes=" + std::to_string(context.received_bytes) + "-");
   }
   if (now.credentials) {
     headers.emplace_back("host", host_header(origin));
@@ -187,7 +189,7 @@ HttpJob S3Dialect::get(std::string_view key, bool is_mutable, uint64_t offset, u
   if (!whole) made.range = {offset, offset + size - 1};
   HttpJob get = job(std::move(made), Repeat::kIdempotent);
   get.body_bytes_max = whole ? kWholeBodyMax : std::max(size, kErrorPageMax);
-  get.resume = !is_mutable && !whole;  // between two attempts a mutable key may change
+  get.resume = !is_mutable;  // between two attempts a mutable key may change
   get.hedge = true;
   return get;
 }

@@ -1,4 +1,4 @@
-#include "store/content_range.h"
+#include "http/content_range.h"
 
 #include <charconv>
 
