@@ -1,6 +1,5 @@
 #include "store/s3_error.h"
 
-#include <ctime>
 #include <optional>
 
 #include "store/key.h"
@@ -10,15 +9,6 @@
 namespace dreamdb {
 
 namespace {
-
-// Unix seconds of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT").
-std::optional<int64_t> parse_http_date(std::string_view text) {
-  struct tm parts{};
-  const std::string date(text);
-  const char* end = strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return timegm(&parts);
-}
 
 std::string skew_text(const HttpReply& reply, uint64_t now_ns) {
   const auto server = parse_http_date(reply.header("date"));
@@ -135,7 +125,10 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
   if (reply.status == 404)
     return fail(Code::kNotFound,
                 (key.empty() ? what : "key " + printable(key) + " is not in " + place.store) +
-                    (error ? "" : said(reply, error)));
+                    (error ? ""
+                           : said(reply, error) +
+                                 ", and the answer is none of S3: a web server is web+http:// or "
+                                 "web+https://"));
   if (reply.status == 412 || reply.status == 409)
     return fail(Code::kConflict, what + ": another writer was first" + said(reply, error));
   if (reply.status == 429 || reply.status == 503)
@@ -146,7 +139,8 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
                 what + ": the server has a fault" + said(reply, error) +
                     (reads ? "; try again later" : "; it may have happened or not"));
   return fail(Code::kInvalidArgument,
-              what + ": the server refuses the request" + said(reply, error) + "; is it S3?");
+              what + ": the server refuses the request" + said(reply, error) +
+                  "; is it S3? A web server is web+http:// or web+https://");
 }
 
 }  // namespace dreamdb

@@ -104,7 +104,7 @@ class Race {
   // Errors that say nothing about conditions.
   static bool refuses_all(const Error& error) {
     return error.code == Code::kDenied || error.code == Code::kInvalidArgument ||
-           error.code == Code::kExhausted;
+           error.code == Code::kExhausted || error.code == Code::kUnsupported;
   }
 
   // The body that is there, empty for none; sets the tag.
@@ -128,8 +128,12 @@ class Race {
 std::unexpected<Error> refuse(const Dialect& dialect, const std::string& found) {
   return fail(Code::kUnsupported,
               dialect.describe() + " must not be written by several: " + found +
-                  ". Reading works. Use a bucket without versioning on a server that honours "
-                  "If-Match and If-None-Match, or a folder");
+                  ". Reading works. " +
+                  (dialect.name() == "web"
+                       ? "Use lighttpd with mod_webdav, whose conditions hold, S3, or the folder "
+                         "that the server serves"
+                       : "Use a bucket without versioning on a server that honours If-Match and "
+                         "If-None-Match, or a folder"));
 }
 
 std::string count_text(size_t winners, std::string_view condition) {
