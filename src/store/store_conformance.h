@@ -283,6 +283,9 @@ TEST_P(StoreConformance, BadKeysAreRefused) {
                              "\xc3\xa4",
                              "a:b",
                              "a/*",
+                             "refs/main.ref",
+                             "a.ref/b",
+                             ".ref",
                              std::string(256, 'x'),
                              std::string(1025, 'x')};
   for (const std::string& key : bad) {

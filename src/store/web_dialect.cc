@@ -8,6 +8,7 @@
 #include "store/key.h"
 #include "store/read_plan.h"
 #include "store/s3_signature.h"
+#include "store/version_file.h"
 #include "store/web_error.h"
 
 namespace dreamdb {
@@ -43,9 +44,7 @@ std::string WebDialect::describe() const {
 std::string WebDialect::path_of(std::string_view key, bool is_mutable) const {
   std::string path = prefix_;
   if (!path.empty()) path.push_back('/');
-  path.append(key);
-  if (is_mutable) path.append(kMutableSuffix);
-  return path;
+  return path + (is_mutable ? plain_name(key) : std::string(key));
 }
 
 bool WebDialect::was_made(const std::string& folder) const {
@@ -57,7 +56,6 @@ HttpJob WebDialect::job(Draft draft, Repeat repeat) {
   const auto shared = std::make_shared<const Draft>(std::move(draft));
   HttpJob made;
   made.prepare = [shared](const AttemptContext& context) -> Result<HttpAttempt> {
-    if (shared->error) return std::unexpected(*shared->error);
     HttpAttempt attempt;
     attempt.method = shared->method;
     attempt.url = context.endpoint + "/" + uri_escape(shared->path, true);
@@ -77,9 +75,6 @@ HttpJob WebDialect::job(Draft draft, Repeat repeat) {
 HttpJob WebDialect::get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) {
   const bool whole = offset == 0 && size == std::numeric_limits<uint64_t>::max();
   Draft draft{"GET", path_of(key, is_mutable)};
-  if (!is_mutable && key.ends_with(kMutableSuffix))
-    draft.error = Error{Code::kNotFound, "no object is at " + printable(key) +
-                                             ": on web servers the names of mutable keys end so"};
   if (!whole) draft.range = {offset, offset + size - 1};
   // Caches on the way have to ask whether it is still so.
   if (is_mutable) draft.headers.push_back("cache-control: no-cache");
@@ -95,10 +90,6 @@ HttpJob WebDialect::put(std::string_view key, bool is_mutable, const Buffer& bod
                         const WriteCondition& condition, EtagStyle style) {
   const std::string path = path_of(key, is_mutable);
   Draft draft{"PUT", path, {"content-type: application/octet-stream"}, body};
-  if (!is_mutable && key.ends_with(kMutableSuffix))
-    draft.error = Error{Code::kInvalidArgument,
-                        "the key " + printable(key) + " ends in " + std::string(kMutableSuffix) +
-                            ", as the names of mutable keys do on web servers; use another"};
   if (condition.kind == WriteCondition::Kind::kAbsent)
     draft.headers.emplace_back("if-none-match: *");
   if (condition.kind == WriteCondition::Kind::kMatch)
@@ -153,7 +144,16 @@ Status WebDialect::status_of(const HttpReply& reply, std::string_view act, std::
                     {describe(), key.empty() ? "" : "/" + uri_escape(path_of(key, false), true)});
 }
 
+Result<std::optional<Buffer>> WebDialect::body_of(const HttpReply& reply, std::string_view key) {
+  if (!is_version_file(reply.body.view())) return reply.body;
+  DREAMDB_ASSIGN(const VersionHeader header,
+                 parse_any_version(reply.body.span(), describe() + "/" + plain_name(key)));
+  if (header.deleted) return std::nullopt;
+  return reply.body.slice(kVersionHeaderSize, reply.body.size() - kVersionHeaderSize);
+}
+
 std::string WebDialect::etag_of(const HttpReply& reply) {
+  if (is_version_file(reply.body.view())) return {};
   std::string_view tag = reply.header("etag");
   if (tag.starts_with("W/")) tag.remove_prefix(2);
   if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')

@@ -21,9 +21,6 @@
 
 namespace dreamdb {
 
-// What the name of a mutable key ends in; no immutable key may.
-inline constexpr std::string_view kMutableSuffix = ".ref";
-
 class WebDialect final : public Dialect {
  public:
   // `endpoint`: scheme://host:port; `prefix`: the path on it, without '/' at its ends.
@@ -41,7 +38,12 @@ class WebDialect final : public Dialect {
   HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
                  EtagStyle style) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
+  // None for what a folder store has written: it is not to be replaced by other means.
   std::string etag_of(const HttpReply& reply) override;
+  // A body, or a version file of a folder store with the body in it.
+  Result<std::optional<Buffer>> body_of(const HttpReply& reply, std::string_view key) override;
+  // Unsupported: a folder store keeps this space. Cost: one request.
+  Status check_ground(HttpClient& client) override;
   Status put_large(HttpClient& client, std::string_view key, const Buffer& body) override;
   // Cost: one request for each folder that the page touches, which is read whole: large folders
   // want large pages. Unsupported: the server gives no listings.
@@ -58,7 +60,6 @@ class WebDialect final : public Dialect {
     std::vector<std::string> headers = {};
     Buffer body = {};
     std::optional<std::pair<uint64_t, uint64_t>> range = {};  // first and last byte
-    std::optional<Error> error = {};                          // why it is not to be sent
   };
   struct Folders;  // the folders that one write has to make
   class Walk;      // a listing

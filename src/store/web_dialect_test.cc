@@ -82,15 +82,6 @@ TEST_F(WebDialectTest, Writes) {
   EXPECT_EQ(header(attempt(web.remove("d", false, {}, EtagStyle::kQuoted)), "depth"), "0");
 }
 
-TEST_F(WebDialectTest, AKeyThatEndsLikeAMutableOneIsNoObject) {
-  const auto put = web.put("refs/main.ref", false, {}, {}, EtagStyle::kQuoted).prepare({kHost});
-  ASSERT_FALSE(put.has_value());
-  EXPECT_EQ(put.error().code, Code::kInvalidArgument);
-  const auto get = web.get("refs/main.ref", false, 0, kAll).prepare({kHost});
-  ASSERT_FALSE(get.has_value());
-  EXPECT_EQ(get.error().code, Code::kNotFound);
-}
-
 TEST_F(WebDialectTest, AWriteMakesTheFoldersThatAreMissing) {
   const auto next = [](const HttpJob& job, int status) {
     EXPECT_TRUE(job.is_transient(reply(status))) << status;

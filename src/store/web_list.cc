@@ -4,6 +4,7 @@
 
 #include "store/key.h"
 #include "store/s3_signature.h"
+#include "store/version_file.h"
 #include "store/web_dialect.h"
 #include "store/web_xml.h"
 
@@ -11,7 +12,8 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kFolderReplyMax = 256 << 20;  // some 600,000 files
+constexpr std::string_view kFolderVersions = ".swap";  // of a folder store, spec 9.3
+constexpr uint64_t kFolderReplyMax = 256 << 20;        // some 600,000 files
 
 HttpReply run_one(HttpClient& client, const HttpJob& job) {
   return std::move(client.run(std::span(&job, 1)).front());
@@ -42,8 +44,11 @@ class WebDialect::Walk {
         listing_.more = true;
         return {};
       }
+      // A mark of deletion, or the version file of a deleted key.
+      const bool may_be_gone = node.is_mutable && (node.size_bytes == deletion_mark().size() ||
+                                                   node.size_bytes == kVersionHeaderSize);
       listing_.objects.push_back(
-          {{parent + node.name, node.size_bytes, node.time_ns}, node.is_mutable});
+          {{parent + node.name, node.size_bytes, node.time_ns}, may_be_gone});
     }
     return {};
   }
@@ -88,8 +93,8 @@ class WebDialect::Walk {
     std::vector<Node> nodes;
     for (WebEntry& entry : *entries) {
       Node node{std::move(entry.name), entry.size_bytes, entry.time_ns, false};
-      if (!entry.is_folder && node.name.ends_with(kMutableSuffix)) {
-        node.name.resize(node.name.size() - kMutableSuffix.size());
+      if (!entry.is_folder && node.name.ends_with(kPlainSuffix)) {
+        node.name.resize(node.name.size() - kPlainSuffix.size());
         node.is_mutable = true;
       }
       // Names of the store's own, and files that are no keys, whoever put them there.
@@ -120,6 +125,21 @@ Result<Dialect::Listing> WebDialect::list(HttpClient& client, std::string_view p
   if (!parent.empty() && !check_key(parent.substr(0, slash))) return Listing{};
   DREAMDB_TRY(walk.visit(std::string(parent)));
   return std::move(walk).take();
+}
+
+Status WebDialect::check_ground(HttpClient& client) {
+  constexpr int kIsThere = 207;
+  const HttpJob job = this->job({"PROPFIND",
+                                 path_of(kFolderVersions, false) + "/",
+                                 {"depth: 0", "content-type: application/xml"},
+                                 Buffer::copy_of(web_listing_query())},
+                                Repeat::kIdempotent);
+  const HttpReply reply = run_one(client, job);
+  if (reply.failure != HttpFailure::kNone || reply.status != kIsThere) return {};
+  return fail(Code::kUnsupported,
+              describe() +
+                  " is the space of a folder, whose writers would not see what is written here: "
+                  "write to the folder. Reading works");
 }
 
 std::vector<Status> WebDialect::delete_many(HttpClient& client, std::span<const std::string> keys) {

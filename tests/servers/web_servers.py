@@ -40,6 +40,7 @@ server.upload-dirs = ("{folder}/up")
 server.errorlog = "{folder}/lighttpd.log"
 server.max-keep-alive-requests = 100000
 server.stat-cache-engine = "disable"
+static-file.disable-pathinfo = "enable"
 etag.use-inode = "enable"
 etag.use-mtime = "enable"
 etag.use-size = "enable"
@@ -84,6 +85,7 @@ http {{
     root {nginx_root};
     location / {{
       dav_methods PUT DELETE MKCOL COPY MOVE;
+      create_full_put_path on;
       dav_access user:rw group:rw all:r;
     }}
   }}
