@@ -93,6 +93,7 @@ class Dialect {
   struct Listed {
     ListedObject object;
     bool may_be_gone = false;
+    bool is_mutable = false;  // where immutable keys lie elsewhere
   };
   struct Listing {
     std::vector<Listed> objects;

@@ -202,7 +202,7 @@ class RemoteExamination {
     if (!racers) return add(unable("race", racers.error()));
     const std::string stem = "race-";
     for (int round = 0; round < kRaceRounds; ++round)
-      ground_.will_write(stem + std::to_string(round));
+      ground_.will_write_mutable(stem + std::to_string(round));
     const auto verdict =
         race_writers((*racers)->dialect(), (*racers)->client(), space_->place(), stem, runtime_);
     if (!check_interrupt()) return;

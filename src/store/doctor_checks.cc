@@ -69,7 +69,7 @@ HttpReply run_one(DoctorGround& ground, const HttpJob& job) {
 }
 
 HttpReply write_one(DoctorGround& ground, const std::string& key, const Buffer& body) {
-  ground.will_write(key);
+  ground.will_write_mutable(key);
   return run_one(ground, ground.dialect().put(key, true, body, {}, EtagStyle::kQuoted));
 }
 

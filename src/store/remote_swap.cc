@@ -126,8 +126,8 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
     return fail(Code::kConflict, std::string(key) + " in " + describe() +
                                      " is not what it was: another writer was first");
   };
-  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
   DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
+  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
   condition.write_id = random_hex(runtime_, kWriteIdSize);
   bool unclear = false;  // a try was not answered: ours may have taken place
   Status last;

@@ -255,11 +255,23 @@ Status forget_verdict(Dialect& dialect, HttpClient& client, std::string_view pla
   return !done && done.error().code == Code::kNotFound ? Status() : done;
 }
 
+std::shared_ptr<std::mutex> SharedWriting::finding() {
+  const std::lock_guard lock(mutex_);
+  // Whoever held it when this process was forked is not here to give it back.
+  if (!finding_ || generation_ != fork_generation()) finding_ = std::make_shared<std::mutex>();
+  generation_ = fork_generation();
+  return finding_;
+}
+
 Result<Verdict> SharedWriting::verdict() {
-  {
+  const auto known = [this] {
     const std::lock_guard lock(mutex_);
-    if (verdict_) return *verdict_;
-  }
+    return verdict_;
+  };
+  if (const auto verdict = known()) return *verdict;
+  const std::shared_ptr<std::mutex> finding = this->finding();
+  const std::lock_guard one_at_a_time(*finding);
+  if (const auto verdict = known()) return *verdict;
   auto kept = read_verdict(dialect_, client_, place_);
   // Who may not list is told "denied" of what is not there, and one of another account may be
   // hidden: then the race tells.

@@ -11,6 +11,7 @@ namespace dreamdb {
 
 namespace {
 
+constexpr int kOk = 200;
 constexpr int kPartial = 206;
 
 // The server's words, for the end of a message; how to speak to it if it is S3.
@@ -23,8 +24,12 @@ std::string said(const HttpReply& reply) {
          "AWS_SECRET_ACCESS_KEY";
 }
 
-// A page in place of an object. What came as a part was asked for as one, and is one.
-bool is_page(const HttpReply& reply) { return reply.status != kPartial && looks_like_page(reply); }
+// A page in place of an object. What came as a part was asked for as one, and is one; and some
+// servers say that they have made a file with a page.
+bool is_page(const HttpReply& reply, bool reads) {
+  const bool may_be = reads ? reply.status != kPartial : reply.status == kOk;
+  return may_be && looks_like_page(reply);
+}
 
 // Sent to the same path with a slash at its end: there is a folder, and no object.
 bool names_folder(const HttpReply& reply, const WebPlace& place) {
@@ -70,8 +75,8 @@ std::optional<Error> refused(const HttpReply& reply, std::string_view act) {
 Status web_status(const HttpReply& reply, std::string_view act, std::string_view key,
                   const WebPlace& place) {
   const bool ok = reply.failure == HttpFailure::kNone && reply.status >= 200 && reply.status < 300;
-  if (ok && !is_page(reply)) return {};
   const bool reads = only_reads(act);
+  if (ok && !is_page(reply, reads)) return {};
   const std::string what = "cannot " + std::string(act) + " " +
                            (key.empty() ? "" : printable(key) + (reads ? " from " : " in ")) +
                            place.store;

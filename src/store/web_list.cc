@@ -48,7 +48,7 @@ class WebDialect::Walk {
       const bool may_be_gone = node.is_mutable && (node.size_bytes == deletion_mark().size() ||
                                                    node.size_bytes == kVersionHeaderSize);
       listing_.objects.push_back(
-          {{parent + node.name, node.size_bytes, node.time_ns}, may_be_gone});
+          {{parent + node.name, node.size_bytes, node.time_ns}, may_be_gone, node.is_mutable});
     }
     return {};
   }
@@ -156,8 +156,8 @@ std::vector<Status> WebDialect::delete_many(HttpClient& client, std::span<const 
     const bool replied = reply.failure == HttpFailure::kNone;
     if (replied && (reply.status == kIsFolder || reply.status == kHasNoFolder)) continue;
     if (replied && reply.status == kIsForbidden) {
-      const Status there = status_of(run_one(client, get(keys[i], false, 0, 1)), "read", keys[i]);
-      if (!there && there.error().code == Code::kNotFound) continue;
+      const std::string above = keys[i].substr(0, keys[i].rfind('/'));
+      if (status_of(run_one(client, get(above, false, 0, 1)), "read", above)) continue;
     }
     statuses[i] = deleted;
   }

@@ -36,7 +36,8 @@ std::vector<StoreCase> servers() {
   if (const std::string bucket = variable("DREAMDB_TEST_BUCKET"); !bucket.empty())
     cases.push_back({"s3", [bucket] { return open("s3://" + bucket + fresh_prefix()); }, 900});
   if (const std::string address = variable("DREAMDB_TEST_DAV"); !address.empty())
-    cases.push_back({"dav", [address] { return open("web+" + address + fresh_prefix()); }, 900});
+    cases.push_back(
+        {"dav", [address] { return open("web+" + address + fresh_prefix()); }, 900, false});
   return cases;
 }
 

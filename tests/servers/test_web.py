@@ -39,7 +39,9 @@ def fill(store, tmp_path, count=500):
 
 def same(left, right):
     """Both locators show the same dataset, however it is asked."""
-    for words in (("count",), ("stat", "--json"), ("stream", "--json"),
+    stats = [json.loads(run("stat", locator, "--json")) for locator in (left, right)]
+    assert all(stat.pop("locator") for stat in stats) and stats[0] == stats[1]
+    for words in (("count",), ("stream", "--json"),
                   ("stream", "--json", "--where", 'label == "cat" and n > 300'),
                   ("values", "--json", "label"), ("log", "--json")):
         assert run(words[0], left, *words[1:]) == run(words[0], right, *words[1:])
@@ -94,7 +96,7 @@ def test_a_static_server_takes_no_writes_and_says_so(web, space):
 
 
 @pytest.mark.parametrize("path, status, said", [
-    ("nothing/here", NOT_FOUND, "refs/main"),
+    ("nothing/here", NOT_FOUND, "dataset `main` not found"),
     ("spa/nothing", UNAVAILABLE, "page for people (HTTP 200)"),
     ("moved/pets", INVALID, "sends elsewhere, to http://elsewhere.example/files/"),
     ("login/pets", DENIED, "name and a password"),
@@ -113,7 +115,7 @@ def test_a_missing_object_is_named(web, space):
     folder, name = space
     lost = max((folder / "segments").iterdir(), key=lambda path: path.stat().st_size)
     lost.unlink()
-    said = run("stream", f"web+{web.static}/{name}", status=NOT_FOUND)
+    said = run("stream", f"web+{web.static}/{name}", status=CORRUPTION)
     assert f"segments/{lost.name}" in said
     said = run("stream", f"web+{web.static}/spa/{name}", status=UNAVAILABLE)
     assert f"segments/{lost.name}" in said and "page for people" in said
