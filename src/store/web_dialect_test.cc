@@ -122,6 +122,8 @@ TEST_F(WebDialectTest, ErrorsSayWhatToDo) {
   const std::string page = "<!DOCTYPE html><title>Welcome</title>";
   EXPECT_TRUE(web.status_of(reply(200, "bytes"), "read", "segments/x").has_value());
   EXPECT_TRUE(web.status_of(reply(206, page), "read", "segments/x").has_value());  // a part of one
+  expect_error(reply(206, "Welcome", {{"content-type", "text/html; charset=utf-8"}}), "read",
+               Code::kUnavailable, "page for people (HTTP 206)");
   expect_error(reply(404), "read", Code::kNotFound, "key segments/x is not in");
   expect_error(reply(200, page, {{"etag", "\"1\""}}), "read", Code::kUnavailable,
                "page for people (HTTP 200)");

@@ -24,11 +24,12 @@ std::string said(const HttpReply& reply) {
          "AWS_SECRET_ACCESS_KEY";
 }
 
-// A page in place of an object. What came as a part was asked for as one, and is one; and some
-// servers say that they have made a file with a page.
+// A page in place of an object. Of a part only its type tells: an object may have a page in it. And
+// some servers say with a page that they have made a file.
 bool is_page(const HttpReply& reply, bool reads) {
-  const bool may_be = reads ? reply.status != kPartial : reply.status == kOk;
-  return may_be && looks_like_page(reply);
+  if (reads && reply.status == kPartial)
+    return reply.header("content-type").starts_with("text/html");
+  return (reads || reply.status == kOk) && looks_like_page(reply);
 }
 
 // Sent to the same path with a slash at its end: there is a folder, and no object.
