@@ -144,6 +144,16 @@ TEST_F(FolderCopyTest, WhatIsMissingOrBehindIsMended) {
   EXPECT_EQ(said("refs/c"), "3 three");
 }
 
+TEST_F(FolderCopyTest, WithoutHardLinksTheVersionIsLinkedOrCopiedAnew) {
+  FolderFiles files(folder_.path(), real_runtime());
+  swap("refs/m", "one");
+  swap("refs/m", "two");
+  fs::remove_all(path("refs"));
+  set_plain_name(files, "refs/m", 2, path(".tmp/moved"));  // it became the version's own name
+  EXPECT_EQ(said("refs/m"), "2 two");
+  EXPECT_TRUE(fs::is_empty(path(".tmp")));
+}
+
 TEST_F(FolderCopyTest, AFolderThatTakesNoPlainNamesTakesSwaps) {
   std::ofstream(path("refs")) << "in the way";
   swap("refs/main", "one");

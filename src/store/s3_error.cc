@@ -122,13 +122,15 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
                             exhausted(reply, error)}) {
     if (found) return fail(found->code, what + ": " + found->message + said(reply, error));
   }
+  // S3 says with XML what is missing.
+  if (reply.status == 404 && !error && looks_like_page(reply))
+    return fail(Code::kInvalidArgument,
+                what + ": " + reply.endpoint + " answered with a page, which is none of S3" +
+                    said(reply, error) + "; a web server is web+http:// or web+https://");
   if (reply.status == 404)
     return fail(Code::kNotFound,
                 (key.empty() ? what : "key " + printable(key) + " is not in " + place.store) +
-                    (error ? ""
-                           : said(reply, error) +
-                                 ", and the answer is none of S3: a web server is web+http:// or "
-                                 "web+https://"));
+                    (error ? "" : said(reply, error)));
   if (reply.status == 412 || reply.status == 409)
     return fail(Code::kConflict, what + ": another writer was first" + said(reply, error));
   if (reply.status == 429 || reply.status == 503)
