@@ -34,7 +34,9 @@ std::string_view word_of(Health health) {
   return "unknown";
 }
 
-std::string_view verdict_of(Health health) {
+std::string_view verdict_of(const Diagnosis& diagnosis) {
+  const Health health = diagnosis.shared_writing;
+  if (diagnosis.read_only) return "READ-ONLY through this address";
   if (health == Health::kGood) return "SAFE for many writers at once";
   return health == Health::kBad ? "UNSAFE for many writers at once"
                                 : "UNKNOWN whether many may write";
@@ -95,11 +97,8 @@ std::string load_lines(const LoadFigures& load) {
 std::string screen(const Diagnosis& diagnosis) {
   std::string out = diagnosis.store;
   if (!diagnosis.server.empty()) out += "  (" + one_line(diagnosis.server) + ")";
-  out +=
-      "\n" +
-      wrapped(std::string(verdict_of(diagnosis.shared_writing)) + ": " + one_line(diagnosis.reason),
-              2) +
-      "\n\n";
+  out += "\n" + wrapped(std::string(verdict_of(diagnosis)) + ": " + one_line(diagnosis.reason), 2) +
+         "\n\n";
   for (const Finding& finding : diagnosis.findings) {
     const bool said = finding.found == diagnosis.reason && finding.found.size() > kColumns;
     out += finding_line(word_of(finding.health), finding.check, said ? "see above" : finding.found);
@@ -125,6 +124,7 @@ std::string diagnosis_json(const Diagnosis& diagnosis) {
   out["safe"] = diagnosis.shared_writing == Health::kUnknown
                     ? OrderedJson()
                     : OrderedJson(diagnosis.shared_writing == Health::kGood);
+  out["read_only"] = diagnosis.read_only;
   out["reason"] = diagnosis.reason;
   out["findings"] = OrderedJson::array();
   for (const Finding& finding : diagnosis.findings) {
@@ -169,10 +169,11 @@ void add_doctor(CLI::App& app, Session& session) {
       "Takes\n"
       "some seconds and moves up to 300 MB; leaves nothing behind. The verdict is kept with the\n"
       "space, and writers go by it.\n\n"
-      "Exit codes: 0 many may write at once; 1 they must not; 2 that could not be found out (no\n"
-      "permission to write, no answer).",
+      "Exit codes: 0 many may write at once; 1 they must not, or nobody can; 2 that could not be\n"
+      "found out (no permission to write, no answer).",
       "  dreamdb doctor s3://bucket/pets\n"
       "  dreamdb doctor ./pets\n"
+      "  dreamdb doctor web+https://example.org/pets\n"
       "  dreamdb doctor --json s3://bucket/pets | jq .safe");
   add_locator(command, o->locator);
   command->add_flag("--no-load", o->no_load, "do not measure latency and throughput");

@@ -41,7 +41,22 @@ fi
 say "installing from Debian: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
+# Servers are started by the tests alone. Debian starts each one that it installs, now and at every
+# boot, unless a policy forbids the first and the second is undone.
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+clean_up() {
+  rm -f "$log"
+  [[ -z "$made_policy" ]] || "${as_root[@]}" rm -f "$policy"
+}
+trap clean_up EXIT
+if [[ ! -e "$policy" ]]; then
+  made_policy=1
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+fi
+installed() { dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u; }
+before="$(installed)"
 # The list of packages may be old or absent: one try, then refresh it and try again.
 install=(apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}")
 if ! "${as_root[@]}" "${install[@]}" >"$log" 2>&1; then
@@ -52,5 +67,12 @@ if ! "${as_root[@]}" "${install[@]}" >"$log" 2>&1; then
     fail "apt could not install: ${missing[*]}" \
       "Read its message above. The list is for Debian 12 with main and updates; check /etc/apt/sources.list and the network, then run this again."
   }
+fi
+if command -v systemctl >/dev/null; then
+  new="$(comm -13 <(echo "$before") <(installed))"
+  # shellcheck disable=SC2086  # names of packages
+  units="$(dpkg-query -L $new | sed -nE 's#^(/usr)?/lib/systemd/system/([^/@]+\.(service|target|timer))$#\2#p')"
+  # shellcheck disable=SC2086  # names of units
+  [[ -z "$units" ]] || "${as_root[@]}" systemctl disable $units >>"$log" 2>&1 || true  # no systemd here
 fi
 say "installed ${#missing[@]} packages"

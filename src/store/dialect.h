@@ -33,6 +33,9 @@ struct WriteCondition {
 // How a server wants the tag in If-Match; found out by racing (shared_writing.h).
 enum class EtagStyle : uint8_t { kQuoted, kPlain };
 
+// The body that stands for a deleted mutable key (S10.5).
+inline constexpr std::string_view deletion_mark() { return "dreamdb: this is gone.\n\n"; }
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -61,6 +64,19 @@ class Dialect {
   // The body's tag without quotes and W/; empty when the server gave none.
   virtual std::string etag_of(const HttpReply& reply) = 0;
 
+  // What the object of a mutable key says in the reply to its `get`: its body, or (nullopt) that
+  // the key is absent. Corruption, Unsupported: it says neither.
+  virtual Result<std::optional<Buffer>> body_of(const HttpReply& reply, std::string_view key) {
+    (void)key;
+    return reply.body;
+  }
+
+  // Why nobody should write here although the server may take it; asked before a race of writers.
+  virtual Status check_ground(HttpClient& client) {
+    (void)client;
+    return {};
+  }
+
   // The `write_id` that the object was written with; empty where none is kept.
   virtual std::string write_id_of(const HttpReply& reply) {
     (void)reply;
@@ -72,10 +88,12 @@ class Dialect {
   virtual Status put_large(HttpClient& client, std::string_view key, const Buffer& body) = 0;
 
   // As Store::list and Store::delete_many; keys without the store's prefix, names that are no keys
-  // left out. Marks of deletion are not: `RemoteStore` tells them by their size and body.
+  // left out. What stands for deleted keys is not: `RemoteStore` reads what `may_be_gone`, by its
+  // size.
   struct Listed {
     ListedObject object;
-    bool is_mutable = true;  // also when the listing does not tell
+    bool may_be_gone = false;
+    bool is_mutable = false;  // where immutable keys lie elsewhere
   };
   struct Listing {
     std::vector<Listed> objects;

@@ -31,12 +31,12 @@ class RemoteExamination {
 
   Result<Diagnosis> run() {
     diagnosis_.store = space_->describe();
-    const std::string& place = space_->place();
-    diagnosis_.server = place.substr(0, place.rfind('/'));
+    for (const std::string& endpoint : space_->client().options().endpoints)
+      diagnosis_.server += (diagnosis_.server.empty() ? "" : ",") + endpoint;
     examine();
     // What was under way when somebody stopped us may be carried out after its deletion.
     if (!check_interrupt()) runtime_.sleep_ns(kSettleNs);
-    const Status cleaned = ground_.clean();
+    const Status cleaned = diagnosis_.read_only ? Status() : ground_.clean();
     DREAMDB_TRY(check_interrupt());
     if (!cleaned)
       add({"cleaning", Health::kNote, cleaned.error().message,
@@ -86,6 +86,10 @@ class RemoteExamination {
            "allow it (s3:ListBucket): refs, the collector and prefixes need it"});
       return true;
     }
+    if (listing.error().code == Code::kUnsupported) {
+      add({"list", Health::kNote, listing.error().message, ""});
+      return true;
+    }
     add({"reach", listing.error().code == Code::kCorruption ? Health::kBad : Health::kUnknown,
          listing.error().message, ""});
     return false;
@@ -102,18 +106,27 @@ class RemoteExamination {
   void permissions() {
     const std::string probe(kProbe);
     Dialect& dialect = ground_.dialect();
-    if (!dialect.can_write()) {
-      add({"write", Health::kNote, "a plain web server: it can only be read", ""});
+    const Status ground = space_->dialect().check_ground(space_->client());
+    if (!ground) {
+      cannot_write(ground.error());
     } else {
       written_ = write_one(ground_, probe, Buffer::copy_of(kProbe));
       const Status written = dialect.status_of(written_, "write", probe);
       may_write_ = written.has_value();
-      add(written ? Finding{"write", Health::kGood, "allowed", ""}
-                  : unable("write", written.error()));
+      if (!written && written.error().code == Code::kUnsupported)
+        cannot_write(written.error());
+      else
+        add(written ? Finding{"write", Health::kGood, "allowed", ""}
+                    : unable("write", written.error()));
     }
     if (!may_write_) return add(read_something());
     add(read_probe());
     deletion();
+  }
+
+  void cannot_write(const Error& why) {
+    diagnosis_.read_only = true;
+    add({"write", Health::kNote, why.message, ""});
   }
 
   Finding read_probe() {
@@ -136,7 +149,10 @@ class RemoteExamination {
     const HttpJob job = space_->dialect().get(key, !known, 0, known ? 1 : kEverything);
     const HttpReply reply = std::move(space_->client().run(std::span(&job, 1)).front());
     const Status read = space_->dialect().status_of(reply, "read", key);
-    if (read) return {"read", Health::kGood, "allowed", ""};
+    if (read) {
+      readable_ = {key, !known};
+      return {"read", Health::kGood, "allowed", ""};
+    }
     // Servers differ in what they check first, so this is no permission yet.
     if (read.error().code == Code::kNotFound)
       return {"read", Health::kNote, "not tried: no object is there that these keys could read",
@@ -163,7 +179,9 @@ class RemoteExamination {
 
   // What a store says of itself that may not be written to.
   void read_only() {
+    if (readable_) add(check_one_range(*space_, readable_->first, readable_->second));
     clock();
+    if (diagnosis_.read_only) return;
     const auto kept = read_verdict(space_->dialect(), space_->client(), space_->place());
     if (!kept) return add(unable("race", kept.error()));
     if (!*kept)
@@ -184,7 +202,7 @@ class RemoteExamination {
     if (!racers) return add(unable("race", racers.error()));
     const std::string stem = "race-";
     for (int round = 0; round < kRaceRounds; ++round)
-      ground_.will_write(stem + std::to_string(round));
+      ground_.will_write_mutable(stem + std::to_string(round));
     const auto verdict =
         race_writers((*racers)->dialect(), (*racers)->client(), space_->place(), stem, runtime_);
     if (!check_interrupt()) return;
@@ -239,6 +257,7 @@ class RemoteExamination {
   Diagnosis diagnosis_;
   HttpReply written_;  // the reply to the first write
   std::string some_object_;
+  std::optional<std::pair<std::string, bool>> readable_;  // a key, and whether it is mutable
   bool may_list_ = false;
   bool may_write_ = false;
   bool may_delete_ = false;
@@ -272,7 +291,12 @@ void conclude(Diagnosis& diagnosis) {
   const auto race = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(),
                                  [](const Finding& finding) { return finding.check == "race"; });
   const bool raced = race != diagnosis.findings.end() && race->health == Health::kGood;
-  if (bad != nullptr) {
+  const auto write = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(),
+                                  [](const Finding& finding) { return finding.check == "write"; });
+  if (diagnosis.read_only && write != diagnosis.findings.end()) {
+    diagnosis.shared_writing = Health::kBad;
+    diagnosis.reason = write->found;
+  } else if (bad != nullptr) {
     diagnosis.shared_writing = Health::kBad;
     diagnosis.reason = bad->found;
   } else if (raced) {

@@ -44,6 +44,7 @@ struct Diagnosis {
   // Whether several may write here at once: kGood, kBad or kUnknown, and why.
   Health shared_writing = Health::kUnknown;
   std::string reason;
+  bool read_only = false;  // nobody can write through this address: `shared_writing` is kBad
   std::vector<Finding> findings;
   std::optional<LoadFigures> load;
 };

@@ -69,7 +69,7 @@ HttpReply run_one(DoctorGround& ground, const HttpJob& job) {
 }
 
 HttpReply write_one(DoctorGround& ground, const std::string& key, const Buffer& body) {
-  ground.will_write(key);
+  ground.will_write_mutable(key);
   return run_one(ground, ground.dialect().put(key, true, body, {}, EtagStyle::kQuoted));
 }
 
@@ -127,10 +127,10 @@ Finding check_ranges(DoctorGround& ground) {
   const Status written = ground.dialect().status_of(write_one(ground, key, whole), "write", key);
   if (!written) return unable("ranges", written.error());
   Dialect& dialect = ground.dialect();
-  const HttpJob plain = dialect.get(key, false, 0, kEverything);
-  const std::array<HttpJob, 5> jobs = {dialect.get(key, false, 10, 20),
-                                       dialect.get(key, false, kRangedBytes - 10, 100),
-                                       dialect.get(key, false, 2 * kRangedBytes, 10),
+  const HttpJob plain = dialect.get(key, true, 0, kEverything);
+  const std::array<HttpJob, 5> jobs = {dialect.get(key, true, 10, 20),
+                                       dialect.get(key, true, kRangedBytes - 10, 100),
+                                       dialect.get(key, true, 2 * kRangedBytes, 10),
                                        with_range(plain, "-5"), with_range(plain, "0-9,100-109")};
   const std::vector<HttpReply> replies = ground.client().run(jobs);
   for (size_t i = 0; i < 2; ++i) {
@@ -158,6 +158,19 @@ Finding check_ranges(DoctorGround& ground) {
               (suffix ? "" : "none from the end; ") + several_text(replies[4]) +
               " (never asked for)",
           ""};
+}
+
+Finding check_one_range(RemoteStore& store, const std::string& key, bool is_mutable) {
+  const HttpJob job = store.dialect().get(key, is_mutable, 0, 1);
+  const HttpReply reply = std::move(store.client().run(std::span(&job, 1)).front());
+  const Status read = store.dialect().status_of(reply, "read", key);
+  if (!read) return unable("ranges", read.error());
+  if (reply.status == kOk && reply.body.size() > 1)
+    return {"ranges", Health::kNote,
+            "ranges are not known: each read of a part fetches the whole object, and large ones "
+            "cannot be read",
+            "let the server, or the proxy before it, honour Range"};
+  return {"ranges", Health::kGood, "one byte can be asked for", ""};
 }
 
 namespace {

@@ -14,6 +14,8 @@ Finding check_tags(DoctorGround& ground);
 Finding check_versions(const HttpReply& written);
 // Ranges: inside, over the end, beyond it, from the end, several at once.
 Finding check_ranges(DoctorGround& ground);
+// Whether one byte of an object that is there can be asked for, where nothing can be written.
+Finding check_one_range(RemoteStore& store, const std::string& key, bool is_mutable);
 // Listings: order, where they begin, pages, and that what was just written or deleted shows.
 Finding check_listing(DoctorGround& ground);
 // A body that goes up in parts, read back.

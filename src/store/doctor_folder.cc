@@ -15,6 +15,7 @@
 #include "runtime/thread_pool.h"
 #include "store/doctor.h"
 #include "store/doctor_ground.h"
+#include "store/folder_copy.h"
 #include "store/folder_files.h"
 #include "store/folder_store.h"
 #include "store/posix_file.h"
@@ -66,8 +67,9 @@ class FolderExamination {
     file_system();
     permissions();
     if (may_write_) {
-      for (const auto step : {&FolderExamination::links, &FolderExamination::syncs,
-                              &FolderExamination::race, &FolderExamination::speed}) {
+      for (const auto step :
+           {&FolderExamination::plain_names, &FolderExamination::links, &FolderExamination::syncs,
+            &FolderExamination::race, &FolderExamination::speed}) {
         if (!check_interrupt()) break;
         (this->*step)();
       }
@@ -136,6 +138,18 @@ class FolderExamination {
     if (removed > 0)
       add({"leftovers", Health::kGood,
            "those of " + std::to_string(removed) + " runs that were killed are removed", ""});
+  }
+
+  // Refs as web servers give them out.
+  void plain_names() {
+    FolderFiles files(path_, runtime_);
+    const auto mended = mend_plain_names(files);
+    if (!mended) return add({"web", Health::kNote, mended.error().message, ""});
+    add({"web", Health::kGood,
+         *mended == 0 ? "any web server can give this folder out for reading"
+                      : "the names under which web servers give out refs were missing or behind; " +
+                            std::to_string(*mended) + " are set right",
+         ""});
   }
 
   void links() {

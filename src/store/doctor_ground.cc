@@ -23,23 +23,42 @@ std::string joined(const std::vector<std::string>& texts) {
   return all + (texts.size() > kNamedMax ? ", ..." : "");
 }
 
-// Deletes by one request for a thousand; what that does not do, one by one.
-std::vector<Status> delete_all(RemoteStore& store, const std::vector<std::string>& keys) {
-  std::vector<Status> statuses = store.delete_many(keys);
+// Keys and what became of their deletion; absent ones are ok.
+struct Deleted {
+  std::vector<std::string> keys;
+  std::vector<Status> statuses;
+};
+
+void delete_each(RemoteStore& store, bool is_mutable, Deleted& deleted,
+                 const std::vector<size_t>& which) {
   std::vector<HttpJob> jobs;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i]) continue;
-    jobs.push_back(store.dialect().remove(keys[i], false, {}, EtagStyle::kQuoted));
-    places.push_back(i);
-  }
-  if (jobs.empty()) return statuses;
-  const std::vector<HttpReply> replies = store.client().run(jobs);
+  for (const size_t i : which)
+    jobs.push_back(store.dialect().remove(deleted.keys[i], is_mutable, {}, EtagStyle::kQuoted));
+  const std::vector<HttpReply> replies =
+      jobs.empty() ? std::vector<HttpReply>() : store.client().run(jobs);
   for (size_t k = 0; k < replies.size(); ++k) {
-    const Status done = store.dialect().status_of(replies[k], "delete", keys[places[k]]);
-    statuses[places[k]] = !done && done.error().code == Code::kNotFound ? Status() : done;
+    const Status done = store.dialect().status_of(replies[k], "delete", deleted.keys[which[k]]);
+    deleted.statuses[which[k]] = !done && done.error().code == Code::kNotFound ? Status() : done;
   }
-  return statuses;
+}
+
+// Deletes by one request for a thousand; what that does not do, one by one.
+Deleted delete_all(RemoteStore& store, std::vector<std::string> keys,
+                   const std::vector<std::string>& mutable_keys) {
+  Deleted deleted{std::move(keys), {}};
+  if (!deleted.keys.empty()) deleted.statuses = store.delete_many(deleted.keys);
+  std::vector<size_t> left;
+  for (size_t i = 0; i < deleted.keys.size(); ++i)
+    if (!deleted.statuses[i]) left.push_back(i);
+  delete_each(store, false, deleted, left);
+  std::vector<size_t> others;
+  for (const std::string& key : mutable_keys) {
+    others.push_back(deleted.keys.size());
+    deleted.keys.push_back(key);
+    deleted.statuses.emplace_back();
+  }
+  delete_each(store, true, deleted, others);
+  return deleted;
 }
 
 }  // namespace
@@ -69,13 +88,19 @@ Result<DoctorGround> DoctorGround::make(const OpenRemote& open, Runtime& runtime
 
 Status DoctorGround::clean() {
   const InterruptScope go_on([] { return false; });
-  const std::vector<std::string> keys(keys_.begin(), keys_.end());
-  if (keys.empty()) return {};
+  if (keys_.empty() && mutable_keys_.empty()) return {};
+  const auto [keys, statuses] =
+      delete_all(*store_, std::vector<std::string>(keys_.begin(), keys_.end()),
+                 std::vector<std::string>(mutable_keys_.begin(), mutable_keys_.end()));
   std::vector<std::string> left;
-  const std::vector<Status> statuses = delete_all(*store_, keys);
-  for (size_t i = 0; i < keys.size(); ++i)
-    if (!statuses[i]) left.push_back(keys[i]);
-  keys_ = std::set<std::string>(left.begin(), left.end());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!statuses[i]) {
+      left.push_back(keys[i]);
+      continue;
+    }
+    keys_.erase(keys[i]);
+    mutable_keys_.erase(keys[i]);
+  }
   if (left.empty()) return {};
   const auto bad =
       std::find_if(statuses.begin(), statuses.end(), [](const Status& status) { return !status; });
@@ -92,17 +117,18 @@ Result<size_t> remove_leftovers(const OpenRemote& open, Runtime& runtime) {
     DREAMDB_ASSIGN(const Dialect::Listing listing,
                    store->dialect().list(store->client(), "", "", kListMax));
     const uint64_t now = runtime.now_ns() + static_cast<uint64_t>(store->client().clock_skew_ns());
-    std::vector<std::string> keys;
+    std::vector<std::string> keys, mutable_keys;
     for (const Dialect::Listed& listed : listing.objects) {
       const ListedObject& object = listed.object;
       const uint64_t age = now > object.time_ns ? now - object.time_ns : 0;
       const std::string_view run = std::string_view(object.key).substr(0, object.key.find('/'));
       const bool over = folder == kDoctorFolder ? is_over(run, age) : age > kOverNs;
-      if (over) keys.push_back(object.key);
+      if (over) (listed.is_mutable ? mutable_keys : keys).push_back(object.key);
     }
-    if (keys.empty()) continue;
-    for (const Status& status : delete_all(*store, keys)) DREAMDB_TRY(status);
-    removed += keys.size();
+    if (keys.empty() && mutable_keys.empty()) continue;
+    const Deleted deleted = delete_all(*store, std::move(keys), mutable_keys);
+    for (const Status& status : deleted.statuses) DREAMDB_TRY(status);
+    removed += deleted.keys.size();
   }
   return removed;
 }

@@ -29,6 +29,7 @@ class DoctorGround {
   // To be called before `key` is written.
   void will_write(const std::string& key) { keys_.insert(key); }
   void will_write(const std::vector<std::string>& keys) { keys_.insert(keys.begin(), keys.end()); }
+  void will_write_mutable(const std::string& key) { mutable_keys_.insert(key); }
 
   // Deletes every key that was written, whether or not the caller is interrupted. An error says
   // which keys are left and why.
@@ -40,7 +41,8 @@ class DoctorGround {
 
   std::shared_ptr<RemoteStore> store_;
   std::string path_;
-  std::set<std::string> keys_;
+  std::set<std::string> keys_;  // of immutable objects
+  std::set<std::string> mutable_keys_;
 };
 
 // The name of a run: its scope, its process, random digits (runtime/process.h).

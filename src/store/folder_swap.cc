@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <mutex>
 
+#include "store/folder_copy.h"
 #include "store/folder_turn.h"
 
 namespace dreamdb {
@@ -198,6 +199,7 @@ Result<FolderSwap::Prepared> FolderSwap::prepare(std::string_view key,
       header.replaced = current->header.id;
     }
   }
+  if (header.sequence == 1) DREAMDB_TRY(check_plain_name(files_, key));
   header.deleted = deleted;
   files_.runtime().random(header.id);
   const std::string relative = std::string(kSwapDirectory) + "/" + std::string(key);
@@ -245,8 +247,12 @@ std::optional<Loaded> FolderSwap::ahead(std::string_view key, const FolderTurn& 
 Result<Version> FolderSwap::finish(std::string_view key, const Prepared& prepared) {
   Status published = await(key, prepared);
   if (published) published = publish(key, prepared.temporary, prepared.header);
-  drop(prepared);
-  DREAMDB_TRY(published);
+  if (!published) {
+    drop(prepared);
+    return std::unexpected(std::move(published).error());
+  }
+  // Visible and durable; whoever waits for the turn has it by now.
+  set_plain_name(files_, key, prepared.header.sequence, prepared.temporary);
   return Version{version_token(prepared.header.sequence, prepared.header.id)};
 }
 

@@ -32,6 +32,7 @@ Status check_key(std::string_view key) {
     if (segment.empty()) return bad_key(key, "a segment between slashes is empty");
     if (segment.size() > kKeySegmentSizeMax) return bad_key(key, "a segment is over 255 bytes");
     if (segment.front() == '.') return bad_key(key, "a segment begins with '.'");
+    if (segment.ends_with(kPlainSuffix)) return bad_key(key, "a segment ends in .ref");
     if (!std::all_of(segment.begin(), segment.end(), is_key_char)) {
       return bad_key(key, "a segment has a character other than A-Z a-z 0-9 . _ @ = -");
     }
@@ -53,6 +54,10 @@ std::string printable(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string plain_name(std::string_view key) {
+  return std::string(key) + std::string(kPlainSuffix);
 }
 
 std::string_view first_segment(std::string_view key) { return key.substr(0, key.find('/')); }

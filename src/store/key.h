@@ -13,15 +13,21 @@ namespace dreamdb {
 
 constexpr size_t kKeySizeMax = 1024;        // bytes; what S3 allows
 constexpr size_t kKeySegmentSizeMax = 255;  // bytes; what file systems allow for one name
+// What the names of mutable keys end in where a web server gives them out (spec 9.7, 10.4).
+inline constexpr std::string_view kPlainSuffix = ".ref";
 
 // Ok if `key` is 1 to 1024 bytes: segments joined by `/`, each 1 to 255 characters of
-// `[A-Za-z0-9._@=-]` that do not begin with `.`. So there is no empty segment, no `.` or `..`, and
-// names that begin with `.` or `~` are free for a store's own files.
+// `[A-Za-z0-9._@=-]` that do not begin with `.` nor end in `.ref`. So there is no empty segment, no
+// `.` or `..`, and names that begin with `.` or `~`, or end in `.ref`, are free for a store's own
+// files.
 // InvalidArgument: names the key (escaped) and what is wrong.
 Status check_key(std::string_view key);
 
 // `text` for a message: printable ASCII as it is, other bytes as \xNN, cut after 200 characters.
 std::string printable(std::string_view text);
+
+// "refs/main.ref" for "refs/main".
+std::string plain_name(std::string_view key);
 
 // The part of `key` before its first `/` ("refs" of "refs/main"); all of it when there is none.
 std::string_view first_segment(std::string_view key);

@@ -82,10 +82,11 @@ Result<std::string> plain_path_url(std::string_view path) {
 
 std::unexpected<Error> refuse_scheme(std::string_view url) {
   const std::string_view scheme = url.substr(0, url.find("://") + 3);
-  return fail(Code::kInvalidArgument,
-              "\"" + printable(url) + "\" has the unknown scheme " + printable(scheme) +
-                  "; use s3://bucket/prefix, http://host:port/bucket/prefix, "
-                  "file:///path, memory://name or a plain path");
+  return fail(
+      Code::kInvalidArgument,
+      "\"" + printable(url) + "\" has the unknown scheme " + printable(scheme) +
+          "; use s3://bucket/prefix, http://host:port/bucket/prefix, web+http://host:port/path, "
+          "file:///path, memory://name or a plain path");
 }
 
 // Brings a URL or a plain path without its ref to a checked URL.

@@ -7,6 +7,7 @@
 #include "store/key.h"
 #include "store/remote_store.h"
 #include "store/s3_dialect.h"
+#include "store/web_dialect.h"
 
 namespace dreamdb {
 
@@ -22,9 +23,11 @@ constexpr std::array<std::string_view, 6> kHttpSchemes = {
     "http://", "https://", "s3+http://", "s3+https://", "web+http://", "web+https://"};
 
 std::unexpected<Error> wrong(std::string_view url, const std::string& what) {
-  return fail(Code::kInvalidArgument,
-              "\"" + printable(url) + "\" " + what +
-                  "; expected s3://bucket/prefix or http://host:port/bucket/prefix");
+  return fail(
+      Code::kInvalidArgument,
+      "\"" + printable(url) + "\" " + what +
+          "; expected s3://bucket/prefix, http://host:port/bucket/prefix or, for a web server, "
+          "web+http://host:port/path");
 }
 
 std::string_view trimmed(std::string_view text, std::string_view what) {
@@ -89,6 +92,19 @@ Result<std::shared_ptr<RemoteStore>> open_s3(const RemoteLocator& locator,
   DREAMDB_ASSIGN(std::unique_ptr<HttpClient> client, make_http_client(std::move(http)));
   return std::make_shared<RemoteStore>(std::make_unique<S3Dialect>(std::move(options)),
                                        std::move(client), place);
+}
+
+Result<std::shared_ptr<RemoteStore>> open_web(const RemoteLocator& locator,
+                                              const S3Settings& settings,
+                                              const Environment& environment) {
+  HttpOptions http;
+  http.endpoints = {locator.endpoint};
+  http.ca_file = settings.ca_file;
+  DREAMDB_TRY(set_budget(http, environment));
+  DREAMDB_ASSIGN(std::unique_ptr<HttpClient> client, make_http_client(std::move(http)));
+  return std::make_shared<RemoteStore>(
+      std::make_unique<WebDialect>(locator.endpoint, locator.prefix), std::move(client),
+      locator.endpoint + "/" + locator.prefix);
 }
 
 }  // namespace
@@ -170,11 +186,7 @@ Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url,
   DREAMDB_ASSIGN(RemoteLocator locator, parse_remote_locator(url, settings.has_keys));
   if (!below.empty()) locator.prefix += (locator.prefix.empty() ? "" : "/") + std::string(below);
   if (locator.kind == RemoteLocator::Kind::kS3) return open_s3(locator, settings, environment);
-  return fail(Code::kUnsupported,
-              printable(url) +
-                  " names a plain web server, which this build does not read; for S3 set "
-                  "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write s3+" +
-                  locator.endpoint.substr(0, locator.endpoint.find(':')) + "://");
+  return open_web(locator, settings, environment);
 }
 
 }  // namespace dreamdb

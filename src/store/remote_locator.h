@@ -1,8 +1,11 @@
 // Locators of remote stores, and opening what they name.
 //
 //   s3://bucket/prefix                 S3; the endpoint from AWS_ENDPOINT_URL, else AWS itself
-//   http(s)://host:port/bucket/prefix  S3 when there are keys (store/s3_credentials.h)
+//   http(s)://host:port/bucket/prefix  S3 when there are keys (store/s3_credentials.h), else a web
+//                                      server
 //   s3+http(s)://host:port/bucket/prefix  S3 in any case, anonymous when there are no keys
+//   web+http(s)://host:port/path       a web server in any case: read from any, written to by
+//                                      WebDAV (store/web_dialect.h)
 //
 // The ref has been split off by `parse_locator`. A prefix is segments like those of keys.
 //
@@ -41,8 +44,7 @@ std::vector<std::string> split_commas(std::string_view text);
 Result<uint64_t> request_budget_ns(const Environment& environment);
 
 // Opens the store that `url` names; sends no request yet, so what is wrong with the server shows at
-// the first use. InvalidArgument: the URL, the endpoint or the settings. Unsupported: a web server,
-// which this build does not read.
+// the first use. InvalidArgument: the URL, the endpoint or the settings.
 Result<std::shared_ptr<RemoteStore>> open_remote_store(std::string_view url);
 
 // The same with the settings of `environment`. With `below`, all keys lie in this folder of the

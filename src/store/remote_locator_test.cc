@@ -41,7 +41,10 @@ TEST(RemoteLocator, RefusesWithTheReason) {
                                                         {"s3://bucket/a?x=1", "?"},
                                                         {"s3+http://user:pw", "names no bucket"},
                                                         {"s3+http:///bucket", "names no host"},
-                                                        {"http://h/a b", "prefix"}}) {
+                                                        {"http://h/a b", "prefix"},
+                                                        {"web+http://h/a/../b", "prefix"},
+                                                        {"web+http://me:pw@h/a", "names no host"},
+                                                        {"web+ftp://h/a", "no remote store"}}) {
     const auto locator = parse_remote_locator(url, false);
     ASSERT_FALSE(locator.has_value()) << url;
     EXPECT_EQ(locator.error().code, Code::kInvalidArgument) << url;
@@ -82,8 +85,13 @@ TEST(RemoteLocator, OpensWithoutARequest) {
   EXPECT_EQ((*aws)->describe(), "s3://bucket/p");
   EXPECT_TRUE((*aws)->is_far());
   const auto web = open_remote_store("http://h/bucket/p", with({}));
-  ASSERT_FALSE(web.has_value());
-  EXPECT_EQ(web.error().code, Code::kUnsupported);
+  ASSERT_TRUE(web.has_value()) << web.error().message;
+  EXPECT_EQ((*web)->describe(), "http://h/bucket/p");
+  EXPECT_EQ((*web)->place(), "http://h/bucket/p");
+  EXPECT_EQ((*web)->dialect().name(), "web");
+  const auto below = open_remote_store("web+https://h:1/", with({}), ".dreamdb/doctor/x");
+  ASSERT_TRUE(below.has_value()) << below.error().message;
+  EXPECT_EQ((*below)->describe(), "https://h:1/.dreamdb/doctor/x");
   const auto bad = open_remote_store("s3://bucket", with({{"AWS_ENDPOINT_URL", "h:1"}}));
   ASSERT_FALSE(bad.has_value());
   EXPECT_NE(bad.error().message.find("\"h:1\""), std::string::npos);

@@ -20,8 +20,6 @@ constexpr int kNotInRange = 416;
 
 }  // namespace
 
-std::string_view deletion_mark() { return "dreamdb: this is gone.\n\n"; }
-
 // The bytes of a piece, or why there are none.
 struct RemoteStore::Fetched {
   Status status;
@@ -217,12 +215,11 @@ Result<ListPage> RemoteStore::list(std::string_view prefix, std::string_view sta
     page.more = listing.more;
     if (listing.objects.empty()) break;
     last = listing.objects.back().object.key;
-    // What has the size of a mark may be one.
     std::vector<HttpJob> jobs;
     std::vector<size_t> asked;
     for (size_t i = 0; i < listing.objects.size(); ++i) {
       const Dialect::Listed& listed = listing.objects[i];
-      if (!listed.is_mutable || listed.object.size_bytes != deletion_mark().size()) continue;
+      if (!listed.may_be_gone) continue;
       jobs.push_back(dialect_->get(listed.object.key, true, 0, kEverything));
       asked.push_back(i);
     }
@@ -233,7 +230,13 @@ Result<ListPage> RemoteStore::list(std::string_view prefix, std::string_view sta
       const Status read =
           dialect_->status_of(replies[k], "read", listing.objects[asked[k]].object.key);
       if (!read && read.error().code != Code::kNotFound) return std::unexpected(read.error());
-      gone[asked[k]] = !read || replies[k].body.view() == deletion_mark();
+      if (read) {
+        const std::string& key = listing.objects[asked[k]].object.key;
+        DREAMDB_ASSIGN(const std::optional<Buffer> body, dialect_->body_of(replies[k], key));
+        gone[asked[k]] = !body || body->view() == deletion_mark();
+      } else {
+        gone[asked[k]] = true;
+      }
     }
     for (size_t i = 0; i < listing.objects.size(); ++i)
       if (!gone[i]) page.objects.push_back(std::move(listing.objects[i].object));

@@ -21,9 +21,6 @@
 
 namespace dreamdb {
 
-// The body that stands for a deleted mutable key (S10.5).
-std::string_view deletion_mark();
-
 class RemoteStore final : public Store {
  public:
   // `place`: endpoint and bucket, to whom the verdict applies (spec 10.3).

@@ -36,6 +36,22 @@ TEST(RemoteStore, NeighboursAreOneRequest) {
   EXPECT_EQ(r.server->take_attempts().size(), 2u);
 }
 
+TEST(RemoteStore, OneThreadRacesForAll) {
+  const Remote r = remote();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string key = "refs/t" + std::to_string(t);
+      EXPECT_TRUE(r.store->swap(key, std::nullopt, Buffer::copy_of(key)).has_value());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  size_t raced = 0;
+  for (const HttpAttempt& attempt : r.server->take_attempts())
+    raced += attempt.method == "PUT" && attempt.url.find("/.dreamdb/race/") != std::string::npos;
+  EXPECT_EQ(raced, 2 * kRaceWriters * kRaceRounds);
+}
+
 TEST(RemoteStore, LargeBodiesGoUpInParts) {
   const Remote r = remote();
   std::string body(40 << 20, '\0');

@@ -12,6 +12,7 @@
 
 #include "store/key.h"
 #include "store/remote_store.h"
+#include "store/version_file.h"
 
 namespace dreamdb {
 
@@ -72,11 +73,14 @@ bool RemoteStore::is_ours(const Seen& seen, const Buffer& body, std::string_view
 }
 
 Result<RemoteStore::Seen> RemoteStore::look(std::string_view key) {
-  HttpReply reply = run_one(dialect_->get(key, true, 0, std::numeric_limits<uint64_t>::max()));
+  const HttpReply reply =
+      run_one(dialect_->get(key, true, 0, std::numeric_limits<uint64_t>::max()));
   const Status status = dialect_->status_of(reply, "read", key);
   if (!status && status.error().code == Code::kNotFound) return Seen{};
   DREAMDB_TRY(status);
-  Seen seen{true, reply.body.view() == deletion_mark(), std::move(reply.body), {}, {}};
+  DREAMDB_ASSIGN(std::optional<Buffer> body, dialect_->body_of(reply, key));
+  if (!body) return Seen{};
+  Seen seen{true, body->view() == deletion_mark(), *std::move(body), {}, {}};
   seen.etag = dialect_->etag_of(reply);
   seen.write_id = dialect_->write_id_of(reply);
   return seen;
@@ -96,6 +100,10 @@ Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Vers
   if (body.view() == deletion_mark())
     return fail(Code::kInvalidArgument,
                 "the body of " + std::string(key) + " is the mark of deletion; write another");
+  if (is_version_file(body.view()))
+    return fail(Code::kInvalidArgument, "the body of " + std::string(key) +
+                                            " begins as a version file of a folder does; write "
+                                            "another");
   if (!expected) return swap_to(key, {WriteCondition::Kind::kAbsent}, body);
   return swap_to(key, {WriteCondition::Kind::kMatch, expected->token}, body);
 }
@@ -118,8 +126,8 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
     return fail(Code::kConflict, std::string(key) + " in " + describe() +
                                      " is not what it was: another writer was first");
   };
-  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
   DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
+  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
   condition.write_id = random_hex(runtime_, kWriteIdSize);
   bool unclear = false;  // a try was not answered: ours may have taken place
   Status last;

@@ -1,6 +1,7 @@
 #include "store/reply_error.h"
 
 #include <algorithm>
+#include <ctime>
 
 namespace dreamdb {
 
@@ -33,11 +34,22 @@ Status reply_failure(const HttpReply& reply, bool changes, const std::string& wh
 
 bool is_web_page(const HttpReply& reply) {
   // Objects of stores have a tag; what a proxy says in their place has none.
-  if (!reply.header("etag").empty()) return false;
+  return reply.header("etag").empty() && looks_like_page(reply);
+}
+
+bool looks_like_page(const HttpReply& reply) {
   if (lower(reply.header("content-type")).find("text/html") != std::string::npos) return true;
   const std::string start = lower(reply.body.view().substr(0, 64));
   return start.find("<!doctype html") != std::string::npos ||
          start.find("<html") != std::string::npos;
+}
+
+std::optional<int64_t> parse_http_date(std::string_view text) {
+  struct tm parts{};
+  const std::string date(text);
+  const char* end = strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return timegm(&parts);
 }
 
 }  // namespace dreamdb

@@ -4,6 +4,8 @@
 // Thread rule: pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +21,12 @@ Status reply_failure(const HttpReply& reply, bool changes, const std::string& wh
 // True for a page for people: a login page or the error page of a proxy, whatever its status.
 // Objects and replies of stores never are.
 bool is_web_page(const HttpReply& reply);
+
+// Whether type or text are those of a page for people, though it may be an object like others of
+// the server it came from.
+bool looks_like_page(const HttpReply& reply);
+
+// Unix seconds of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT").
+std::optional<int64_t> parse_http_date(std::string_view text);
 
 }  // namespace dreamdb

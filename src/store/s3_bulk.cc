@@ -56,7 +56,9 @@ Result<Dialect::Listing> S3Dialect::list(HttpClient& client, std::string_view pr
                                            "this server cannot be used");
       last = object.key;
       object.key.erase(0, root.size());
-      if (check_key(object.key)) listing.objects.push_back({std::move(object), true});
+      if (!check_key(object.key)) continue;
+      const bool like_a_mark = object.size_bytes == deletion_mark().size();
+      listing.objects.push_back({std::move(object), like_a_mark});
     }
     listing.more = page->truncated;
     token = page->next_token;

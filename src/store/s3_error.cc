@@ -1,6 +1,5 @@
 #include "store/s3_error.h"
 
-#include <ctime>
 #include <optional>
 
 #include "store/key.h"
@@ -10,15 +9,6 @@
 namespace dreamdb {
 
 namespace {
-
-// Unix seconds of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT").
-std::optional<int64_t> parse_http_date(std::string_view text) {
-  struct tm parts{};
-  const std::string date(text);
-  const char* end = strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return timegm(&parts);
-}
 
 std::string skew_text(const HttpReply& reply, uint64_t now_ns) {
   const auto server = parse_http_date(reply.header("date"));
@@ -132,6 +122,11 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
                             exhausted(reply, error)}) {
     if (found) return fail(found->code, what + ": " + found->message + said(reply, error));
   }
+  // S3 says with XML what is missing.
+  if (reply.status == 404 && !error && looks_like_page(reply))
+    return fail(Code::kInvalidArgument,
+                what + ": " + reply.endpoint + " answered with a page, which is none of S3" +
+                    said(reply, error) + "; a web server is web+http:// or web+https://");
   if (reply.status == 404)
     return fail(Code::kNotFound,
                 (key.empty() ? what : "key " + printable(key) + " is not in " + place.store) +
@@ -146,7 +141,8 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
                 what + ": the server has a fault" + said(reply, error) +
                     (reads ? "; try again later" : "; it may have happened or not"));
   return fail(Code::kInvalidArgument,
-              what + ": the server refuses the request" + said(reply, error) + "; is it S3?");
+              what + ": the server refuses the request" + said(reply, error) +
+                  "; is it S3? A web server is web+http:// or web+https://");
 }
 
 }  // namespace dreamdb

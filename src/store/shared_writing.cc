@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "store/digest.h"
@@ -17,6 +18,7 @@ constexpr std::string_view kFolder = ".dreamdb/writing/";
 constexpr size_t kPlaceDigits = 16;
 constexpr int kTriesMax = 4;
 constexpr int kFault = 500;
+constexpr size_t kQuickWrites = 64;
 constexpr size_t kAnswersMin = kRaceWriters / 2;  // fewer are no race
 
 // The rest of the next line of `text` that begins with `name`; empty when it does not.
@@ -57,6 +59,29 @@ class Race {
       const bool is_open = outcome.winners == 0 && outcome.unanswered > 0;
       if (!is_open || tries == kTriesMax) return outcome;
     }
+  }
+
+  // Fails when two of many quick writes got the same tag: a third writer could not tell them apart.
+  // Tags of web servers are made of times that tick, sizes, and numbers of files that come again.
+  Status check_tags_differ() {
+    std::vector<HttpJob> jobs;
+    for (size_t i = 0; i < kQuickWrites; ++i) {
+      const std::string body = "dreamdb race " + id_ + " quick write " + std::to_string(100 + i);
+      jobs.push_back(dialect_.put(key(0), true, Buffer::copy_of(body), {}, EtagStyle::kQuoted));
+    }
+    std::set<std::string> tags;
+    size_t told = 0;
+    for (const HttpReply& reply : client_.run(jobs)) {
+      DREAMDB_TRY(dialect_.status_of(reply, "write", key(0)));
+      std::string tag = dialect_.etag_of(reply);
+      if (tag.empty()) continue;
+      ++told;
+      tags.insert(std::move(tag));
+    }
+    if (tags.size() == told) return {};
+    return fail(Code::kUnsupported, std::to_string(told - tags.size()) + " of " +
+                                        std::to_string(told) +
+                                        " quick writes got an ETag that another one had");
   }
 
  private:
@@ -104,7 +129,7 @@ class Race {
   // Errors that say nothing about conditions.
   static bool refuses_all(const Error& error) {
     return error.code == Code::kDenied || error.code == Code::kInvalidArgument ||
-           error.code == Code::kExhausted;
+           error.code == Code::kExhausted || error.code == Code::kUnsupported;
   }
 
   // The body that is there, empty for none; sets the tag.
@@ -128,8 +153,12 @@ class Race {
 std::unexpected<Error> refuse(const Dialect& dialect, const std::string& found) {
   return fail(Code::kUnsupported,
               dialect.describe() + " must not be written by several: " + found +
-                  ". Reading works. Use a bucket without versioning on a server that honours "
-                  "If-Match and If-None-Match, or a folder");
+                  ". Reading works. " +
+                  (dialect.name() == "web"
+                       ? "Use lighttpd with mod_webdav, whose conditions hold, S3, or the folder "
+                         "that the server serves"
+                       : "Use a bucket without versioning on a server that honours If-Match and "
+                         "If-None-Match, or a folder"));
 }
 
 std::string count_text(size_t winners, std::string_view condition) {
@@ -190,6 +219,12 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
     if (swapped.winners != 1) return refuse(dialect, count_text(swapped.winners, "If-Match"));
     verdict.losers_see_500 |= absent.losers_see_500 || swapped.losers_see_500;
   }
+  if (dialect.name() == "web") {
+    const Status differ = race.check_tags_differ();
+    if (!differ && differ.error().code == Code::kUnsupported)
+      return refuse(dialect, differ.error().message);
+    DREAMDB_TRY(differ);
+  }
   return verdict;
 }
 
@@ -220,11 +255,23 @@ Status forget_verdict(Dialect& dialect, HttpClient& client, std::string_view pla
   return !done && done.error().code == Code::kNotFound ? Status() : done;
 }
 
+std::shared_ptr<std::mutex> SharedWriting::finding() {
+  const std::lock_guard lock(mutex_);
+  // Whoever held it when this process was forked is not here to give it back.
+  if (!finding_ || generation_ != fork_generation()) finding_ = std::make_shared<std::mutex>();
+  generation_ = fork_generation();
+  return finding_;
+}
+
 Result<Verdict> SharedWriting::verdict() {
-  {
+  const auto known = [this] {
     const std::lock_guard lock(mutex_);
-    if (verdict_) return *verdict_;
-  }
+    return verdict_;
+  };
+  if (const auto verdict = known()) return *verdict;
+  const std::shared_ptr<std::mutex> finding = this->finding();
+  const std::lock_guard one_at_a_time(*finding);
+  if (const auto verdict = known()) return *verdict;
   auto kept = read_verdict(dialect_, client_, place_);
   // Who may not list is told "denied" of what is not there, and one of another account may be
   // hidden: then the race tells.
@@ -232,6 +279,7 @@ Result<Verdict> SharedWriting::verdict() {
   std::optional<Verdict> found;
   if (kept) found = *std::move(kept);
   if (!found) {
+    DREAMDB_TRY(dialect_.check_ground(client_));
     const std::string stem = std::string(kRaceFolder) + random_hex(runtime_, 8) + "-";
     DREAMDB_ASSIGN(found, race_writers(dialect_, client_, place_, stem, runtime_));
     // Not kept, it is found out again by the next process: no error of this one.

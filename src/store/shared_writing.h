@@ -9,7 +9,9 @@
 // child after fork().
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +40,7 @@ std::string verdict_key(std::string_view place);
 //   Unsupported: conditions do not hold. Others: the race could not be run (Denied, Unavailable,
 //   ...).
 // The keys of the race are `stem` and a number below kRaceRounds; it removes them.
-// Cost: at most 9 waves of 16 small writes and a read each.
+// Cost: at most 9 waves of 16 small writes and a read each; on a web server one of 64 more.
 inline constexpr size_t kRaceWriters = 16;
 inline constexpr int kRaceRounds = 4;
 Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_view place,
@@ -61,7 +63,8 @@ class SharedWriting {
       : dialect_(dialect), client_(client), place_(std::move(place)), runtime_(runtime) {}
 
   // The verdict: remembered, or read (one request), or raced for and written. A failure is not
-  // remembered: who has mended the bucket goes on without a restart. Errors as `race_writers`.
+  // remembered: who has mended the bucket goes on without a restart. Threads wait for the one that
+  // finds it. Errors as `race_writers`.
   Result<Verdict> verdict();
 
   const std::string& place() const { return place_; }
@@ -71,8 +74,13 @@ class SharedWriting {
   HttpClient& client_;
   const std::string place_;
   Runtime& runtime_;
-  ForkSafeMutex mutex_;  // guards verdict_
+  // Held by the thread that finds the verdict; one of this process's own.
+  std::shared_ptr<std::mutex> finding();
+
+  ForkSafeMutex mutex_;  // guards all below
   std::optional<Verdict> verdict_;
+  std::shared_ptr<std::mutex> finding_;
+  uint64_t generation_ = 0;  // of forks, that finding_ was made in
 };
 
 }  // namespace dreamdb

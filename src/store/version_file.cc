@@ -50,6 +50,8 @@ std::unexpected<Error> corrupt(std::string_view name, const std::string& what) {
 
 }  // namespace
 
+bool is_version_file(std::string_view bytes) { return bytes.starts_with(kMagic); }
+
 std::array<std::byte, kVersionHeaderSize> write_version_header(const VersionHeader& header,
                                                                std::span<const std::byte> body) {
   std::array<std::byte, kVersionHeaderSize> bytes{};

@@ -31,6 +31,9 @@ struct VersionHeader {
 std::array<std::byte, kVersionHeaderSize> write_version_header(const VersionHeader& header,
                                                                std::span<const std::byte> body);
 
+// Whether bytes begin as those of a version file do; no body of a mutable key does.
+bool is_version_file(std::string_view bytes);
+
 // Parses a whole file. Corruption: any byte differs from what was written, or the file is another
 // version's; the message begins with `name`. Unsupported: a format from the future.
 Result<VersionHeader> parse_version_file(std::span<const std::byte> file, uint64_t sequence,

@@ -1,8 +1,8 @@
 // Stores on real servers: what every store must do, and what only a server can show.
 //
-// Needs the AWS_* variables and two buckets: DREAMDB_TEST_BUCKET, and
-// DREAMDB_TEST_VERSIONED_BUCKET, which keeps versions. test_servers.py starts a server and runs
-// this program.
+// DREAMDB_TEST_BUCKET: a bucket, with the AWS_* variables; DREAMDB_TEST_VERSIONED_BUCKET: one that
+// keeps versions. DREAMDB_TEST_DAV: the address of a WebDAV server whose conditions hold.
+// test_servers.py starts servers and runs this program.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,21 +22,32 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::shared_ptr<Store> open(const std::string& bucket, const std::string& prefix) {
-  auto opened = open_remote_store("s3://" + bucket + "/" + prefix);
+std::shared_ptr<Store> open(const std::string& url) {
+  auto opened = open_remote_store(url);
   EXPECT_TRUE(opened.has_value()) << opened.error().message;
   return opened ? *std::move(opened) : nullptr;
 }
 
-std::string fresh_prefix() { return "t/" + random_hex(real_runtime(), 8); }
+std::string fresh_prefix() { return "/t/" + random_hex(real_runtime(), 8); }
 
-std::shared_ptr<Store> fresh() { return open(variable("DREAMDB_TEST_BUCKET"), fresh_prefix()); }
+// The servers that there are.
+std::vector<StoreCase> servers() {
+  std::vector<StoreCase> cases;
+  if (const std::string bucket = variable("DREAMDB_TEST_BUCKET"); !bucket.empty())
+    cases.push_back({"s3", [bucket] { return open("s3://" + bucket + fresh_prefix()); }, 900});
+  if (const std::string address = variable("DREAMDB_TEST_DAV"); !address.empty())
+    cases.push_back(
+        {"dav", [address] { return open("web+" + address + fresh_prefix()); }, 900, false});
+  return cases;
+}
 
-INSTANTIATE_TEST_SUITE_P(Servers, StoreConformance, testing::Values(StoreCase{"ceph", fresh, 900}),
-                         store_case_name);
+INSTANTIATE_TEST_SUITE_P(Servers, StoreConformance, testing::ValuesIn(servers()), store_case_name);
 
-TEST(RealServer, LargeObjectsGoUpInParts) {
-  const auto store = fresh();
+class RealServer : public testing::TestWithParam<StoreCase> {};
+INSTANTIATE_TEST_SUITE_P(Servers, RealServer, testing::ValuesIn(servers()), store_case_name);
+
+TEST_P(RealServer, LargeObjectsGoUpAndComeBack) {
+  const auto store = GetParam().make();
   std::string body(70 << 20, '\0');
   for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i * 2654435761u >> 13);
   const PutRequest request{"segments/large", Buffer::copy_of(body)};
@@ -49,8 +60,8 @@ TEST(RealServer, LargeObjectsGoUpInParts) {
   EXPECT_TRUE(read[1]->view() == std::string_view(body).substr(33 << 20, 20 << 20));
 }
 
-TEST(RealServer, ThousandsOfKeysAreListedAndDeleted) {
-  const auto store = fresh();
+TEST_P(RealServer, ThousandsOfKeysAreListedAndDeleted) {
+  const auto store = GetParam().make();
   std::vector<PutRequest> puts;
   std::vector<std::string> keys;
   for (int i = 0; i < 2'345; ++i) {
@@ -67,8 +78,8 @@ TEST(RealServer, ThousandsOfKeysAreListedAndDeleted) {
   EXPECT_TRUE(store->list("", "", 10)->objects.empty());
 }
 
-TEST(RealServer, AChildProcessGoesOnWithConnectionsOfItsOwn) {
-  const auto store = fresh();
+TEST_P(RealServer, AChildProcessGoesOnWithConnectionsOfItsOwn) {
+  const auto store = GetParam().make();
   ASSERT_TRUE(store->swap("refs/n", std::nullopt, Buffer::copy_of("0")).has_value());
   const pid_t child = fork();
   if (child == 0) {
@@ -85,8 +96,10 @@ TEST(RealServer, AChildProcessGoesOnWithConnectionsOfItsOwn) {
   EXPECT_EQ(loaded->body.view(), "child");
 }
 
-TEST(RealServer, ABucketWithVersionsIsRefused) {
-  const auto store = open(variable("DREAMDB_TEST_VERSIONED_BUCKET"), fresh_prefix());
+TEST(VersionedBucket, IsRefused) {
+  const std::string bucket = variable("DREAMDB_TEST_VERSIONED_BUCKET");
+  if (bucket.empty()) GTEST_SKIP() << "DREAMDB_TEST_VERSIONED_BUCKET is not set";
+  const auto store = open("s3://" + bucket + fresh_prefix());
   const PutRequest request{"segments/a", Buffer::copy_of("x")};
   ASSERT_TRUE(store->put_many(std::span(&request, 1)).front().has_value());
   const auto swapped = store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
@@ -102,9 +115,10 @@ TEST(RealServer, ABucketWithVersionsIsRefused) {
 
 int main(int count, char** words) {
   testing::InitGoogleTest(&count, words);
-  if (dreamdb::variable("DREAMDB_TEST_BUCKET").empty()) {
+  if (dreamdb::servers().empty()) {
     std::fputs(
-        "skipped: DREAMDB_TEST_BUCKET is not set; python3 tools/test.py tests/servers does\n",
+        "skipped: neither DREAMDB_TEST_BUCKET nor DREAMDB_TEST_DAV is set; python3 tools/test.py "
+        "tests/servers does\n",
         stderr);
     return 77;
   }

@@ -11,13 +11,16 @@ _VERSIONS = ".swap"
 _VERSION_NAME = re.compile(r"~(\d{20})", re.ASCII)
 _KEY_SEGMENT = re.compile(r"[A-Za-z0-9_@=-][A-Za-z0-9._@=-]{0,254}", re.ASCII)
 _KEY_BYTES = 1024
+_PLAIN_SUFFIX = ".ref"
+_DELETED = b"dreamdb: this is gone.\n\n"  # S10.5
 _LOOKS = 3
 
 
 def check_key(key: str) -> str:
     """`key` itself, if it is one (S9.1)."""
     good = len(key) <= _KEY_BYTES and all(
-        _KEY_SEGMENT.fullmatch(segment) for segment in key.split("/")
+        _KEY_SEGMENT.fullmatch(segment) and not segment.endswith(_PLAIN_SUFFIX)
+        for segment in key.split("/")
     )
     if not good:
         raise Violation("S9.1", f"{key!r:.80} is no key", code="InvalidArgument")
@@ -69,12 +72,36 @@ class Folder:
 
     def mutable_keys(self, prefix: str) -> list:
         """Keys `prefix/<one segment>` that have versions; some may be deleted (9.3)."""
-        folder = self.root / _VERSIONS / check_key(prefix)
+        check_key(prefix)
+        if not (self.root / _VERSIONS).is_dir():
+            files = sorted((self.root / prefix).glob(f"*{_PLAIN_SUFFIX}"))
+            return [f"{prefix}/{path.name.removesuffix(_PLAIN_SUFFIX)}" for path in files]
+        folder = self.root / _VERSIONS / prefix
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         return [f"{prefix}/{name}" for name in names if not name.startswith("~")]
 
+    def get_plain(self, key: str, size_max: int) -> bytes:
+        """The body of a mutable key as web servers give it out (9.7, S10.11)."""
+        name = check_key(key) + _PLAIN_SUFFIX
+        try:
+            data = self._count(self._read(self.root / name, size_max + version_file.HEAD_BYTES))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise Violation("9.7", "there is no plain name", code="NotFound", where=key) from None
+        if version_file.is_one(data):
+            try:
+                version = version_file.parse(data, None)
+            except Violation as error:
+                raise error.at(name) from None
+            data = _DELETED if version.deleted else version.body
+        if data == _DELETED:
+            raise Violation("S10.11", "the key is deleted", code="NotFound", where=key)
+        return data
+
     def get_mutable(self, key: str, size_max: int) -> bytes:
-        """The body of the current version of a mutable key (9.3)."""
+        """The body of the current version of a mutable key (9.3), or where no folder store keeps
+        the space but a web server, of its file (10.4)."""
+        if not (self.root / _VERSIONS).is_dir():
+            return self.get_plain(key, size_max)
         folder = self.root / _VERSIONS / check_key(key)
         for _ in range(_LOOKS):
             number = self._highest(folder)

@@ -54,8 +54,13 @@ def seal(head: bytes, body: bytes) -> bytes:
     return head + _CHECKSUM.pack(fnv1a(head + body)) + body
 
 
-def parse(data: bytes, number: int) -> Version:
-    """The version in a file whose name has this number (S9.12)."""
+def is_one(data: bytes) -> bool:
+    """Whether these are the bytes of a version file and not those of a body (S10.11)."""
+    return data.startswith(MAGIC)
+
+
+def parse(data: bytes, number: int | None) -> Version:
+    """The version in a file whose name has this number, or (None) no number (S9.12)."""
     require(len(data) >= HEAD_BYTES, "S9.12", f"a version file of {len(data)} bytes")
     magic, format_version, flags, inside, name, replaced, size = _HEAD.unpack_from(data)
     body = data[HEAD_BYTES:]
@@ -73,7 +78,7 @@ def parse(data: bytes, number: int) -> Version:
         )
     require(format_version == FORMAT_VERSION, "S9.12", f"format version {format_version}")
     require(flags in (0, DELETED), "S9.12", f"flags {flags:#x}")
-    require(inside == number, "S9.12", f"it says number {inside}, its name {number}")
+    require(number in (inside, None), "S9.12", f"it says number {inside}, its name {number}")
     require(
         size == len(body) and size <= BODY_BYTES_MAX,
         "S9.12",

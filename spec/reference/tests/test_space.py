@@ -70,9 +70,37 @@ def test_the_highest_version_counts_and_a_deleted_ref_is_absent(tmp_path):
     assert (caught.value.code, caught.value.where) == ("NotFound", "refs/main")
 
 
+def test_a_space_on_a_web_server_has_plain_names(tmp_path):
+    build(tmp_path)
+    versions = tmp_path / ".swap"
+    newest = max((versions / "refs/main").glob("~" + "[0-9]" * 20))
+    (tmp_path / "refs").mkdir()
+    plain = tmp_path / "refs/main.ref"
+    # A version file as a folder store leaves it, then a body as WebDAV does.
+    plain.write_bytes(newest.read_bytes())
+    assert Folder(tmp_path).get_plain("refs/main", 1 << 20) == Folder(tmp_path).get_mutable(
+        "refs/main", 1 << 20
+    )
+    body = Folder(tmp_path).get_plain("refs/main", 1 << 20)
+    versions.rename(tmp_path / ".elsewhere")
+    for data in (plain.read_bytes(), body):
+        plain.write_bytes(data)
+        assert len(list(read_space(tmp_path).rows())) == 8
+        assert Folder(tmp_path).mutable_keys("refs") == ["refs/main"]
+    gone = version_file.encode(version_file.Version(4, bytes(16), bytes(16), True, b""))
+    for data in (gone, b"dreamdb: this is gone.\n\n", None):
+        plain.write_bytes(data) if data else plain.unlink()
+        with pytest.raises(Violation) as caught:
+            read_space(tmp_path)
+        assert (caught.value.code, caught.value.where) == ("NotFound", "refs/main")
+    plain.write_bytes(gone[:-1] + b"x")
+    with pytest.raises(Violation, match="S9.12"):
+        read_space(tmp_path)
+
+
 @pytest.mark.parametrize(
     "key",
-    ["", "/", "a//b", ".", "..", "a/../b", ".swap/x", "a\0", "a b", "a" * 256, "\u00e4", "a\n"],
+    ["", "/", "a//b", ".", "..", "a/../b", ".swap/x", "a\0", "a b", "a" * 256, "\u00e4", "a\n", "a.ref", "a.ref/b"],
 )
 def test_keys_cannot_leave_the_folder(tmp_path, key):
     with pytest.raises(Violation, match="S9.1"):
