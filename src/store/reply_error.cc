@@ -1,7 +1,6 @@
 #include "store/reply_error.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace dreamdb {
 
@@ -42,14 +41,6 @@ bool looks_like_page(const HttpReply& reply) {
   const std::string start = lower(reply.body.view().substr(0, 64));
   return start.find("<!doctype html") != std::string::npos ||
          start.find("<html") != std::string::npos;
-}
-
-std::optional<int64_t> parse_http_date(std::string_view text) {
-  struct tm parts{};
-  const std::string date(text);
-  const char* end = strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return timegm(&parts);
 }
 
 }  // namespace dreamdb

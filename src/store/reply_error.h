@@ -26,7 +26,4 @@ bool is_web_page(const HttpReply& reply);
 // the server it came from.
 bool looks_like_page(const HttpReply& reply);
 
-// Unix seconds of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT").
-std::optional<int64_t> parse_http_date(std::string_view text);
-
 }  // namespace dreamdb

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "http/http_date.h"
 #include "store/key.h"
 #include "store/reply_error.h"
 #include "store/s3_xml.h"

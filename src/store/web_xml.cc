@@ -4,6 +4,7 @@
 #include <optional>
 #include <pugixml.hpp>
 
+#include "http/http_date.h"
 #include "store/key.h"
 #include "store/reply_error.h"
 
