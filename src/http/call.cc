@@ -15,6 +15,8 @@ namespace {
 constexpr uint64_t kMsNs = 1'000'000;
 constexpr int kPollMs = 100;  // at most so long without a look at the interrupt
 constexpr uint64_t kHedgeAgainNs = 10 * kMsNs;
+// What the job has put right is sent again at once; what it calls transient on and on is not.
+constexpr uint32_t kMendsAtOnce = 4;
 // Wider is no faster for replies that take so long; what takes half the budget is too wide.
 constexpr uint64_t kSlowNs = 5'000 * kMsNs;
 
@@ -298,7 +300,7 @@ void Call::keep_part(Flight& flight, Shot& shot) {
 // False when the budget does not reach to another attempt.
 bool Call::repeat_later(Flight& flight, const HttpReply& reply, bool is_mended, uint64_t now_ns) {
   uint64_t pause = 0;
-  if (!is_mended) {
+  if (!is_mended || ++flight.mends > kMendsAtOnce) {
     uint32_t draw = 0;
     runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
     const uint64_t server_now = runtime_.now_ns() + static_cast<uint64_t>(traffic_.skew_ns());

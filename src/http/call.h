@@ -45,6 +45,7 @@ class Call {
     uint64_t late_ns = UINT64_MAX;    // when it is late enough for a hedge
     uint32_t attempts = 0;
     uint32_t failures = 0;
+    uint32_t mends = 0;               // replies that the job called transient
     size_t avoid = Endpoints::kNone;  // the endpoint that failed last
     bool is_done = false;
   };

@@ -409,6 +409,16 @@ TEST(Client, WhatTheJobCallsTransientIsSentAgain) {
   EXPECT_EQ(server.count(), 3u);
 }
 
+TEST(Client, WhatIsTransientForEverIsSentMoreAndMoreRarelyAndEnds) {
+  ScriptedServer server([](const Request&, Peer& peer) { peer.reply(200, "<html>"); });
+  HttpJob job = get("/a");
+  job.is_transient = [](const HttpReply&) { return true; };
+  const auto client = make_client(options_for({server.endpoint()}, kSecondNs));
+  EXPECT_EQ(run_one(*client, job).body.view(), "<html>");
+  EXPECT_GE(server.count(), 5u);
+  EXPECT_LE(server.count(), 100u);
+}
+
 TEST(Client, TheServersClockIsFollowedUnlessACacheKeptTheReply) {
   const auto date = [](int64_t ahead_seconds) {
     const time_t at = static_cast<time_t>(

@@ -189,9 +189,9 @@ TEST_F(S3DialectTest, ErrorsSayWhatToDo) {
   expect_error(reply(403), Code::kDenied, "may not read here", "read");
   expect_error(reply(404, "NoSuchBucket"), Code::kInvalidArgument,
                "there is no bucket bucket at http");
-  HttpReply page = reply(404);
-  page.body = Buffer::copy_of("<html><head><title>404 Not Found</title></head></html>");
-  expect_error(page, Code::kInvalidArgument, "a web server is web+http://");
+  HttpReply web = reply(404);
+  web.body = Buffer::copy_of("<html><head><title>404 Not Found</title></head></html>");
+  expect_error(web, Code::kInvalidArgument, "a web server is web+http://");
   expect_error(reply(404), Code::kNotFound, "key refs/main is not in");
   expect_error(reply(404, "NoSuchKey"), Code::kNotFound, "key refs/main is not in");
   expect_error(reply(412, "PreconditionFailed"), Code::kConflict, "another writer");
