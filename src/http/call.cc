@@ -90,6 +90,11 @@ void Call::run() {
 // Gives places to what is due: first to what was sent before.
 void Call::launch_due() {
   const uint64_t now = runtime_.monotonic_ns();
+  for (; next_ < flights_.size() && flights_[next_].job->races; ++next_) {
+    flights_[next_].begin_ns = begin_ns_;
+    traffic_.take_beyond();
+    if (!launch(flights_[next_], false, now)) traffic_.return_place(wire_.get());
+  }
   std::vector<Flight*> again;
   while (!pausing_.empty() && pausing_.top().due_ns <= now) {
     again.push_back(pausing_.top().flight);
@@ -163,7 +168,7 @@ bool Call::launch(Flight& flight, bool is_hedge, uint64_t now_ns) {
   shot->is_hedge = is_hedge;
   shot->is_retry = !is_hedge && flight.attempts > 0;
   // HTTP/2, which there is under TLS alone, would put it on the connection that is late.
-  shot->fresh_connection = is_hedge && context.endpoint.starts_with("https");
+  shot->fresh_connection = job.races || (is_hedge && context.endpoint.starts_with("https"));
   shot->endpoint = begun.endpoint;
   shot->began_ns = now_ns;
   const uint64_t spent = now_ns - std::min(now_ns, flight.begin_ns);

@@ -58,6 +58,10 @@ struct HttpJob {
   // May be sent a second time to another connection (or endpoint) when it takes much longer than
   // its like (hedge.h); the first whole reply wins. Only of a job that may be repeated.
   bool hedge = false;
+  // One of a race: sent at once with the others of its call, on a connection of its own, however
+  // narrow the limit. Where racers are sent one after another, every server looks safe. Such jobs
+  // come first in their call.
+  bool races = false;
   // The body of the reply is at most so long: a longer one ends the job with Corruption. A reply
   // with a known length gets its memory at once, never more than this.
   uint64_t body_bytes_max = 64ull << 20;

@@ -36,6 +36,8 @@ class Limit {
   uint32_t take(Caller caller, uint32_t wanted);
   // One for which nobody waits: a hedge. False when no place is free.
   bool take_spare();
+  // One that must not wait, beyond the limit if need be.
+  void take_beyond() { ++in_flight_; }
   // A request ended. `began_ns` and `now_ns`: of the monotonic clock.
   void give_back(Word word, uint64_t began_ns, uint64_t now_ns);
   // The caller wants no more.

@@ -55,6 +55,11 @@ uint32_t Traffic::take_places(Wire* caller, uint32_t wanted) {
   return limit_.take(caller, wanted);
 }
 
+void Traffic::take_beyond() {
+  const std::lock_guard lock(mutex_);
+  limit_.take_beyond();
+}
+
 bool Traffic::take_hedge() {
   const std::lock_guard lock(mutex_);
   if (!limit_.take_spare()) return false;

@@ -31,6 +31,8 @@ class Traffic {
 
   // As `Limit::take`. Who gets fewer than wanted is woken when there is room.
   uint32_t take_places(Wire* caller, uint32_t wanted);
+  // A place beyond the limit, for a racer.
+  void take_beyond();
   // A place for a hedge, when there is one to spare and hedges are not used up.
   bool take_hedge();
   // The caller wants no more places.

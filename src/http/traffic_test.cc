@@ -152,6 +152,30 @@ TEST(Traffic, AComplaintHalvesTheLimit) {
   EXPECT_EQ(client->stats().failed, 0u);
 }
 
+TEST(Traffic, RacersAreSentAtOnceOnConnectionsOfTheirOwnHoweverNarrowTheLimit) {
+  Gate gate;
+  ScriptedServer server([&](const Request& request, Peer& peer) {
+    if (request.path == "/ref") gate.wait();
+    peer.reply(200);
+  });
+  const auto client = make_client(narrow(server, 1, 8));
+  ASSERT_EQ(run_one(*client, get("/a")).status, 200);
+  HttpJob racer = put_once("/ref");
+  racer.races = true;
+  std::vector<HttpJob> jobs(16, racer);
+  jobs.push_back(get("/a"));
+  std::thread opener([&] {
+    EXPECT_TRUE(comes_to_be([&] { return server.in_script() == 16; }));
+    EXPECT_EQ(server.connections(), 17);
+    gate.is_open = true;
+  });
+  EXPECT_TRUE(all_ok(client->run(jobs)));
+  opener.join();
+  EXPECT_EQ(server.count(), 18u);
+  // All places were given back.
+  EXPECT_TRUE(all_ok(client->run(std::vector<HttpJob>(20, get("/a")))));
+}
+
 TEST(Traffic, RequestsAreSpreadOverEndpoints) {
   const auto script = [](const Request&, Peer& peer) { peer.reply(200); };
   ScriptedServer one(script), two(script), three(script);

@@ -48,7 +48,6 @@ T info_of(CURL* easy, CURLINFO what) {
 Wire::Wire(uint32_t connections_max) : multi_(curl_multi_init()) {
   DREAMDB_ASSERT(multi_ != nullptr);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, long{connections_max});
-  curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS, long{connections_max});
 }
 
 Wire::~Wire() {

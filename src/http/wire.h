@@ -44,6 +44,7 @@ struct Shot {
 
 class Wire {
  public:
+  // Keeps at most so many connections; how many are in use is for the limit to say.
   explicit Wire(uint32_t connections_max);
   ~Wire();
   Wire(const Wire&) = delete;

@@ -46,6 +46,7 @@ class FakeS3 final : public HttpClient {
     {
       const std::lock_guard lock(mutex_);
       stats_.connections = std::max<uint64_t>(stats_.connections, jobs.size());
+      for (const HttpJob& job : jobs) racers_ += job.races;
     }
     for (const HttpJob& job : jobs) replies.push_back(one(job));
     return replies;
@@ -61,6 +62,11 @@ class FakeS3 final : public HttpClient {
   void set(const FakeS3Quirks& quirks) {
     const std::lock_guard lock(mutex_);
     quirks_ = quirks;
+  }
+  // Jobs that were to be sent at once with others.
+  size_t racers() const {
+    const std::lock_guard lock(mutex_);
+    return racers_;
   }
   // The attempts since the last call.
   std::vector<HttpAttempt> take_attempts() {
@@ -317,6 +323,7 @@ class FakeS3 final : public HttpClient {
   FakeS3Quirks quirks_;
   HttpStats stats_;
   std::mt19937 random_;
+  size_t racers_ = 0;
   std::map<std::string, std::string> objects_;
   std::map<std::string, std::string> write_ids_;
   std::map<std::string, std::map<int, std::string>> uploads_;

@@ -189,6 +189,16 @@ TEST(RemoteStore, TheVerdictIsKeptWithTheSpace) {
   EXPECT_EQ(first.server->take_attempts().size(), 1u);
 }
 
+TEST(RemoteStore, WritersOfARaceAreNotHeldBackByTheLimitAndOthersAre) {
+  const Remote made = remote();
+  ASSERT_TRUE(made.store->swap("refs/a", std::nullopt, Buffer::copy_of("1")).has_value());
+  const size_t racers = made.server->racers();
+  EXPECT_GE(racers, 32u);  // one race for absent keys, one for tags, at least
+  EXPECT_EQ(racers % 16, 0u);
+  ASSERT_TRUE(made.store->swap("refs/b", std::nullopt, Buffer::copy_of("1")).has_value());
+  EXPECT_EQ(made.server->racers(), racers);
+}
+
 TEST(RemoteStore, TheRaceIsJudgedThoughRepliesAreLost) {
   for (const bool ceph : {false, true}) {
     for (int run = 0; run < 20; ++run) {

@@ -92,6 +92,9 @@ TEST_F(S3DialectTest, Reads) {
   EXPECT_EQ(header(attempt(range, 10), "range"), "bytes=110-149");
   EXPECT_TRUE(range.resume && range.hedge);
   EXPECT_FALSE(s3->get("refs/main", true, 0, kAll).resume);
+  const HttpJob all = s3->get("s", false, 0, kAll);
+  EXPECT_TRUE(all.resume && all.hedge);
+  EXPECT_EQ(header(attempt(all, 10), "range"), "bytes=10-");
 }
 
 TEST_F(S3DialectTest, WritesCarryWhatGuardsThem) {

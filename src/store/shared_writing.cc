@@ -92,6 +92,7 @@ class Race {
       bodies.push_back("dreamdb race " + id_ + " write " + std::to_string(++writes_) + "\n");
       jobs.push_back(
           dialect_.put(key(round), true, Buffer::copy_of(bodies.back()), condition, style));
+      jobs.back().races = true;
     }
     const std::vector<HttpReply> replies = client_.run(jobs);
     Outcome outcome;
