@@ -209,7 +209,7 @@ TEST_F(S3DialectTest, ErrorsSayWhatToDo) {
   HttpReply moved = reply(302);
   moved.headers["location"] = "https://login.example/?token=SECRET";
   expect_error(moved, Code::kInvalidArgument, "https://login.example/");
-  page = reply(200);
+  HttpReply page = reply(200);
   page.headers["content-type"] = "text/html; charset=utf-8";
   expect_error(page, Code::kUnavailable, "a page for people", "read");
   expect_error(page, Code::kOutcomeUnknown, "a page for people");
