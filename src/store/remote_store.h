@@ -31,6 +31,7 @@ class RemoteStore final : public Store {
               std::string place, Runtime& runtime = real_runtime());
 
   std::string describe() const override { return dialect_->describe(); }
+  std::string identity() const override { return writing_.place() + " " + describe(); }
   bool is_far() const override { return true; }
 
   // Cost: a request for each piece of the plan; a second wave for what is longer than one piece
