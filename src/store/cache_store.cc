@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "runtime/thread_pool.h"
 #include "store/key.h"
@@ -42,7 +44,15 @@ Result<std::shared_ptr<CacheStore>> open_cache_store(std::shared_ptr<Store> inne
     return fail(Code::kInvalidArgument,
                 "a cache of " + std::to_string(options.size_bytes) + " bytes is too small; give " +
                     std::to_string(kCacheBytesMin >> 20) + " MiB at least, for example 20GB");
-  DREAMDB_ASSIGN(CacheFolder folder, CacheFolder::open(options.folder, *options.runtime));
+  std::error_code error;
+  const std::filesystem::path full = std::filesystem::absolute(options.folder, error);
+  if (error)
+    return fail(Code::kInvalidArgument, "cannot make the cache folder \"" +
+                                            printable(options.folder) +
+                                            "\" absolute: " + error.message());
+  // The working directory may change later.
+  DREAMDB_ASSIGN(CacheFolder folder,
+                 CacheFolder::open(full.lexically_normal().string(), *options.runtime));
   return std::make_shared<CacheStore>(std::move(inner), std::move(folder), std::move(options));
 }
 

@@ -61,6 +61,7 @@ class CacheStore final : public Store {
 
   std::string describe() const override { return inner_->describe(); }
   std::string identity() const override { return inner_->identity(); }
+  WireCounts wire() const override { return inner_->wire(); }
   bool is_far() const override { return inner_->is_far(); }
   // Errors as the store's; those of the disk are misses.
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;

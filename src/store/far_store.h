@@ -55,6 +55,7 @@ class FarStore final : public Store {
 
   std::string describe() const override { return inner_->describe(); }
   std::string identity() const override { return inner_->identity(); }
+  WireCounts wire() const override { return inner_->wire(); }
   void forget(std::span<const std::string> keys) override { inner_->forget(keys); }
   bool is_far() const override { return true; }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;

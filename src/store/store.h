@@ -74,6 +74,15 @@ class Turn {
   virtual std::optional<Loaded> ahead() { return std::nullopt; }
 };
 
+// What was really sent by a store behind a network, retries and hedges included: what a bill is
+// about.
+struct WireCounts {
+  bool is_remote = false;  // false: nothing is sent, all below is 0
+  uint64_t gets = 0, puts = 0, swaps = 0, lists = 0, deletes = 0;
+  uint64_t retries = 0, hedges = 0;
+  uint64_t received_bytes = 0, sent_bytes = 0;  // bodies
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -83,6 +92,9 @@ class Store {
 
   // Tells this store from all others, also from one of the same name at another endpoint.
   virtual std::string identity() const { return describe(); }
+
+  // Since it was opened.
+  virtual WireCounts wire() const { return {}; }
 
   // True where a wave takes so long that many must be under way at once, however few processors
   // there are: a store behind a network. Decorators say what the store below them says.
