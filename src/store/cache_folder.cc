@@ -90,20 +90,23 @@ std::string cache_folder_path(const std::string& root, size_t index) {
   return root + digits;
 }
 
-Result<CacheFolder> CacheFolder::open(const std::string& folder, Runtime& runtime) {
+Status make_cache_root(const std::string& root) {
   for (size_t end = 0; end != std::string::npos;) {
-    end = folder.find('/', end + 1);
-    const std::string part = folder.substr(0, end);
+    end = root.find('/', end + 1);
+    const std::string part = root.substr(0, end);
     struct stat info{};
     if (stat(part.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
     DREAMDB_TRY(make_folder(part));
   }
-  CacheFolder made(folder + std::string(kRootName), runtime);
   struct stat info{};
-  if (stat(made.root_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return made;
-  DREAMDB_TRY(make_folder(made.root_));
-  if (stat(made.root_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return made;
-  return posix_error(ENOTDIR, "make the cache folder", made.root_);
+  if (stat(root.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  return posix_error(ENOTDIR, "make the cache folder", root);
+}
+
+Result<CacheFolder> CacheFolder::open(const std::string& folder, Runtime& runtime) {
+  CacheFolder made(folder + std::string(kRootName), runtime);
+  DREAMDB_TRY(make_cache_root(made.root_));
+  return made;
 }
 
 Hash CacheFolder::name_of(std::string_view store, std::string_view key) {
@@ -249,6 +252,10 @@ Status CacheFolder::save_region(const Hash& name, uint64_t region, uint64_t firs
   if (!opened && opened.error().code == Code::kNotFound) {
     DREAMDB_TRY(make_folder(std::string(parent_of(path))));
     opened = open_file(path, kFlags, 0600);
+  }
+  if (!opened && opened.error().code == Code::kInvalidArgument) {
+    (void)unlink(path.c_str());  // a link or a folder in the way: it is not kept this time
+    return {};
   }
   DREAMDB_ASSIGN(const UniqueFd fd, std::move(opened));
   std::vector<std::byte> table;

@@ -79,6 +79,9 @@ class CacheFolder {
   Runtime* runtime_;
 };
 
+// Makes the folder `root` and those above it, readable for this user alone.
+Status make_cache_root(const std::string& root);
+
 // The folders that hold files, by their two hexadecimal digits.
 constexpr size_t kCacheFolders = 256;
 std::string cache_folder_path(const std::string& root, size_t index);

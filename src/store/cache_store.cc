@@ -14,7 +14,7 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kPauseNs = 30'000'000'000;  // after a failure; disks are made room on
+constexpr uint64_t kPauseNs = 30'000'000'000;  // after a failure that others may mend
 constexpr std::array<std::string_view, 4> kContentFolders = {"genesis/", "manifests/", "pages/",
                                                              "segments/"};
 
@@ -32,8 +32,9 @@ struct CacheStore::Reading {
   Hash name{};
   CachedGrains cached;
   std::vector<MissingGrains> missing;
-  size_t first_asked = 0;  // of `missing`, among the requests to the store
-  Result<Buffer> bytes;    // from the span's first byte to its end, or the object's
+  size_t first_asked = 0;   // of `missing`, among the requests to the store
+  uint64_t disk_bytes = 0;  // of `bytes`
+  Result<Buffer> bytes;     // from the span's first byte to its end, or the object's
 };
 
 Result<std::shared_ptr<CacheStore>> open_cache_store(std::shared_ptr<Store> inner,
@@ -102,7 +103,10 @@ std::vector<Result<Buffer>> CacheStore::read_many(std::span<const ReadRequest> r
   if (!asked.empty()) replies = inner_->read_many(asked);
   const auto grain_replies = std::span(replies).first(grain_requests);
 
-  for (Reading& reading : readings) put_together(reading, grain_replies, asked);
+  for (Reading& reading : readings) {
+    put_together(reading, grain_replies, asked);
+    read_bytes_ += reading.disk_bytes;
+  }
   if (grain_requests > 0) keep(readings, grain_replies, asked);
 
   std::vector<Result<Buffer>> results(requests.size());
@@ -124,7 +128,6 @@ std::vector<Result<Buffer>> CacheStore::read_many(std::span<const ReadRequest> r
     // Do not keep alive what nobody asked for.
     const bool is_sparse = reading.span.wanted < whole.size() / 4 * 3;
     results[i] = is_sparse ? Buffer::copy_of(part.span()) : part;
-    if (reading.missing.empty()) read_bytes_ += part.size();
   }
   return results;
 }
@@ -146,12 +149,18 @@ void CacheStore::put_together(Reading& reading, std::span<Result<Buffer>> replie
       return;
     }
     const uint64_t begin = reading.missing[m].first * kGrainBytes;
-    if (at < begin) parts.push_back(cached.bytes.slice(at, begin - at));
+    if (at < begin) {
+      parts.push_back(cached.bytes.slice(at, begin - at));
+      reading.disk_bytes += begin - at;
+    }
     parts.push_back(*replies[index]);
     is_end = replies[index]->size() < asked[index].size;
     at = begin + replies[index]->size();
   }
-  if (!is_end && at < cached_size) parts.push_back(cached.bytes.slice(at, cached_size - at));
+  if (!is_end && at < cached_size) {
+    parts.push_back(cached.bytes.slice(at, cached_size - at));
+    reading.disk_bytes += cached_size - at;
+  }
   if (parts.size() == 1) {
     reading.bytes = std::move(parts.front());
     return;

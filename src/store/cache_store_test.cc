@@ -225,16 +225,30 @@ TEST_F(CacheStoreTest, ForeignThingsInTheFolderAreNoConcern) {
   fs::remove(file);
   fs::create_symlink("/etc/hostname", file);
   EXPECT_EQ(get(1), body_of(1, 100));
+  EXPECT_FALSE(fs::is_symlink(file));  // a folder stays in the way, a link does not
+  EXPECT_TRUE(warnings_.empty());
   fs::remove(file);
   ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);  // opening one could wait for ever
   EXPECT_EQ(get(1), body_of(1, 100));
   std::ofstream(folder_.path() + "/cache/dreamdb-cache-1/usage") << "nonsense";
-  fs::remove(file);
+  EXPECT_TRUE(warnings_.empty() || warnings_.size() == 1) << warnings_[1];  // a FIFO takes no bytes
   runtime_.sleep_ns(60'000'000'000);
   get(1);
   counting_->reset();
   EXPECT_EQ(get(1), body_of(1, 100));
   EXPECT_EQ(requests(), 0u);
+}
+
+TEST_F(CacheStoreTest, TheFolderMayBeRemovedAtAnyTime) {
+  put(1, 3 << 20);
+  EXPECT_EQ(get(1), body_of(1, 3 << 20));
+  fs::remove_all(folder_.path() + "/cache");
+  EXPECT_EQ(get(1), body_of(1, 3 << 20));
+  counting_->reset();
+  EXPECT_EQ(get(1), body_of(1, 3 << 20));
+  EXPECT_EQ(requests(), 0u);
+  EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(store_->counts().read_bytes, 3u << 20);
 }
 
 TEST_F(CacheStoreTest, TheBoundHoldsInALongRandomRun) {

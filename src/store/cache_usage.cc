@@ -134,7 +134,13 @@ uint64_t CacheUsage::shrink(uint64_t enough_bytes, uint64_t target_bytes) const 
 }
 
 Status CacheUsage::take(uint64_t bytes) {
-  DREAMDB_ASSIGN(const UniqueFd fd, open_file(path(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  constexpr int kFlags = O_RDWR | O_CREAT | O_NOFOLLOW;
+  auto opened = open_file(path(), kFlags, 0600);
+  if (!opened && opened.error().code == Code::kNotFound) {  // somebody has removed the cache
+    DREAMDB_TRY(make_cache_root(root_));
+    opened = open_file(path(), kFlags, 0600);
+  }
+  DREAMDB_ASSIGN(const UniqueFd fd, std::move(opened));
   const uint64_t begin_ns = runtime_->monotonic_ns();
   while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return posix_error(errno, "lock", path());
