@@ -1,10 +1,14 @@
 // The shared options and what they open.
 #include "cli/command.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cli/field_spec.h"
 #include "cli/file_bytes.h"
 #include "cli/text.h"
 #include "cli/time_text.h"
+#include "dreamdb/size.h"
 
 namespace dreamdb::cli {
 
@@ -15,6 +19,31 @@ constexpr size_t kAddressChars = 53;
 bool is_address(const std::string& text) {
   return text.size() == kAddressChars &&
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567") == std::string::npos;
+}
+
+// Commands that open no dataset.
+constexpr std::array<std::string_view, 3> kWithoutDataset = {"doctor", "completion", "man"};
+
+void add_cost_options(CLI::App* command, Session& session) {
+  const std::string name = command->get_name();
+  if (std::find(kWithoutDataset.begin(), kWithoutDataset.end(), name) != kWithoutDataset.end())
+    return;
+  command->add_option("--prices", session.prices_file,
+                      "--cost in money too, by the prices of this JSON file, or of the one that "
+                      "DREAMDB_PRICES names");
+  command->add_option("--cache", session.cache_folder,
+                      "keep what is read of the store in this folder on a local disk, for all "
+                      "processes; also DREAMDB_CACHE");
+  command
+      ->add_option("--cache-size", session.cache_size,
+                   "how large the cache may grow, for example 20GB (the default); also "
+                   "DREAMDB_CACHE_SIZE")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const auto size = parse_size(text);
+            return size ? std::string() : size.error().message;
+          },
+          ""));
 }
 
 }  // namespace
@@ -28,6 +57,7 @@ CLI::App* add_command(CLI::App& app, Session& session, const std::string& name,
   command->footer(footer);
   command->add_flag("--json", session.json, "machine-readable output with stable keys");
   command->add_flag("--cost", session.cost, "print requests, waves and bytes to standard error");
+  add_cost_options(command, session);
   command->add_flag("--quiet,-q", session.quiet, "no progress and no summary");
   return command;
 }
@@ -60,6 +90,27 @@ void add_range(CLI::App* command, ReadArgs& args) {
   add_whole_number(command, "--end", args.end, "the anchor after the last one");
 }
 
+DiskCache disk_cache_of(const Session& session) {
+  DiskCache cache{.folder = session.cache_folder};
+  if (!session.cache_size.empty()) cache.size_bytes = parse_size(session.cache_size).value_or(0);
+  return cache;
+}
+
+Result<Dataset> create_dataset(Session& session, const std::string& locator, const Schema& schema,
+                               int64_t origin_ns) {
+  StoreStats cost;
+  CreateOptions options;
+  options.origin_ns = origin_ns;
+  options.disk_cache = disk_cache_of(session);
+  options.cost_of_failure = &cost;
+  auto dataset = Dataset::create(locator, schema, options);
+  if (dataset)
+    session.opened.push_back(*dataset);
+  else
+    session.costs.push_back(cost);
+  return dataset;
+}
+
 Result<Dataset> open_dataset(Session& session, const std::string& locator, const std::string& at) {
   OpenOptions options;
   if (is_address(at)) {
@@ -74,8 +125,14 @@ Result<Dataset> open_dataset(Session& session, const std::string& locator, const
     }
     options.time_ns = static_cast<uint64_t>(*time);
   }
-  DREAMDB_ASSIGN(Dataset dataset, Dataset::open(locator, options));
-  session.opened.push_back(dataset);
+  StoreStats cost;
+  options.disk_cache = disk_cache_of(session);
+  options.cost_of_failure = &cost;
+  auto dataset = Dataset::open(locator, options);
+  if (dataset)
+    session.opened.push_back(*dataset);
+  else
+    session.costs.push_back(cost);
   return dataset;
 }
 

@@ -17,9 +17,12 @@ namespace dreamdb::cli {
 
 // One run of the program.
 struct Session {
-  bool json = false;   // --json
-  bool cost = false;   // --cost
-  bool quiet = false;  // --quiet
+  bool json = false;         // --json
+  bool cost = false;         // --cost
+  bool quiet = false;        // --quiet
+  std::string cache_folder;  // --cache; empty: not given
+  std::string cache_size;    // --cache-size, a size that can be parsed; empty: not given
+  std::string prices_file;   // --prices; empty: not given
   Output out{1, "standard output"};
   std::vector<Dataset> opened;          // for --cost
   std::vector<StoreStats> costs;        // of work without a dataset
@@ -72,6 +75,11 @@ CLI::Option* add_whole_number(CLI::App* command, const std::string& name, Number
           ""));
 }
 
+// The disk cache that `--cache` and `--cache-size` say.
+DiskCache disk_cache_of(const Session& session);
+// Makes the dataset of `locator`. Errors as Dataset::create.
+Result<Dataset> create_dataset(Session& session, const std::string& locator, const Schema& schema,
+                               int64_t origin_ns = 0);
 // Opens `locator`, or the version that `at` names by address or time.
 Result<Dataset> open_dataset(Session& session, const std::string& locator,
                              const std::string& at = "");

@@ -21,12 +21,11 @@ struct CreateOptionsOfLine {
 
 Status run_create(const CreateOptionsOfLine& o, Session& session) {
   DREAMDB_ASSIGN(const Schema schema, schema_of_options(o.schema_file, o.fields));
-  CreateOptions options;
+  int64_t origin_ns = 0;
   if (!o.origin.empty()) {
-    DREAMDB_ASSIGN(options.origin_ns, parse_time(o.origin));
+    DREAMDB_ASSIGN(origin_ns, parse_time(o.origin));
   }
-  DREAMDB_ASSIGN(const Dataset dataset, Dataset::create(o.locator, schema, options));
-  session.opened.push_back(dataset);
+  DREAMDB_ASSIGN(const Dataset dataset, create_dataset(session, o.locator, schema, origin_ns));
   if (session.json) {
     OrderedJson out;
     out["locator"] = dataset.locator();

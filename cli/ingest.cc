@@ -75,8 +75,7 @@ Result<Dataset> open_or_create(const IngestOptions& o, const Input& input, Sessi
                                           "leave --create away or choose another ref");
   }
   if (found || found.error().code != Code::kNotFound) return found;
-  DREAMDB_ASSIGN(Dataset dataset, Dataset::create(o.locator, schema));
-  session.opened.push_back(dataset);
+  DREAMDB_ASSIGN(Dataset dataset, create_dataset(session, o.locator, schema));
   for (const auto& [key, value] : input.meta) DREAMDB_TRY(dataset.set_meta(key, value));
   return dataset;
 }

@@ -62,12 +62,12 @@ Status run_ls(const LsOptions& o, Session& session) {
   std::string after;
   while (true) {
     StoreStats cost;
-    DREAMDB_ASSIGN(const auto refs,
-                   list_refs(locator.store_url, o.prefix, after, kRefsAtOnce, &cost));
+    const auto refs = list_refs(locator.store_url, o.prefix, after, kRefsAtOnce, &cost);
     session.costs.push_back(cost);
-    for (const RefInfo& ref : refs) DREAMDB_TRY(print_ref(o, session, ref));
-    if (refs.size() < kRefsAtOnce) return {};
-    after = refs.back().name;
+    if (!refs) return std::unexpected(refs.error());
+    for (const RefInfo& ref : *refs) DREAMDB_TRY(print_ref(o, session, ref));
+    if (refs->size() < kRefsAtOnce) return {};
+    after = refs->back().name;
   }
 }
 

@@ -4,11 +4,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "cli/app.h"
 #include "cli/command.h"
+#include "cli/cost.h"
 #include "cli/exit_code.h"
+#include "cli/file_bytes.h"
 #include "cli/interrupt.h"
 #include "cli/text.h"
 
@@ -36,43 +39,24 @@ void print_error(const Session& session, const Error& error) {
   to_stderr(json_line(body) + "\n");
 }
 
-void print_cost(const Session& session) {
-  StoreStats sum;
+// The prices that `--prices` or the environment names, read before anything is done.
+Result<std::optional<Prices>> read_prices(Session& session) {
+  if (session.prices_file.empty()) {
+    const char* const named = session.cost ? std::getenv("DREAMDB_PRICES") : nullptr;
+    if (named == nullptr || *named == '\0') return std::nullopt;
+    session.prices_file = named;
+  }
+  session.cost = true;
+  DREAMDB_ASSIGN(const Buffer text, read_file(session.prices_file));
+  DREAMDB_ASSIGN(Prices prices, parse_prices(text.view(), session.prices_file));
+  return std::optional<Prices>(std::move(prices));
+}
+
+void print_cost(const Session& session, const std::optional<Prices>& prices) {
   std::vector<StoreStats> parts = session.costs;
   for (const Dataset& dataset : session.opened) parts.push_back(dataset.store_stats());
-  for (const StoreStats& s : parts) {
-    sum.gets += s.gets;
-    sum.puts += s.puts;
-    sum.loads += s.loads;
-    sum.swaps += s.swaps;
-    sum.lists += s.lists;
-    sum.deletes += s.deletes;
-    sum.bytes_read += s.bytes_read;
-    sum.bytes_written += s.bytes_written;
-    sum.waves += s.waves;
-  }
-  const uint64_t requests = sum.gets + sum.puts + sum.loads + sum.swaps + sum.lists + sum.deletes;
-  if (session.json) {
-    OrderedJson cost;
-    cost["requests"] = requests;
-    cost["gets"] = sum.gets;
-    cost["puts"] = sum.puts;
-    cost["loads"] = sum.loads;
-    cost["swaps"] = sum.swaps;
-    cost["lists"] = sum.lists;
-    cost["deletes"] = sum.deletes;
-    cost["bytes_read"] = sum.bytes_read;
-    cost["bytes_written"] = sum.bytes_written;
-    cost["waves"] = sum.waves;
-    to_stderr(json_line(OrderedJson{{"cost", cost}}) + "\n");
-    return;
-  }
-  to_stderr("cost: " + with_commas(requests) + " requests (gets " + with_commas(sum.gets) +
-            ", puts " + with_commas(sum.puts) + ", loads " + with_commas(sum.loads) + ", swaps " +
-            with_commas(sum.swaps) + ", lists " + with_commas(sum.lists) + ", deletes " +
-            with_commas(sum.deletes) + ") in " + with_commas(sum.waves) + " waves, read " +
-            with_commas(sum.bytes_read) + " bytes, wrote " + with_commas(sum.bytes_written) +
-            " bytes\n");
+  const StoreStats sum = sum_of(parts);
+  to_stderr(session.json ? cost_json(sum, prices) : cost_text(sum, prices, session.prices_file));
 }
 
 // The library opens descriptors; if 0 to 2 were closed, output would land in a data file. What
@@ -87,9 +71,10 @@ bool standard_descriptors_open() {
 }
 
 int run(Session& session) {
-  Status status = session.run(session);
+  const auto prices = read_prices(session);
+  Status status = prices ? session.run(session) : std::unexpected(prices.error());
   if (status) status = session.out.finish();
-  if (session.cost) print_cost(session);
+  if (session.cost && prices) print_cost(session, *prices);
   if (status) return session.code;
   if (session.out.closed()) return kExitPipe;
   // What was printed before the error is of use; a second failure adds nothing to the first.

@@ -95,7 +95,9 @@ std::string manual_page(const CLI::App& app) {
   }
   out +=
       ".SH ENVIRONMENT\n.TP\n.B DREAMDB_THREADS\nhow many threads work (default: one a "
-      "processor)\n";
+      "processor)\n.TP\n.B DREAMDB_CACHE, DREAMDB_CACHE_SIZE\nas the options cache and "
+      "cache\\-size; "
+      "the options win\n.TP\n.B DREAMDB_PRICES\na file of prices, for the option cost\n";
   out += ".SH EXAMPLES\n.nf\n" + escaped(app.get_footer()) + "\n.fi\n";
   return out;
 }

@@ -31,15 +31,29 @@ inline constexpr uint64_t kAnchorMax = UINT64_MAX - 1;
 
 // ---------------------------------------------------------------------------------- options
 
+// Keeps what was read of a store in a folder on a local disk, verified each time it is used, for
+// all processes that name the same folder and for any number of stores. What is kept there is not
+// asked for again. Of use where a request takes long or costs money.
+struct DiskCache {
+  std::string folder;       // empty: what DREAMDB_CACHE says; none when that is not set either
+  uint64_t size_bytes = 0;  // at least 16 MiB; 0: what DREAMDB_CACHE_SIZE says, else 20 GB
+};
+
+struct StoreStats;
+
 struct OpenOptions {
   std::optional<std::string> manifest;  // open this version (53-character address), not the tip
   std::optional<uint64_t> time_ns;      // open the newest version not younger than this
   uint64_t cache_bytes = 96ull << 20;   // verified pages, footers, blocks kept in memory
+  DiskCache disk_cache = {};
+  StoreStats* cost_of_failure = nullptr;  // gets what was asked of the store when opening fails
 };
 
 struct CreateOptions {
   int64_t origin_ns = 0;  // Unix time of anchor 0
   uint64_t cache_bytes = 96ull << 20;
+  DiskCache disk_cache = {};
+  StoreStats* cost_of_failure = nullptr;  // as of OpenOptions
 };
 
 // What to do with a row whose anchor already has another value of the same field. An equal value
@@ -163,11 +177,23 @@ struct DatasetStat {
   std::vector<TrackStat> tracks;
 };
 
-// Requests since the handle's space was opened.
+// What was asked of the store since the handle's space was opened.
 struct StoreStats {
+  // Ranges, objects, refs. A wave is a set of them in flight together.
   uint64_t gets = 0, puts = 0, loads = 0, swaps = 0, lists = 0, deletes = 0;
   uint64_t bytes_read = 0, bytes_written = 0;
   uint64_t waves = 0;
+  // The disk cache: reads that asked nothing of the store, reads that asked something, bytes that
+  // came from the disk and went to it, pieces of 4 KiB that were damaged and so not used.
+  uint64_t cache_hits = 0, cache_misses = 0;
+  uint64_t cache_bytes_read = 0, cache_bytes_written = 0;
+  uint64_t cache_damaged = 0;
+  // HTTP requests that were sent, retries and hedges included: neighbouring ranges come with one,
+  // large objects take several. All 0 for a folder, where nothing is sent.
+  bool is_remote = false;
+  uint64_t sent_gets = 0, sent_puts = 0, sent_swaps = 0, sent_lists = 0, sent_deletes = 0;
+  uint64_t retries = 0, hedges = 0;
+  uint64_t bytes_received = 0, bytes_sent = 0;  // bodies
 };
 
 // A scalar value: absent, bool, int or timestamp, float, string or categorical.
@@ -317,8 +343,8 @@ class Dataset {
   std::shared_ptr<Impl> impl_;
 };
 
-// Refs of a space without opening a dataset; `stats`, when given, gets what it cost. NotFound when
-// there is no such store.
+// Refs of a space without opening a dataset; `stats`, when given, gets what it cost, also when it
+// fails. NotFound when there is no such store.
 Result<std::vector<RefInfo>> list_refs(std::string_view store_url, std::string_view prefix = "",
                                        std::string_view start_after = "", size_t limit = 1000,
                                        StoreStats* stats = nullptr);

@@ -85,8 +85,11 @@ Result<Dataset> Dataset::create(std::string_view locator, const Schema& schema,
                                 const CreateOptions& options) {
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
   DREAMDB_TRY(check_ref_name(parsed.ref));
-  DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, true));
-  return create_in(space, parsed.ref, schema, options);
+  DREAMDB_ASSIGN(const auto space,
+                 Space::open(parsed.store_url, options.cache_bytes, true, options.disk_cache));
+  auto made = create_in(space, parsed.ref, schema, options);
+  if (!made && options.cost_of_failure != nullptr) *options.cost_of_failure = space->stats();
+  return made;
 }
 
 Result<Dataset> create_in(const std::shared_ptr<Space>& space, const std::string& ref,
@@ -109,8 +112,11 @@ Result<Dataset> create_in(const std::shared_ptr<Space>& space, const std::string
 Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& options) {
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
   DREAMDB_TRY(check_ref_name(parsed.ref));
-  DREAMDB_ASSIGN(const auto space, Space::open(parsed.store_url, options.cache_bytes, false));
-  return open_in(space, parsed.ref, options);
+  DREAMDB_ASSIGN(const auto space,
+                 Space::open(parsed.store_url, options.cache_bytes, false, options.disk_cache));
+  auto opened = open_in(space, parsed.ref, options);
+  if (!opened && options.cost_of_failure != nullptr) *options.cost_of_failure = space->stats();
+  return opened;
 }
 
 Result<Dataset> open_in(const std::shared_ptr<Space>& space, const std::string& ref,

@@ -10,6 +10,7 @@
 #include "dreamdb/dataset.h"
 #include "object/objects.h"
 #include "runtime/runtime.h"
+#include "store/cache_store.h"
 #include "store/counting_store.h"
 #include "version/tip.h"
 
@@ -17,9 +18,10 @@ namespace dreamdb {
 
 class Space {
  public:
-  // NotFound when there is no such store and `create` is false.
+  // NotFound when there is no such store and `create` is false. InvalidArgument: a disk cache that
+  // is too small or has no folder. Others: its folder cannot be made.
   static Result<std::shared_ptr<Space>> open(std::string_view store_url, uint64_t cache_bytes,
-                                             bool create);
+                                             bool create, const DiskCache& disk_cache = {});
   // On a store that is open already (tests, tools).
   static std::shared_ptr<Space> on(std::shared_ptr<Store> store, std::string url,
                                    uint64_t cache_bytes, Runtime& runtime = real_runtime());
@@ -32,9 +34,12 @@ class Space {
   StoreStats stats() const;
 
  private:
+  void build(uint64_t cache_bytes, Runtime& runtime);
+
   std::string url_;
   Runtime* runtime_ = &real_runtime();
   std::shared_ptr<CountingStore> store_;
+  std::shared_ptr<CacheStore> disk_cache_;  // above `store_`; may be empty
   std::shared_ptr<Objects> objects_;
   WriterIdentity writer_;
 };

@@ -111,6 +111,11 @@ Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
       cache_(cache_bytes / 8 * 3),
       matrix_cache_(cache_bytes / 8 * 5, Eviction::kNone) {}
 
+Status Objects::verified(const std::string& key, Status status) {
+  if (!status && status.error().code == Code::kCorruption) store_->forget({&key, 1});
+  return status;
+}
+
 Result<ManifestPtr> Objects::manifest(const Address& address) {
   return std::move(manifests({&address, 1})[0]);
 }
@@ -137,7 +142,7 @@ std::vector<Result<ManifestPtr>> Objects::manifests(std::span<const Address> add
 Result<ManifestPtr> Objects::keep_manifest(const Address& address, const Result<Buffer>& bytes) {
   if (!bytes) return std::unexpected(bytes.error());
   const std::string key = manifest_key(address);
-  DREAMDB_TRY(check_address(*bytes, address, key));
+  DREAMDB_TRY(verified(key, check_address(*bytes, address, key)));
   DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes->span(), key));
   auto manifest = std::make_shared<const Manifest>(std::move(parsed));
   remember(address, manifest, bytes->size());
@@ -162,7 +167,7 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
   for (size_t i = 0; i < replies.size(); ++i) {
     const std::string& key = requests[i].key;
     if (!replies[i]) return std::unexpected(missing_object(key, replies[i].error()));
-    DREAMDB_TRY(check_address(*replies[i], wanted[i], key));
+    DREAMDB_TRY(verified(key, check_address(*replies[i], wanted[i], key)));
     PagePtr kin;
     const auto find_kin = [&](std::span<const std::byte> entries, uint32_t height) {
       kin = kin_.find(entries, height);
@@ -215,7 +220,9 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
       const size_t at = asked.size() + head++;
       if (replies[at]) first_bytes = *std::move(replies[at]);  // without it the list is read later
     }
-    DREAMDB_ASSIGN(out[asked[r]], keep_segment(entry, *replies[r], first_bytes));
+    auto kept = keep_segment(entry, *replies[r], first_bytes);
+    if (!kept) DREAMDB_TRY(verified(requests[r].key, std::unexpected(std::move(kept).error())));
+    out[asked[r]] = *std::move(kept);
   }
   return out;
 }
@@ -248,16 +255,21 @@ Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const s
   uint64_t total_bytes = 0;
   for (size_t r = 0; r < replies.size(); ++r) {
     const Extent& e = extents[asked[r]];
-    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
+    const std::string& key = requests[r].key;
+    if (!replies[r]) return std::unexpected(missing_object(key, replies[r].error()));
     if (replies[r]->size() != e.size())
-      return fail(Code::kCorruption, requests[r].key + ": ends " +
-                                         std::to_string(e.size() - replies[r]->size()) +
-                                         " bytes early; restore the object from a copy");
+      return verified(key, fail(Code::kCorruption,
+                                key + ": ends " + std::to_string(e.size() - replies[r]->size()) +
+                                    " bytes early; restore the object from a copy"));
     add_checks(e, *replies[r], checks);
     total_bytes += e.size();
     out[asked[r]] = *std::move(replies[r]);
   }
-  return verify_all(checks, total_bytes);
+  Status status = verify_all(checks, total_bytes);
+  // Which of them it was does not matter: the others are fetched once more.
+  for (const ReadRequest& request : requests)
+    if (!status) status = verified(request.key, std::move(status));
+  return status;
 }
 
 Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {

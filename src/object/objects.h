@@ -88,6 +88,9 @@ class Objects {
 
  private:
   Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
+  // `status`; when it says that bytes read of `key` are wrong, copies of them are dropped, so that
+  // the next read asks the store itself.
+  Status verified(const std::string& key, Status status);
   Result<SegmentPtr> keep_segment(const Entry& entry, const Buffer& bytes, const Buffer& head);
   // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
   Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,

@@ -89,6 +89,9 @@ class FaultStore final : public Store {
   void run_late();
 
   std::string describe() const override { return inner_->describe(); }
+  std::string identity() const override { return inner_->identity(); }
+  WireCounts wire() const override { return inner_->wire(); }
+  void forget(std::span<const std::string> keys) override { inner_->forget(keys); }
   bool is_far() const override { return inner_->is_far(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;

@@ -32,7 +32,7 @@ struct RemoteStore::Fetched {
 RemoteStore::RemoteStore(std::unique_ptr<Dialect> dialect, std::shared_ptr<HttpClient> client,
                          std::string place, Runtime& runtime)
     : dialect_(std::move(dialect)),
-      client_(std::move(client)),
+      client_(std::make_shared<WireCountingClient>(std::move(client))),
       runtime_(runtime),
       writing_(*dialect_, *client_, std::move(place), runtime) {}
 

@@ -18,6 +18,7 @@
 #include "store/read_plan.h"
 #include "store/shared_writing.h"
 #include "store/store.h"
+#include "store/wire_counts.h"
 
 namespace dreamdb {
 
@@ -28,6 +29,8 @@ class RemoteStore final : public Store {
               std::string place, Runtime& runtime = real_runtime());
 
   std::string describe() const override { return dialect_->describe(); }
+  std::string identity() const override { return writing_.place() + " " + describe(); }
+  WireCounts wire() const override { return client_->counts(); }
   bool is_far() const override { return true; }
 
   // Cost: a request for each piece of the plan; a second wave for what is longer than one piece
@@ -77,7 +80,7 @@ class RemoteStore final : public Store {
   Status swap_delete_by_request(std::string_view key, const Version& expected);
 
   const std::unique_ptr<Dialect> dialect_;
-  const std::shared_ptr<HttpClient> client_;
+  const std::shared_ptr<WireCountingClient> client_;
   Runtime& runtime_;
   SharedWriting writing_;
 };

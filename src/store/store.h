@@ -74,12 +74,27 @@ class Turn {
   virtual std::optional<Loaded> ahead() { return std::nullopt; }
 };
 
+// What was really sent by a store behind a network, retries and hedges included: what a bill is
+// about.
+struct WireCounts {
+  bool is_remote = false;  // false: nothing is sent, all below is 0
+  uint64_t gets = 0, puts = 0, swaps = 0, lists = 0, deletes = 0;
+  uint64_t retries = 0, hedges = 0;
+  uint64_t received_bytes = 0, sent_bytes = 0;  // bodies
+};
+
 class Store {
  public:
   virtual ~Store() = default;
 
   // One line for messages, such as "file:///data/pets". No secrets.
   virtual std::string describe() const = 0;
+
+  // Tells this store from all others, also from one of the same name at another endpoint.
+  virtual std::string identity() const { return describe(); }
+
+  // Since it was opened.
+  virtual WireCounts wire() const { return {}; }
 
   // True where a wave takes so long that many must be under way at once, however few processors
   // there are: a store behind a network. Decorators say what the store below them says.
@@ -120,6 +135,10 @@ class Store {
 
   // Deletes immutable objects in one wave; a key that is absent is ok.
   virtual std::vector<Status> delete_many(std::span<const std::string> keys) = 0;
+
+  // The bytes that were read of these immutable objects are not what their names say: whoever keeps
+  // copies of them drops those, so that the next read asks the store itself.
+  virtual void forget(std::span<const std::string> keys) { (void)keys; }
 
   // A hint that saves wasted work, never needed for correctness: waits up to `timeout_ms` until
   // other writers that share this machine have finished preparing a swap of `key`. nullptr when

@@ -1,6 +1,7 @@
 // The suite over each store and over stacks of decorators.
 #include "store/store_conformance.h"
 
+#include "store/cache_store.h"
 #include "store/counting_store.h"
 #include "store/far_store.h"
 #include "store/fault_store.h"
@@ -39,6 +40,22 @@ std::shared_ptr<Store> shuffled(std::shared_ptr<Store> inner) {
                                       FaultPlan{.seed = 1, .rules = {}, .shuffle_waves = true});
 }
 
+// With a cache that keeps all that `read_many` gives.
+std::shared_ptr<Store> cached(std::shared_ptr<Store> inner) {
+  struct Kept {
+    ScratchFolder folder;
+    std::shared_ptr<Store> store;
+  };
+  auto kept = std::make_shared<Kept>();
+  auto opened =
+      open_cache_store(std::move(inner), {.folder = kept->folder.path() + "/cache",
+                                          .size_bytes = 64 << 20,
+                                          .keeps = [](std::string_view) { return true; }});
+  DREAMDB_ASSERT(opened.has_value());
+  kept->store = *std::move(opened);
+  return {kept, kept->store.get()};
+}
+
 std::shared_ptr<Store> make_remote(const FakeS3Quirks& quirks) { return remote(quirks).store; }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -50,6 +67,11 @@ INSTANTIATE_TEST_SUITE_P(
                   [] { return make_remote({.plain_tags = true, .losers_see_500 = true}); }},
         StoreCase{"s3_with_409", [] { return make_remote({.conflict_is_409 = true}); }},
         StoreCase{"far_memory", [] { return std::make_shared<FarStore>(make_memory()); }},
+        StoreCase{"cache_memory", [] { return cached(make_memory()); }},
+        StoreCase{"cache_folder", [] { return cached(make_folder()); }},
+        StoreCase{"cache_s3", [] { return cached(make_remote({})); }},
+        StoreCase{"cache_counting_fault_memory",
+                  [] { return cached(counted(shuffled(make_memory()))); }},
         StoreCase{"counting_memory", [] { return counted(make_memory()); }},
         StoreCase{"counting_folder", [] { return counted(make_folder()); }},
         StoreCase{"fault_memory", [] { return without_faults(make_memory()); }},

@@ -92,6 +92,23 @@ def test_python_round_trip(url):
     assert found["_time_anchors"][0] == wanted[41]["_anchor"]
 
 
+def test_a_second_pass_through_the_disk_cache_sends_one_request(url, tmp_path):
+    dreamdb.Dataset.create("main", schema(), backend=url).append_many(rows(1, 2000))
+    cache = tmp_path / "cache"
+    first = dreamdb.Dataset.open("main", backend=url, cache_dir=cache, cache_size="64MB")
+    wanted = [a for b in first.iter_stream(64) for a in b["_time_anchors"]]
+    assert first.store_stats()["sent_gets"] > 1 and first.store_stats()["cache_bytes_written"] > 0
+    again = dreamdb.Dataset.open("main", backend=url, cache_dir=cache, cache_size="64MB")
+    assert [a for b in again.iter_stream(64) for a in b["_time_anchors"]] == wanted
+    stats = again.store_stats()
+    assert stats["sent_gets"] == stats["waves"] == 1 and stats["sent_puts"] == stats["sent_lists"] == 0
+    assert stats["bytes_received"] < 1000 < stats["cache_bytes_read"]
+    cost = json.loads(subprocess.run(
+        [os.environ["DREAMDB"], "count", url, "--where", 'label == "cat"', "--cache", cache, "--cost", "--json"],
+        capture_output=True, check=True, timeout=120).stderr)["cost"]
+    assert cost["sent"]["gets"] == cost["sent"]["requests"] == 1 and cost["cache"]["misses"] == 0
+
+
 # Opens, says so, waits for the word, and appends until the time is over.
 APPENDER = """
 import sys, time

@@ -11,6 +11,7 @@
 #include "buffers.h"
 #include "call.h"
 #include "classes.h"
+#include "dreamdb/size.h"
 #include "reports.h"
 #include "stream_handle.h"
 #include "writer_handle.h"
@@ -36,8 +37,10 @@ Distance to_distance(const std::string& text) {
 }
 
 Dataset open(const std::string& locator, std::optional<std::string> manifest,
-             std::optional<uint64_t> time_ns, uint64_t cache_bytes) {
+             std::optional<uint64_t> time_ns, uint64_t cache_bytes, std::string cache_folder,
+             uint64_t cache_size_bytes) {
   OpenOptions options;
+  options.disk_cache = {std::move(cache_folder), cache_size_bytes};
   options.manifest = std::move(manifest);
   options.time_ns = time_ns;
   options.cache_bytes = cache_bytes;
@@ -45,8 +48,12 @@ Dataset open(const std::string& locator, std::optional<std::string> manifest,
 }
 
 Dataset create(const std::string& locator, const Schema& schema, int64_t origin_ns,
-               uint64_t cache_bytes) {
-  return without_gil([&] { return Dataset::create(locator, schema, {origin_ns, cache_bytes}); });
+               uint64_t cache_bytes, std::string cache_folder, uint64_t cache_size_bytes) {
+  CreateOptions options;
+  options.origin_ns = origin_ns;
+  options.cache_bytes = cache_bytes;
+  options.disk_cache = {std::move(cache_folder), cache_size_bytes};
+  return without_gil([&] { return Dataset::create(locator, schema, options); });
 }
 
 ReadOptions read_options(Fields fields, std::optional<Where> where, uint64_t start, uint64_t end,
@@ -263,9 +270,10 @@ void bind_dataset(nb::module_& module) {
   nb::class_<Dataset> dataset(module, "Dataset", "A handle pinned to one version of one ref.");
   dataset
       .def_static("create", &create, nb::arg("locator"), nb::arg("schema"), nb::arg("origin_ns"),
-                  nb::arg("cache_bytes"))
+                  nb::arg("cache_bytes"), nb::arg("cache_folder"), nb::arg("cache_size_bytes"))
       .def_static("open", &open, nb::arg("locator"), nb::arg("manifest").none(),
-                  nb::arg("time_ns").none(), nb::arg("cache_bytes"))
+                  nb::arg("time_ns").none(), nb::arg("cache_bytes"), nb::arg("cache_folder"),
+                  nb::arg("cache_size_bytes"))
       .def("schema", [](const Dataset& self) { return Schema(self.schema()); })
       .def("locator", &Dataset::locator)
       .def("store_url", &Dataset::store_url)
@@ -278,6 +286,9 @@ void bind_dataset(nb::module_& module) {
   bind_reads(dataset);
   bind_writes(dataset);
   bind_versions(dataset);
+  module.def(
+      "parse_size", [](const std::string& text) { return unwrap(parse_size(text)); },
+      nb::arg("text"));
   module.def(
       "list_refs",
       [](const std::string& store_url, const std::string& prefix, const std::string& start_after,

@@ -87,6 +87,20 @@ nb::dict to_dict(const StoreStats& stats) {
   out["bytes_read"] = stats.bytes_read;
   out["bytes_written"] = stats.bytes_written;
   out["waves"] = stats.waves;
+  out["cache_hits"] = stats.cache_hits;
+  out["cache_misses"] = stats.cache_misses;
+  out["cache_bytes_read"] = stats.cache_bytes_read;
+  out["cache_bytes_written"] = stats.cache_bytes_written;
+  out["cache_damaged"] = stats.cache_damaged;
+  out["sent_gets"] = stats.sent_gets;
+  out["sent_puts"] = stats.sent_puts;
+  out["sent_swaps"] = stats.sent_swaps;
+  out["sent_lists"] = stats.sent_lists;
+  out["sent_deletes"] = stats.sent_deletes;
+  out["retries"] = stats.retries;
+  out["hedges"] = stats.hedges;
+  out["bytes_received"] = stats.bytes_received;
+  out["bytes_sent"] = stats.bytes_sent;
   return out;
 }
 

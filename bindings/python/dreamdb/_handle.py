@@ -13,6 +13,9 @@ from .writer import Writer
 class Handle:
     """A core handle that can be closed."""
 
+    # Folder and bytes of the disk cache as they were given; "" and 0: by the environment.
+    _disk_cache: tuple[str, int] = ("", 0)
+
     def __init__(self, core: _core.Dataset) -> None:
         self._open_core: _core.Dataset | None = core
         self._pending: Writer | None = None

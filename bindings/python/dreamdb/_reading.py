@@ -230,8 +230,19 @@ class Reading(Handle):
         return self._core.stat()
 
     def store_stats(self) -> dict[str, int]:
-        """Requests, bytes and waves since the handle's store was opened: `gets, puts, loads, swaps,
-        lists, deletes, bytes_read, bytes_written, waves`."""
+        """What was asked of the store since this handle opened it, as counts unless said otherwise.
+
+        `gets, puts, loads, swaps, lists, deletes`: ranges, objects and refs that were asked for;
+        `waves`: sets of them in flight together; `bytes_read, bytes_written`: bytes of them.
+
+        `cache_hits`: reads that the disk cache answered alone; `cache_misses`: those that asked the
+        store for something; `cache_bytes_read, cache_bytes_written`: bytes from and to the disk;
+        `cache_damaged`: pieces of 4 KiB that did not match their hash and were not used.
+
+        `sent_gets, sent_puts, sent_swaps, sent_lists, sent_deletes`: HTTP requests that were really
+        sent, what a bill is about; `retries, hedges` of them were sent again after a failure, or a
+        second time because the first took long; `bytes_received, bytes_sent`: bytes of bodies. All
+        0 for a folder."""
         return self._core.store_stats()
 
     def _stream(

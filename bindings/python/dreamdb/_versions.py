@@ -31,7 +31,9 @@ class Versions(Handle):
     def branch(self: Self, new_name: str) -> Self:
         """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves."""
         self._check_nothing_waits()
-        return type(self)(self._core.branch(new_name))
+        branch = type(self)(self._core.branch(new_name))
+        branch._disk_cache = self._disk_cache
+        return branch
 
     def history(self, max_depth: int = 50) -> list[dict[str, Any]]:
         """The last `max_depth` versions along first parents, newest first: `{'manifest', 'ts_ns',

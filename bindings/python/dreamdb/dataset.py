@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,7 @@ from .refs import iter_refs
 from .schema import Schema
 
 CACHE_BYTES = _core.CACHE_BYTES
+BY_ENVIRONMENT = ("", 0)  # the disk cache that the environment names, if it names one
 
 
 class Dataset(Reading, Searching, Fielding, Versions):
@@ -39,16 +41,20 @@ class Dataset(Reading, Searching, Fielding, Versions):
         *,
         origin_ns: int = 0,
         cache_bytes: int = CACHE_BYTES,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: int | str | None = None,
     ) -> Dataset:
         """Makes an empty dataset: `create("main", schema, backend="file:///data/pets")` or
         `create("file:///data/pets@main", schema)`. `memory://` without a name is private to the
-        handle. AlreadyExistsError. 3 waves. `origin_ns`: Unix time of anchor 0."""
+        handle. AlreadyExistsError. 3 waves. `origin_ns`: Unix time of anchor 0. The caches: see
+        `open`."""
         if not isinstance(schema, Schema):
             raise InvalidArgumentError(f"schema is a dreamdb.Schema, not {type(schema).__name__}")
-        where = locator(name, private_memory(backend))
-        return cls(
-            _core.Dataset.create(private_memory(where), schema._core, origin_ns, cache_bytes)
-        )
+        where = private_memory(locator(name, private_memory(backend)))
+        disk = _disk_cache(cache_dir, cache_size)
+        dataset = cls(_core.Dataset.create(where, schema._core, origin_ns, cache_bytes, *disk))
+        dataset._disk_cache = disk
+        return dataset
 
     @classmethod
     def open(
@@ -60,14 +66,24 @@ class Dataset(Reading, Searching, Fielding, Versions):
         manifest: str | None = None,
         time_ns: int | None = None,
         cache_bytes: int = CACHE_BYTES,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: int | str | None = None,
     ) -> Dataset:
         """Opens the tip of a branch or a snapshot: `open("main", backend="file:///data/pets")` or
         `open("file:///data/pets@v1")`, where `v1` also finds the snapshot `main@v1`.
 
         `manifest` opens that version, `time_ns` (Unix) the newest one not younger; such handles are
         read-only. `schema`: what is expected; another one is an InvalidArgumentError.
-        NotFoundError. 2 waves."""
-        return cls(_open(locator(name, backend), manifest, time_ns, cache_bytes))._expect(schema)
+        NotFoundError. 2 waves.
+
+        `cache_bytes`: of memory. `cache_dir`: a folder on a local disk that keeps what is read of
+        the store, for all processes that name it; `cache_size`: its bound in bytes, or a text like
+        "20GB" (the default). Without `cache_dir` the variables `DREAMDB_CACHE` and
+        `DREAMDB_CACHE_SIZE` count. Worth it where requests take long or cost money."""
+        disk = _disk_cache(cache_dir, cache_size)
+        dataset = cls(_open(locator(name, backend), manifest, time_ns, cache_bytes, disk))
+        dataset._disk_cache = disk
+        return dataset._expect(schema)
 
     @classmethod
     def open_ref(cls, ref_name: str, backend: str) -> Dataset:
@@ -112,7 +128,8 @@ class Dataset(Reading, Searching, Fielding, Versions):
     def open_by_manifest(cls, manifest_hash: str, backend: str) -> Dataset:
         """Opens a version by its address; the handle is read-only. InvalidArgumentError: not an
         address; NotFoundError: no such version."""
-        return cls(_core.Dataset.open(locator("main", backend), manifest_hash, None, CACHE_BYTES))
+        where = locator("main", backend)
+        return cls(_core.Dataset.open(where, manifest_hash, None, CACHE_BYTES, *BY_ENVIRONMENT))
 
     def close(self) -> None:
         """Lets go of the store; rows kept by `append_many(commit=False)` are dropped. Streams that
@@ -155,7 +172,8 @@ class Dataset(Reading, Searching, Fielding, Versions):
 
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_nothing_waits()
-        return _unpickle, (self._core.store_url(), self._core.ref_name(), self._core.manifest())
+        core = self._core
+        return _unpickle, (core.store_url(), core.ref_name(), core.manifest(), self._disk_cache)
 
     def _expect(self, schema: Schema | None) -> Dataset:
         if schema is not None and schema != self.schema:
@@ -166,33 +184,59 @@ class Dataset(Reading, Searching, Fielding, Versions):
         return self
 
     def _open_other(self, name: str) -> Dataset:
-        if "://" in name:
-            return Dataset.open(name)
-        return Dataset.open(f"{self._core.store_url()}@{name}")
+        where = name if "://" in name else f"{self._core.store_url()}@{name}"
+        return Dataset(_open(where, None, None, CACHE_BYTES, self._disk_cache))
 
 
-def _open(where: str, manifest: str | None, time_ns: int | None, cache_bytes: int) -> _core.Dataset:
+def _disk_cache(
+    folder: str | os.PathLike[str] | None, size: int | str | None
+) -> tuple[str, int]:
+    """Folder and bytes as the core takes them."""
+    if folder is not None and not os.fspath(folder):
+        raise InvalidArgumentError("cache_dir is an empty path; leave it out for no disk cache")
+    if isinstance(size, str):
+        size = _core.parse_size(size)
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size <= 0):
+        raise InvalidArgumentError(
+            f'cache_size is a number of bytes above 0 or a text like "20GB", not {size!r}'
+        )
+    return "" if folder is None else os.path.abspath(os.fspath(folder)), size or 0
+
+
+def _open(
+    where: str,
+    manifest: str | None,
+    time_ns: int | None,
+    cache_bytes: int,
+    disk: tuple[str, int] = BY_ENVIRONMENT,
+) -> _core.Dataset:
     """Opens a locator; a snapshot of `main` is found by its label alone."""
     try:
-        return _core.Dataset.open(where, manifest, time_ns, cache_bytes)
+        return _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk)
     except NotFoundError:
         head, separator, ref = where.rpartition("@")
         if not separator or "@" in head.partition("://")[2] or "/" in ref:
             raise
         try:
-            return _core.Dataset.open(f"{head}@main@{ref}", manifest, time_ns, cache_bytes)
+            return _core.Dataset.open(f"{head}@main@{ref}", manifest, time_ns, cache_bytes, *disk)
         except NotFoundError:
             pass
         raise
 
 
-def _unpickle(url: str, ref: str, manifest: str) -> Dataset:
+def _unpickle(
+    url: str, ref: str, manifest: str, disk: tuple[str, int] = BY_ENVIRONMENT
+) -> Dataset:
     """The same version again: through its ref while that still stands there, else pinned to it."""
+    dataset = None
     if not ref.startswith("@"):
         try:
-            found = _core.Dataset.open(f"{url}@{ref}", None, None, CACHE_BYTES)
+            found = _core.Dataset.open(f"{url}@{ref}", None, None, CACHE_BYTES, *disk)
             if found.manifest() == manifest:
-                return Dataset(found)
+                dataset = Dataset(found)
         except NotFoundError:
             pass
-    return Dataset(_core.Dataset.open(url, manifest, None, CACHE_BYTES))
+    if dataset is None:
+        dataset = Dataset(_core.Dataset.open(url, manifest, None, CACHE_BYTES, *disk))
+    dataset._disk_cache = disk
+    return dataset
