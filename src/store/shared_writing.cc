@@ -97,16 +97,24 @@ class Race {
     const std::vector<HttpReply> replies = client_.run(jobs);
     Outcome outcome;
     std::vector<size_t> told;  // that they won
+    size_t refused = 0;
+    std::optional<Error> refusal;
     for (size_t i = 0; i < replies.size(); ++i) {
       const HttpReply& reply = replies[i];
       const Status status = dialect_.status_of(reply, "write", key(round));
-      if (!status && refuses_all(status.error())) return std::unexpected(status.error());
+      if (!status && says_nothing(status.error())) {
+        refusal = status.error();
+        ++refused;
+      }
       if (reply.failure != HttpFailure::kNone || reply.status == 429 || reply.status > kFault)
         ++outcome.unanswered;
       else if (reply.status == kFault)
         outcome.losers_see_500 = true;
       if (status) told.push_back(i);
     }
+    // Some servers deny what collides with another write; denied to all, it is no race.
+    if (refused > 0 && refused + outcome.unanswered >= kRaceWriters)
+      return std::unexpected(*refusal);
     if (kRaceWriters - outcome.unanswered < kAnswersMin) {
       DREAMDB_TRY(dialect_.status_of(replies.back(), "write", key(round)));
       return fail(Code::kUnavailable, dialect_.describe() + ": too few of " +
@@ -128,7 +136,7 @@ class Race {
   std::string key(int round) const { return stem_ + std::to_string(round); }
 
   // Errors that say nothing about conditions.
-  static bool refuses_all(const Error& error) {
+  static bool says_nothing(const Error& error) {
     return error.code == Code::kDenied || error.code == Code::kInvalidArgument ||
            error.code == Code::kExhausted || error.code == Code::kUnsupported;
   }
