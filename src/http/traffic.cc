@@ -19,7 +19,9 @@ Traffic::~Traffic() {
 // Connections of the parent are left open: to close them would be to say goodbye for it.
 void Traffic::begin_anew_in_child() {
   if (generation_ == fork_generation()) return;
-  for (std::unique_ptr<Wire>& wire : idle_) (void)wire.release();
+  for (std::unique_ptr<Wire>& wire : idle_) {
+    [[maybe_unused]] Wire* const parents = wire.release();
+  }
   idle_.clear();
   limit_.forget_flights();
   endpoints_.forget_flights();
