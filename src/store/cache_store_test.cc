@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -34,7 +35,10 @@ std::string segment(int index) {
 std::string body_of(int index, size_t size) {
   std::string body(size, '\0');
   std::mt19937_64 random(static_cast<uint64_t>(index));
-  for (char& c : body) c = static_cast<char>(random());
+  for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
+    const uint64_t word = random();
+    std::memcpy(body.data() + at, &word, std::min(sizeof word, size - at));
+  }
   return body;
 }
 
