@@ -111,7 +111,7 @@ TEST(MapReader, AsksForEveryKey) {
   without["ccc"].uint(1);
   EXPECT_TRUE(read_two(without));
 
-  const auto message = [](CborMap map) {
+  const auto message = [](const CborMap& map) {
     const Status status = read_two(map);
     EXPECT_FALSE(status);
     return status ? "" : status.error().message;

@@ -189,7 +189,7 @@ TEST(SegmentFooter, LiesOfBlobsAreRefused) {
 }
 
 TEST(SegmentFooter, LiesOfColumnsAreRefused) {
-  const auto stats = [](uint32_t field, std::function<void(ColumnStats&)> tell) {
+  const auto stats = [](uint32_t field, const std::function<void(ColumnStats&)>& tell) {
     return [=](Segment& s) { tell(s.stats.at(FieldId{field})); };
   };
   expect_refused(

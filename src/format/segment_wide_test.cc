@@ -14,8 +14,8 @@ using namespace segment_testing;
 
 constexpr FieldId kField{7};
 
-Whole matrix_of(const std::vector<uint64_t>& anchors, Dtype dtype, std::vector<uint64_t> shape,
-                const std::vector<std::byte>& matrix) {
+Whole matrix_of(const std::vector<uint64_t>& anchors, Dtype dtype,
+                const std::vector<uint64_t>& shape, const std::vector<std::byte>& matrix) {
   return Whole(build_matrix_segment(test_nonce(), kField, anchors, dtype, shape, matrix));
 }
 
@@ -93,7 +93,7 @@ TEST(MatrixSegment, LayoutIsExact) {
 
 TEST(MatrixSegment, WrongInputIsRefused) {
   const auto build = [](const std::vector<uint64_t>& anchors, Dtype dtype,
-                        std::vector<uint64_t> shape, size_t bytes) {
+                        const std::vector<uint64_t>& shape, size_t bytes) {
     return build_matrix_segment(test_nonce(), kField, anchors, dtype, shape,
                                 std::vector<std::byte>(bytes, std::byte{2}));
   };

@@ -83,8 +83,9 @@ TEST(Vectors, Addresses) {
   const json file = load("addresses");
   for (const json& test : file["accept"]) {
     const Address address = Address::of(bytes_of(test));
-    EXPECT_EQ(hex_of(address.bytes()), test["value"]["address"]["hex"]) << test["name"];
-    EXPECT_EQ(address.text(), test["value"]["text"]) << test["name"];
+    EXPECT_EQ(hex_of(address.bytes()), test["value"]["address"]["hex"].get<std::string>())
+        << test["name"];
+    EXPECT_EQ(address.text(), test["value"]["text"].get<std::string>()) << test["name"];
     EXPECT_EQ(Address::parse(address.text()).value(), address);
   }
   for (const json& test : file["refuse"])

@@ -36,7 +36,8 @@ TEST(TopK, NeverTakesNaNAndHoldsNothingWhenKIsZero) {
   EXPECT_TRUE(none.take_sorted().empty());
 }
 
-RC_GTEST_PROP(TopK, EqualsSortingUnderAnySplit, (std::vector<std::pair<uint8_t, int8_t>> offers)) {
+RC_GTEST_PROP(TopK, EqualsSortingUnderAnySplit,
+              (const std::vector<std::pair<uint8_t, int8_t>>& offers)) {
   const size_t k = *rc::gen::inRange<size_t>(0, 12);
   const size_t parts = *rc::gen::inRange<size_t>(1, 5);
   std::vector<TopK> split(parts, TopK(k));

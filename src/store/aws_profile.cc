@@ -60,12 +60,11 @@ Result<AwsProfiles> parse_aws_profiles(std::string_view text, std::string_view f
                   std::string(file) + ", line " + std::to_string(number) +
                       ": expected [profile] or name = value below one; correct the file");
     }
-    const std::string name = lower(trimmed(line.substr(0, equals)));
+    std::string name = lower(trimmed(line.substr(0, equals)));
     const bool indented = kBlank.find(raw.front()) != std::string_view::npos;
     if (!indented) parent = name;
-    const bool nested = indented && !parent.empty();
-    (*profile)[nested ? parent + "." + name : name] =
-        std::string(without_comment(trimmed(line.substr(equals + 1))));
+    if (indented && !parent.empty()) name.insert(0, parent + ".");
+    (*profile)[name] = std::string(without_comment(trimmed(line.substr(equals + 1))));
   }
   return profiles;
 }

@@ -28,7 +28,9 @@ StoreCounts StoreCounts::since(const StoreCounts& earlier) const {
   delta.read_bytes -= earlier.read_bytes;
   delta.written_bytes -= earlier.written_bytes;
   for (const auto& [prefix, count] : earlier.requests_by_prefix) {
-    if ((delta.requests_by_prefix[prefix] -= count) == 0) delta.requests_by_prefix.erase(prefix);
+    uint64_t& left = delta.requests_by_prefix[prefix];
+    left -= count;
+    if (left == 0) delta.requests_by_prefix.erase(prefix);
   }
   return delta;
 }

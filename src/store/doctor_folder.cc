@@ -62,7 +62,7 @@ class FolderExamination {
   FolderExamination(std::string path, const DoctorOptions& options, Runtime& runtime)
       : path_(std::move(path)), options_(options), runtime_(runtime) {}
 
-  Result<Diagnosis> run(std::shared_ptr<Store> store) {
+  Result<Diagnosis> run(const std::shared_ptr<Store>& store) {
     diagnosis_.store = store->describe();
     file_system();
     permissions();

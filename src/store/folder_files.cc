@@ -68,10 +68,11 @@ void FolderFiles::forget_directory(std::string_view relative) {
   }
 }
 
-Result<std::string> FolderFiles::write_temporary(std::vector<std::span<const std::byte>> parts) {
+Result<std::string> FolderFiles::write_temporary(
+    const std::vector<std::span<const std::byte>>& parts) {
   const std::string relative =
       std::string(kTemporaryDirectory) + "/" + random_hex(runtime_, kTemporaryNameSize);
-  const std::string path = path_of(relative);
+  std::string path = path_of(relative);
   constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL;
   // Names below .tmp need not survive a power cut, so the directory is made without a sync.
   auto opened = open_file(path, kFlags);

@@ -45,7 +45,7 @@ class FolderFiles {
 
   // Writes `parts` one after the other to a new file below `.tmp` and syncs it; returns its path.
   // On failure nothing is left.
-  Result<std::string> write_temporary(std::vector<std::span<const std::byte>> parts);
+  Result<std::string> write_temporary(const std::vector<std::span<const std::byte>>& parts);
 
   // Removes temporary files that nobody has written to for a day: their writers are dead.
   void remove_stale_temporaries();

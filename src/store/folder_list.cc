@@ -102,7 +102,7 @@ class Walk {
         nodes.add({std::move(name), is_mutable}, kept_);
       }
     };
-    const Status status = visit_directory(directory, [&](std::string_view name, EntryKind kind) {
+    Status status = visit_directory(directory, [&](std::string_view name, EntryKind kind) {
       // Skips internal names and files that are no keys, whoever put them there.
       if (!check_key(name) || parent.size() + name.size() > kKeySizeMax) return;
       if (kind == EntryKind::kDirectory) {
