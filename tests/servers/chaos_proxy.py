@@ -26,7 +26,7 @@ class ChaosProxy:
         self.reply_max, self.request_max, self.refuse_above = reply_max, request_max, refuse_above
         self.random = random.Random(seed)
         self.lock = threading.Lock()
-        self.losses = self.cuts = 0
+        self.losses = self.cuts = self.connections = 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = {self.listener}
@@ -51,6 +51,7 @@ class ChaosProxy:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):

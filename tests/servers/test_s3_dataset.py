@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import dreamdb
+from ceph import free_ports
 from chaos_proxy import ChaosProxy
 
 WRITERS = 16
@@ -46,6 +47,21 @@ def rows(begin, count):
     return [{"_anchor": anchor, "emb": random.standard_normal(8).astype(np.float32),
              "label": ("cat", "dog")[anchor % 2], "img": bytes([anchor % 256]) * 500}
             for anchor in range(begin, begin + count)]
+
+
+def test_several_endpoints_share_the_requests_and_a_dead_one_is_left_out(url, s3, monkeypatch):
+    port = int(s3.endpoint.rsplit(":", 1)[1])
+    dead = f"http://127.0.0.1:{free_ports(1)[0]}"
+    with ChaosProxy(port) as one, ChaosProxy(port) as other:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"{dead},{one.endpoint},{other.endpoint}")
+        dataset = dreamdb.Dataset.create("main", schema(), backend=url)
+        for begin in range(0, 2000, 100):
+            dataset.append_many(rows(begin, 100))
+        assert one.connections > 0 and other.connections > 0
+        one.__exit__()  # dies while the handle is at work
+        dataset.append_many(rows(2000, 100))
+        assert run("count", url).strip() == "2100"
+        assert sum(len(batch["label"]) for batch in dataset.iter_stream(256, ["label", "img"])) == 2100
 
 
 def test_command_line_round_trip(url, tmp_path):

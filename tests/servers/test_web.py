@@ -75,6 +75,16 @@ def test_a_folder_is_read_through_a_static_server(web, space):
     assert "exp/one" in run("count", f"{address}@exp/one", status=NOT_FOUND)
 
 
+def test_under_tls_it_is_http_2_on_few_connections(web, space, monkeypatch):
+    folder, name = space
+    address = f"web+{web.secure}/{name}"
+    assert "AWS_CA_BUNDLE" in run("count", address, status=UNAVAILABLE)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(web.certificate))
+    same(folder, address)
+    requests = web.secure_requests()
+    assert len(requests) > 20 and all(line.endswith(" HTTP/2.0") for line in requests)
+
+
 def test_opening_costs_no_listing(web, space):
     _, name = space
     done = subprocess.run([PROGRAM, "count", f"web+{web.static}/{name}", "--cost", "--json"],

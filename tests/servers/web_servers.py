@@ -2,6 +2,7 @@
 
     with WebServers() as web:
         web.static        # nginx: reads the files below web.root, takes no writes
+        web.secure        # the same under TLS, with HTTP/2; web.certificate is to be trusted
         web.lighttpd      # WebDAV whose conditions hold
         web.nginx_dav     # WebDAV that ignores conditions
         web.apache        # WebDAV that checks conditions, but not in one step with the write
@@ -23,8 +24,9 @@ import urllib.error
 import urllib.request
 
 from ceph import free_ports
+from scripted_server import make_certificate
 
-PROGRAMS = ("lighttpd", "nginx", "apache2")
+PROGRAMS = ("lighttpd", "nginx", "apache2", "openssl")
 APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
 START_SECONDS = 20
 STOP_SECONDS = 10
@@ -83,6 +85,13 @@ http {{
     location /closed/ {{ return 403; }}
   }}
   server {{
+    listen 127.0.0.1:{secure_port} ssl http2;
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    access_log {folder}/secure-access.log;
+    root {root};
+  }}
+  server {{
     listen 127.0.0.1:{dav_port};
     root {nginx_root};
     location / {{
@@ -138,9 +147,11 @@ class WebServers:
         (self.folder / "page.html").write_text("<!DOCTYPE html><title>Welcome</title>\n",
                                                encoding="utf-8")
         self.servers = []
-        self.ports = free_ports(4)
-        self.static, self.nginx_dav, self.lighttpd, self.apache = (
+        self.ports = free_ports(5)
+        self.static, self.nginx_dav, self.lighttpd, self.apache, secure = (
             f"http://127.0.0.1:{port}" for port in self.ports)
+        self.secure = secure.replace("http", "https")
+        self.certificate, self.key = make_certificate(self.folder)
         try:
             self.start()
         except BaseException:
@@ -169,10 +180,11 @@ class WebServers:
 
     def start(self):
         is_root = os.geteuid() == 0
-        static_port, dav_port, lighttpd_port, apache_port = self.ports
+        static_port, dav_port, lighttpd_port, apache_port, secure_port = self.ports
         self.server("nginx", NGINX.format(
             user="user root;" if is_root else "", folder=self.folder, root=self.root,
-            nginx_root=self.made("nginx"), static_port=static_port, dav_port=dav_port), "-c")
+            nginx_root=self.made("nginx"), static_port=static_port, dav_port=dav_port,
+            secure_port=secure_port, certificate=self.certificate, key=self.key), "-c")
         self.server("lighttpd", LIGHTTPD.format(folder=self.folder, root=self.dav_root,
                                                 port=lighttpd_port), "-D", "-f")
         apache_root = self.made("apache")
@@ -189,6 +201,11 @@ class WebServers:
                 if dead is not None or time.monotonic() > limit:
                     raise RuntimeError(f"{address} did not come up: {self.last_words()}")
                 time.sleep(0.02)
+
+    def secure_requests(self):
+        """The request lines that `secure` has answered, such as "GET /a HTTP/2.0"."""
+        lines = (self.folder / "secure-access.log").read_text(encoding="utf-8").splitlines()
+        return [line.split('"')[1] for line in lines]
 
     def last_words(self):
         return " ".join(file.read_text(errors="replace")[-500:]
