@@ -9,22 +9,16 @@ As a program it starts one, prints its settings as lines for a shell, and stops 
 """
 
 import os
-import pathlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 import uuid
+
+from child_servers import START_SECONDS, ChildServers, answers, free_ports
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph-authtool",
             "ceph")
-START_SECONDS = 60
-STOP_SECONDS = 10
 MEMORY_BYTES = 4 << 30  # what the storage daemon may keep
 
 # Every path lies in the folder of the test, every port on 127.0.0.1. The short paxos intervals take
@@ -83,25 +77,12 @@ def missing_program():
     return next((name for name in PROGRAMS if shutil.which(name) is None), None)
 
 
-def free_ports(count):
-    """Ports of 127.0.0.1 on which nobody listens now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-class Ceph:
-    """Starts when made; `stop` ends what it started, by process id, and removes its folder."""
+class Ceph(ChildServers):
+    """Starts when made."""
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dreamdb-ceph-"))
+        super().__init__("ceph")
         self.access_key, self.secret_key = "A" + secrets.token_hex(8), secrets.token_hex(16)
-        self.daemons = []
         port, mon_port, mon_port_v1 = free_ports(3)
         self.endpoint = f"http://127.0.0.1:{port}"
         self.fsid = str(uuid.uuid4())
@@ -118,12 +99,6 @@ class Ceph:
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
     def command(self, *words):
         """Output of a command that must succeed."""
         environment = {**os.environ, "CEPH_ARGS": "", "CEPH_CONF": str(self.conf)}
@@ -139,21 +114,7 @@ class Ceph:
         return self.command("ceph", "-c", self.conf, "--connect-timeout", 20, *words)
 
     def daemon(self, name, *words):
-        """Starts a daemon in the foreground, a child of ours."""
-        out = open(self.folder / "log" / f"{name}.out", "wb")  # pylint: disable=consider-using-with
-        environment = {**os.environ, "CEPH_ARGS": "", "CEPH_CONF": str(self.conf)}
-        self.daemons.append(subprocess.Popen(  # pylint: disable=consider-using-with
-            [*map(str, words), "-f"], stdin=subprocess.DEVNULL, stdout=out,
-            stderr=subprocess.STDOUT, env=environment, start_new_session=True))
-        out.close()
-
-    def wait_until(self, what, ready):
-        limit = time.monotonic() + START_SECONDS
-        while not ready():
-            dead = next((one for one in self.daemons if one.poll() is not None), None)
-            if dead is not None or time.monotonic() > limit:
-                raise RuntimeError(f"Ceph: {what} did not come up; see {self.folder}/log")
-            time.sleep(0.05)
+        self.start_child(name, [*words, "-f"], CEPH_ARGS="", CEPH_CONF=str(self.conf))
 
     def make_keys(self):
         caps = {"mon.": {"mon": "allow *"},
@@ -182,15 +143,8 @@ class Ceph:
         self.daemon("osd", "ceph-osd", "-c", self.conf, "-i", 0)
         self.wait_until("its storage daemon", lambda: "1 up" in self.ceph("osd", "stat"))
         self.daemon("rgw", "radosgw", "-c", self.conf, "-n", "client.rgw")
-        self.wait_until("its gateway", self.answers)
+        self.wait_until("its gateway", lambda: answers(self.endpoint))
         self.add_user("dreamdb", self.access_key, self.secret_key)
-
-    def answers(self):
-        try:
-            with urllib.request.urlopen(self.endpoint, timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
 
     def add_user(self, name, access_key, secret_key):
         self.command("radosgw-admin", "-c", self.conf, "-n", "client.rgw", "user", "create",
@@ -202,17 +156,6 @@ class Ceph:
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": self.access_key,
                 "AWS_SECRET_ACCESS_KEY": self.secret_key, "AWS_REGION": "us-east-1",
                 "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"}
-
-    def stop(self):
-        for one in reversed(self.daemons):
-            one.terminate()
-            try:
-                one.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                one.kill()
-                one.wait()
-        self.daemons = []
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def main():

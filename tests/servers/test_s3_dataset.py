@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import dreamdb
-from ceph import free_ports
 from chaos_proxy import ChaosProxy
+from child_servers import free_ports
 
 WRITERS = 16
 # How long they write; `DREAMDB_WRITERS_SECONDS=60` is the long form.

@@ -16,20 +16,13 @@ input:
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
-import urllib.request
 
-from ceph import free_ports
+from child_servers import ChildServers, answers, free_ports
 from scripted_server import make_certificate
 
 PROGRAMS = ("lighttpd", "nginx", "apache2", "openssl")
 APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
-START_SECONDS = 20
-STOP_SECONDS = 10
 
 # One worker, so a condition and the write under it are one step. Without a type for all files there
 # are no tags.
@@ -135,18 +128,17 @@ def path():
     return os.environ.get("PATH", "") + ":/usr/sbin"
 
 
-class WebServers:
-    """Start when made; `stop` ends what they started, by process id, and removes their folder."""
+class WebServers(ChildServers):
+    """Start when made."""
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dreamdb-web-"))
+        super().__init__("web")
         self.folder.chmod(0o755)  # Apache does not run as root
         self.root = self.made("static")
         self.dav_root = self.made("lighttpd")
         (self.folder / "up").mkdir()
         (self.folder / "page.html").write_text("<!DOCTYPE html><title>Welcome</title>\n",
                                                encoding="utf-8")
-        self.servers = []
         self.ports = free_ports(5)
         self.static, self.nginx_dav, self.lighttpd, self.apache, secure = (
             f"http://127.0.0.1:{port}" for port in self.ports)
@@ -158,25 +150,15 @@ class WebServers:
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
     def made(self, name):
         folder = self.folder / name
         folder.mkdir()
         return folder
 
     def server(self, name, conf, *words):
-        """Starts a server in the foreground, a child of ours."""
         file = self.folder / f"{name}.conf"
         file.write_text(conf, encoding="utf-8")
-        with open(self.folder / f"{name}.out", "wb") as out:
-            self.servers.append(subprocess.Popen(  # pylint: disable=consider-using-with
-                [shutil.which(name, path=path()), *words, str(file)], stdin=subprocess.DEVNULL,
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True))
+        self.start_child(name, [shutil.which(name, path=path()), *words, file])
 
     def start(self):
         is_root = os.geteuid() == 0
@@ -194,44 +176,13 @@ class WebServers:
         self.server("apache2", APACHE.format(
             folder=self.folder, root=apache_root, port=apache_port, modules=APACHE_MODULES,
             user="User www-data\nGroup www-data" if is_root else ""), "-DFOREGROUND", "-f")
-        limit = time.monotonic() + START_SECONDS
         for address in (self.static, self.nginx_dav, self.lighttpd, self.apache):
-            while not answers(address):
-                dead = next((one for one in self.servers if one.poll() is not None), None)
-                if dead is not None or time.monotonic() > limit:
-                    raise RuntimeError(f"{address} did not come up: {self.last_words()}")
-                time.sleep(0.02)
+            self.wait_until(address, lambda address=address: answers(address))
 
     def secure_requests(self):
         """The request lines that `secure` has answered, such as "GET /a HTTP/2.0"."""
         lines = (self.folder / "secure-access.log").read_text(encoding="utf-8").splitlines()
         return [line.split('"')[1] for line in lines]
-
-    def last_words(self):
-        return " ".join(file.read_text(errors="replace")[-500:]
-                        for suffix in ("*.out", "*.log") for file in self.folder.glob(suffix))
-
-    def stop(self):
-        for one in self.servers:
-            one.terminate()
-        for one in self.servers:
-            try:
-                one.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                one.kill()
-                one.wait()
-        self.servers = []
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def answers(address):
-    try:
-        with urllib.request.urlopen(address, timeout=5):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def main():
