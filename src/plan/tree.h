@@ -78,6 +78,7 @@ class TreeCursor {
     std::vector<PageRef> missing;  // not empty: fetch at least the first, `feed` it, call again
     EntryPtr entry;                // nullptr with nothing missing: the end
   };
+  // Corruption: an entry does not stand after the one before it (S6.1).
   Result<Step> next();
   Status feed(const Address& address, PagePtr page);
 
@@ -92,10 +93,15 @@ class TreeCursor {
   std::function<bool(const Entry&)> keep_;
   std::optional<PageRef> want_;
   uint32_t want_height_ = 0;
+  EntryPtr last_entry_;
   std::vector<Level> stack_;
 };
 
 // Checks that a fetched page stands at the height that its parent expects.
 Status check_height(const Page& page, const Address& address, uint32_t expected);
+
+// Corruption when two entries of a level name the same page (S6.1). Without this a few pages that
+// name each other many times would unfold into more entries than there is memory.
+Status check_named_once(std::span<const PageRef> level);
 
 }  // namespace dreamdb

@@ -34,6 +34,9 @@ void cancel_common(Side& left, Side& right) {
 }
 
 Status expand(Side& side, const PageMap& pages, std::vector<PageRef>& missing) {
+  std::vector<PageRef> level;
+  for (const EntryPtr& entry : side.entries) level.push_back({entry->child, entry->size});
+  DREAMDB_TRY(check_named_once(level));
   std::vector<EntryPtr> below;
   for (const EntryPtr& entry : side.entries) {
     const PagePtr page = pages.find(entry->child);

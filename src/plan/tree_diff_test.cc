@@ -88,5 +88,45 @@ TEST(TreeDiff, CostFollowsTheDifference) {
   EXPECT_EQ(all->right_only.size(), 600u);
 }
 
+// Each page names the one below a hundred times: unfolded, 10^10 entries.
+TEST(TreeDiff, PagesThatUnfoldWithoutEndAreRefused) {
+  Forest forest;
+  Page leaf;
+  leaf.entries = {leaf_entry(1, 10, 5, 1, false)};
+  Address below = Address::of(std::as_bytes(std::span("leaf")));
+  forest.written[below] = std::make_shared<const Page>(leaf);
+  for (uint32_t height = 1; height <= 5; ++height) {
+    Page page;
+    page.height = height;
+    page.entries.assign(100, summarize(*forest.written.at(below), below, 100));
+    below = Address::of(std::as_bytes(std::span(&height, 1)));
+    forest.written[below] = std::make_shared<const Page>(page);
+  }
+  const Root root = root_of(*forest.written.at(below), FieldId{1}, below, 100);
+  const std::vector<uint64_t> anchors = {12};
+  const auto refused = [&](const auto& plan) {
+    const auto answer = forest.drive(plan);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Code::kCorruption);
+    EXPECT_NE(answer.error().message.find("two places"), std::string::npos);
+  };
+  refused([&](const PageMap& have) { return find_entries(root, anchors, have); });
+  refused([&](const PageMap& have) { return find_range(root, 0, 100, have); });
+  refused([&](const PageMap& have) { return diff_trees(nullptr, &root, have); });
+
+  TreeCursor cursor(root, 0, 100);
+  for (int entries = 0;;) {
+    auto step = cursor.next();
+    if (!step) {
+      EXPECT_EQ(step.error().code, Code::kCorruption);
+      break;
+    }
+    entries += step->entry != nullptr ? 1 : 0;
+    ASSERT_LE(entries, 1);
+    for (const PageRef& ref : std::span(step->missing).first(step->missing.empty() ? 0 : 1))
+      ASSERT_TRUE(cursor.feed(ref.address, forest.written.at(ref.address)));
+  }
+}
+
 }  // namespace
 }  // namespace dreamdb

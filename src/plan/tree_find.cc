@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include "plan/tree.h"
 
@@ -34,11 +35,23 @@ Result<Found> find_where(const Root& root, const PageMap& pages, const Wanted& w
       return found;
     }
     if (height == 0) return found;
+    DREAMDB_TRY(check_named_once(below));
     level = std::move(below);
   }
 }
 
 }  // namespace
+
+Status check_named_once(std::span<const PageRef> level) {
+  if (level.size() < 2) return {};
+  std::unordered_set<Address> seen;
+  for (const PageRef& ref : level)
+    if (!seen.insert(ref.address).second)
+      return fail(Code::kCorruption, "pages/" + ref.address.text() +
+                                         ": stands in its tree at two places; restore the pages "
+                                         "that name it from a copy");
+  return {};
+}
 
 Status check_height(const Page& page, const Address& address, uint32_t expected) {
   if (page.height == expected) return {};
@@ -99,6 +112,11 @@ Result<TreeCursor::Step> TreeCursor::next() {
     if (!wanted(entry)) continue;
     if (top.page->height == 0) {
       step.entry = EntryPtr(top.page, &entry);
+      if (last_entry_ != nullptr && !entry_less(*last_entry_, entry))
+        return fail(Code::kCorruption, "segments/" + entry.child.text() +
+                                           ": stands in its tree out of order, or twice; restore "
+                                           "the pages that name it from a copy");
+      last_entry_ = step.entry;
       return step;
     }
     want_ = PageRef{entry.child, entry.size};
