@@ -25,12 +25,13 @@ def batch_rows(batch):
     return 1 + batch * 7 % 9
 
 
-def kill_a_writer(folder, run, seconds):
-    """The batches that a writer was told were committed before it died."""
+def kill_a_writer(folder, run, commits, seconds):
+    """The batches that a writer was told were committed before it died, some time after so many."""
     with subprocess.Popen([WRITER, "--writer", folder, str(run)], stdout=subprocess.PIPE) as writer:
+        told = writer.stdout.read(8 * commits)
         time.sleep(seconds)
         writer.kill()
-        told = writer.stdout.read()
+        told += writer.stdout.read()
     return {number for (number,) in struct.iter_unpack("=Q", told[: len(told) // 8 * 8])}
 
 
@@ -39,7 +40,7 @@ def killed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed") / "space"
     acknowledged = set()
     for run in range(KILLS):
-        acknowledged |= kill_a_writer(folder, run, random.uniform(0.1, 0.5))
+        acknowledged |= kill_a_writer(folder, run, random.randint(1, 40), random.uniform(0, 0.02))
     return folder, acknowledged
 
 
