@@ -339,6 +339,9 @@ TEST_F(CacheStoreTest, AFolderThatCannotBeMadeIsAClearError) {
 }
 
 TEST_F(CacheStoreTest, AFullDiskStopsTheCacheNotTheReads) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
+#endif
   put(1, 1 << 20);
   put(2, 100);
   get(2);
@@ -387,6 +390,9 @@ TEST_F(CacheStoreTest, AFolderThatCannotBeWrittenToIsStillRead) {
 
 // Children read at random from one folder that is too small for all, and compare each byte.
 TEST_F(CacheStoreTest, ProcessesShareAFolder) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
+#endif
   constexpr uint64_t kLimit = 16 << 20;
   constexpr int kObjects = 30;
   std::vector<std::string> bodies;
@@ -419,6 +425,9 @@ TEST_F(CacheStoreTest, ProcessesShareAFolder) {
 }
 
 TEST_F(CacheStoreTest, AProcessThatIsKilledLeavesNothingWrong) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
+#endif
   constexpr uint64_t kLimit = 16 << 20;
   std::vector<std::string> bodies;
   for (int i = 0; i < 30; ++i) {
