@@ -2,77 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "dataset/dataset_impl.h"
-#include "dataset/testing.h"
-#include "format/session.h"
-#include "runtime/quick_runtime.h"
-#include "store/memory_store.h"
+#include "dataset/small_dataset.h"
 
 namespace dreamdb {
 namespace {
 
 using namespace testing;
-
-Schema small_schema() {
-  Schema schema;
-  EXPECT_TRUE(schema.add(field_of("img", FieldType::kImage)));
-  EXPECT_TRUE(schema.add(embedding_field("emb", 4)));
-  EXPECT_TRUE(schema.add(field_of("label", FieldType::kCategorical)));
-  EXPECT_TRUE(schema.add(field_of("score", FieldType::kFloat, false)));
-  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt, false)));
-  return schema;
-}
-
-// Row i has values that follow from i.
-NewRows small_rows(const std::vector<uint64_t>& anchors) {
-  std::vector<std::string> images, labels;
-  std::vector<float> vectors;
-  std::vector<double> scores;
-  std::vector<int64_t> numbers;
-  for (const uint64_t a : anchors) {
-    images.push_back("image " + std::to_string(a % 7));
-    labels.push_back(a % 3 == 0 ? "cat" : "dog");
-    for (int d = 0; d < 4; ++d)
-      vectors.push_back(static_cast<float>(std::cos(static_cast<double>(a) * (d + 1))) + 1.5f);
-    scores.push_back(static_cast<double>(a) / 2);
-    numbers.push_back(static_cast<int64_t>(a));
-  }
-  return rows_at(
-      anchors, {text_column("img", FieldType::kImage, images), embedding_column("emb", 4, vectors),
-                text_column("label", FieldType::kCategorical, labels),
-                float_column("score", scores), int_column("n", numbers)});
-}
-
-std::vector<uint64_t> range(uint64_t first, uint64_t count, uint64_t step = 1) {
-  std::vector<uint64_t> out;
-  for (uint64_t i = 0; i < count; ++i) out.push_back(first + i * step);
-  return out;
-}
-
-std::vector<Batch> all_batches(const Dataset& ds, const ReadOptions& options = {}) {
-  auto stream = ds.stream(options);
-  EXPECT_TRUE(stream) << stream.error().message;
-  std::vector<Batch> out;
-  for (;;) {
-    auto batch = stream->next();
-    EXPECT_TRUE(batch) << batch.error().message;
-    if (!batch || !*batch) return out;
-    out.push_back(**std::move(batch));
-  }
-}
-
-void expect_small_row(const Batch& batch, size_t row) {
-  const uint64_t a = batch.anchors()[row];
-  EXPECT_EQ(batch.find("img")->blobs[row].view(), "image " + std::to_string(a % 7));
-  EXPECT_EQ(batch.find("label")->text(row), a % 3 == 0 ? "cat" : "dog");
-  EXPECT_EQ(batch.find("score")->as<double>()[row], static_cast<double>(a) / 2);
-  EXPECT_EQ(batch.find("n")->as<int64_t>()[row], static_cast<int64_t>(a));
-  for (int d = 0; d < 4; ++d)
-    EXPECT_EQ(batch.find("emb")->as<float>()[row * 4 + static_cast<size_t>(d)],
-              static_cast<float>(std::cos(static_cast<double>(a) * (d + 1))) + 1.5f);
-}
 
 TEST(Dataset, GivesBackWhatWasAppended) {
   const std::string at = fresh_locator();
@@ -329,110 +265,6 @@ TEST(Dataset, NamesItsApplication) {
   EXPECT_EQ(ds->set_application("a\nb", "").error().code, Code::kInvalidArgument);
 }
 
-TEST(Dataset, AWriterAndAnAppendShareTheirKeys) {
-  auto ds = Dataset::create(fresh_locator(), small_schema());
-  WriterOptions options;
-  options.append.idempotency_key = "job";
-  auto writer = ds->writer(options);
-  ASSERT_TRUE(writer->append(small_rows({1, 2})));
-  ASSERT_TRUE(writer->commit());
-  AppendOptions again;
-  again.idempotency_key = "job";
-  EXPECT_TRUE(ds->append(small_rows({3}), again)->already_applied);
-}
-
-TEST(Dataset, TwoHandlesOfOneRefLoseNothing) {
-  const std::string at = fresh_locator();
-  auto a = Dataset::create(at, small_schema());
-  auto b = Dataset::open(at);
-  ASSERT_TRUE(a->append(small_rows({1, 2})));
-  auto second = b->append(small_rows({2, 5}));  // rebases; 2 is there already, the same
-  ASSERT_TRUE(second) << second.error().message;
-  EXPECT_EQ(second->records, 1u);
-  EXPECT_EQ(second->unchanged, 1u);
-  EXPECT_EQ(*b->count(), 3u);
-  EXPECT_TRUE(*a->refresh());
-  EXPECT_EQ(*a->count(), 3u);
-  NewRows other = small_rows({5});
-  other.columns[4] = int_column("n", {6});
-  ASSERT_TRUE(b->append(small_rows({6})));
-  auto conflict = a->append(other);
-  ASSERT_FALSE(conflict);
-  EXPECT_EQ(conflict.error().code, Code::kConflict);
-}
-
-TEST(Dataset, ASkippedValueIsToldAlsoAfterMeetingOthers) {
-  const std::string at = fresh_locator();
-  auto a = Dataset::create(at, small_schema());
-  ASSERT_TRUE(a->append(small_rows({1, 2})));
-  auto b = Dataset::open(at);
-  ASSERT_TRUE(a->append(small_rows({50})));
-  NewRows other = small_rows({2, 9});
-  other.columns[4] = int_column("n", {-7, 9});
-  AppendOptions skip;
-  skip.on_conflict = OnConflict::kSkip;
-  auto skipped = b->append(other, skip);
-  ASSERT_TRUE(skipped) << skipped.error().message;
-  EXPECT_EQ(skipped->rows, 2u);
-  EXPECT_EQ(skipped->records, 1u);
-  EXPECT_EQ(skipped->skipped, 1u);
-  EXPECT_EQ(skipped->unchanged, 0u);
-  EXPECT_EQ(*b->count(*Where::parse("n == -7")), 0u);
-  EXPECT_EQ(*b->count(), 4u);
-}
-
-// What lost a race goes up in the turn of the commit after it, so a group that has to be rebuilt
-// may not be on the store yet.
-TEST(Dataset, AWriterThatMetOthersReadsItsRowsBack) {
-  const std::string at = fresh_locator();
-  auto a = Dataset::create(at, small_schema());
-  auto b = Dataset::open(at);
-  ASSERT_TRUE(b->append(small_rows({1})));
-  ASSERT_TRUE(a->append(small_rows({2})));  // loses its first swap
-  ASSERT_TRUE(b->append(small_rows({3, 4})));
-  NewRows rows = small_rows({4, 5});
-  rows.columns[4] = int_column("n", {-4, 5});
-  AppendOptions replace;
-  replace.on_conflict = OnConflict::kReplace;
-  auto report = a->append(rows, replace);
-  ASSERT_TRUE(report) << report.error().message;
-  auto found = Dataset::open(at)->take(range(3, 3), {{"n"}});
-  ASSERT_TRUE(found) << found.error().message;
-  EXPECT_EQ(Dataset::open(at)->count().value(), 5u);
-  const int64_t* const numbers = found->find("n")->as<int64_t>();
-  EXPECT_EQ(std::vector<int64_t>(numbers, numbers + found->rows()),
-            (std::vector<int64_t>{3, -4, 5}));
-}
-
-TEST(Dataset, AssignsAnchorsThatAreFree) {
-  const std::string at = fresh_locator();
-  auto a = Dataset::create(at, small_schema());
-  auto b = Dataset::open(at);
-  for (int i = 0; i < 20; ++i) {
-    NewRows rows = small_rows(range(0, 30));
-    rows.anchors.reset();
-    ASSERT_TRUE((i % 2 == 0 ? a : b)->append(rows));
-  }
-  EXPECT_EQ(*Dataset::open(at)->count(), 600u);
-}
-
-TEST(Dataset, WriterCommitsByRows) {
-  const std::string at = fresh_locator();
-  auto ds = Dataset::create(at, small_schema());
-  WriterOptions options;
-  options.commit_rows = 100;
-  auto writer = ds->writer(options);
-  ASSERT_TRUE(writer);
-  for (uint64_t i = 0; i < 50; ++i) ASSERT_TRUE(writer->append(small_rows(range(i * 10, 10))));
-  ASSERT_TRUE(writer->append(small_rows(range(500, 7))));
-  auto report = writer->commit();
-  ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->rows, 507u);
-  auto again = Dataset::open(at);
-  EXPECT_EQ(*again->count(), 507u);
-  EXPECT_EQ(again->generation(), 6u);
-}
-
 TEST(Dataset, OpensAnyVersionByAddressAndTime) {
   const std::string at = fresh_locator();
   auto ds = Dataset::create(at, small_schema());
@@ -453,57 +285,6 @@ TEST(Dataset, OpensAnyVersionByAddressAndTime) {
   size_t commits = 0;
   while (*history->next()) ++commits;
   EXPECT_EQ(commits, 41u);
-}
-
-size_t sessions_in(Store& store) { return store.list("sessions/", "", 10)->objects.size(); }
-
-TEST(Dataset, AWriterThatLivesLongHasASession) {
-  QuickRuntime runtime;
-  const auto store = std::make_shared<MemoryStore>("x");
-  const auto space = Space::on(store, "memory://x", 64 << 20, runtime);
-  auto ds = create_in(space, "main", small_schema());
-  ASSERT_TRUE(ds);
-  {
-    WriterOptions options;
-    options.buffer_bytes = 1;  // all goes up at once, and waits for the commit
-    auto writer = ds->writer(options);
-    ASSERT_TRUE(writer->append(small_rows({1, 2})));
-    EXPECT_EQ(sessions_in(*store), 0u);
-    runtime.sleep_ns(31'000'000'000);
-    for (int i = 0; i < 500 && sessions_in(*store) == 0; ++i) real_runtime().sleep_ns(10'000'000);
-    EXPECT_EQ(sessions_in(*store), 1u);
-    ASSERT_TRUE(writer->append(small_rows({3})));
-    ASSERT_TRUE(writer->commit());
-  }
-  EXPECT_EQ(sessions_in(*store), 0u);
-  EXPECT_EQ(*ds->count(), 3u);
-}
-
-TEST(Dataset, AWriterThatWasFencedCommitsNothingAndMayGoOn) {
-  QuickRuntime runtime;
-  const auto store = std::make_shared<MemoryStore>("x");
-  const auto space = Space::on(store, "memory://x", 64 << 20, runtime);
-  auto ds = create_in(space, "main", small_schema());
-  WriterOptions options;
-  options.buffer_bytes = 1;
-  auto writer = ds->writer(options);
-  ASSERT_TRUE(writer->append(small_rows({1, 2})));
-  runtime.sleep_ns(31'000'000'000);
-  for (int i = 0; i < 500 && sessions_in(*store) == 0; ++i) real_runtime().sleep_ns(10'000'000);
-  const std::string key = store->list("sessions/", "", 1)->objects.front().key;
-  const auto loaded = store->load(key);
-  SessionBody body = *parse_session(loaded->body.span(), key);
-  body.fenced = true;
-  ASSERT_TRUE(store->swap(key, loaded->version, write_session(body)));
-  runtime.sleep_ns(3'600'000'000'000);
-  const auto refused = writer->commit();
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, Code::kConflict);
-  EXPECT_EQ(*ds->count(), 0u);
-  ASSERT_TRUE(writer->append(small_rows({1, 2})));
-  const auto done = writer->commit();
-  ASSERT_TRUE(done) << done.error().message;
-  EXPECT_EQ(*ds->count(), 2u);
 }
 
 }  // namespace

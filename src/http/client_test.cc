@@ -172,6 +172,12 @@ ScriptedServer::Script cutting(const std::string& object, size_t after,
   };
 }
 
+void reply_range(const std::string& object, const Request& request, Peer& peer) {
+  const auto [first, last] = range_of(request);
+  peer.reply(206, object.substr(first, last + 1 - first),
+             part_headers("\"t\"", first, last, object.size()));
+}
+
 HttpJob resumable(uint64_t offset, uint64_t size) {
   HttpJob job = get("/object", offset, size);
   job.resume = true;
@@ -182,9 +188,7 @@ HttpJob resumable(uint64_t offset, uint64_t size) {
 TEST(Client, ACutBodyIsResumedWhereItEnded) {
   const std::string object = sample_object();
   ScriptedServer server(cutting(object, 10'000, [&](const Request& request, Peer& peer) {
-    const auto [first, last] = range_of(request);
-    peer.reply(206, object.substr(first, last + 1 - first),
-               part_headers("\"t\"", first, last, object.size()));
+    reply_range(object, request, peer);
   }));
   const auto client = client_of(server);
   const HttpReply reply = run_one(*client, resumable(5'000, 50'000));
@@ -200,9 +204,7 @@ TEST(Client, ACutBodyIsResumedWhereItEnded) {
 TEST(Client, WithoutResumeACutBodyBeginsAnew) {
   const std::string object = sample_object();
   ScriptedServer server(cutting(object, 10'000, [&](const Request& request, Peer& peer) {
-    const auto [first, last] = range_of(request);
-    peer.reply(206, object.substr(first, last + 1 - first),
-               part_headers("\"t\"", first, last, object.size()));
+    reply_range(object, request, peer);
   }));
   HttpJob job = resumable(5'000, 50'000);
   job.resume = false;
@@ -216,9 +218,7 @@ void expect_anew(const std::function<void(const std::string&, Peer&)>& lie) {
   const std::string object = sample_object();
   ScriptedServer server(cutting(object, 10'000, [&](const Request& request, Peer& peer) {
     if (request.count == 3) return lie(object, peer);
-    const auto [first, last] = range_of(request);
-    peer.reply(206, object.substr(first, last + 1 - first),
-               part_headers("\"t\"", first, last, object.size()));
+    reply_range(object, request, peer);
   }));
   const auto client = client_of(server);
   const HttpReply reply = run_one(*client, resumable(5'000, 50'000));
@@ -262,9 +262,7 @@ TEST(Client, AFaultInPlaceOfTheRestKeepsWhatThereIs) {
   const std::string object = sample_object();
   ScriptedServer server(cutting(object, 10'000, [&](const Request& request, Peer& peer) {
     if (request.count == 3) return (void)peer.reply(503, "slow down");
-    const auto [first, last] = range_of(request);
-    peer.reply(206, object.substr(first, last + 1 - first),
-               part_headers("\"t\"", first, last, object.size()));
+    reply_range(object, request, peer);
   }));
   EXPECT_EQ(run_one(*client_of(server), resumable(5'000, 50'000)).body.view(),
             object.substr(5'000, 50'000));

@@ -15,10 +15,12 @@ import subprocess
 import sys
 import uuid
 
-from child_servers import START_SECONDS, ChildServers, answers, free_ports
+from child_servers import (START_SECONDS, ChildServers, answers, free_ports,
+                           serve_until_end_of_input)
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "monmaptool", "ceph-authtool",
             "ceph")
+PACKAGES = "ceph-mon ceph-osd radosgw ceph-common"
 MEMORY_BYTES = 4 << 30  # what the storage daemon may keep
 
 # Every path lies in the folder of the test, every port on 127.0.0.1. The short paxos intervals take
@@ -158,19 +160,5 @@ class Ceph(ChildServers):
                 "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"}
 
 
-def main():
-    name = missing_program()
-    if name:
-        print(f"{name} is not installed; apt-get install --no-install-recommends ceph-mon ceph-osd "
-              "radosgw ceph-common", file=sys.stderr)
-        return 1
-    with Ceph() as ceph:
-        for variable, value in ceph.environment().items():
-            print(f"export {variable}={value}")
-        sys.stdout.flush()
-        sys.stdin.read()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve_until_end_of_input(missing_program(), PACKAGES, Ceph, Ceph.environment))

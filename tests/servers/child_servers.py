@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -82,3 +83,18 @@ class ChildServers:
                 one.wait()
         self.children = []
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def serve_until_end_of_input(missing, packages, make, settings):
+    """A program that starts servers, prints `settings` of them as lines for a shell, and stops them
+    at end of input; its status."""
+    if missing:
+        print(f"{missing} is not installed; apt-get install --no-install-recommends {packages}",
+              file=sys.stderr)
+        return 1
+    with make() as servers:
+        for variable, value in settings(servers).items():
+            print(f"export {variable}={value}")
+        sys.stdout.flush()
+        sys.stdin.read()
+    return 0

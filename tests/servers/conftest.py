@@ -18,7 +18,7 @@ def ceph():
     """A Ceph gateway with the buckets `plain` and `kept`, which keeps versions."""
     name = ceph_server.missing_program()
     if name:
-        pytest.skip(f"{name} is not installed: apt-get install ceph-mon ceph-osd radosgw ceph-common")
+        pytest.skip(f"{name} is not installed: apt-get install {ceph_server.PACKAGES}")
     with ceph_server.Ceph() as server:
         make_bucket(server.environment(), "plain")
         make_bucket(server.environment(), "kept", versioned=True)
@@ -45,8 +45,7 @@ def url(s3, request):
 def web_servers_():
     name = web_servers.missing_program()
     if name:
-        pytest.skip(f"{name} is not installed: apt-get install lighttpd lighttpd-mod-webdav nginx "
-                    "apache2-bin")
+        pytest.skip(f"{name} is not installed: apt-get install {web_servers.PACKAGES}")
     with web_servers.WebServers() as servers:
         yield servers
 

@@ -18,9 +18,10 @@ import pathlib
 import shutil
 import sys
 
-from child_servers import ChildServers, answers, free_ports
+from child_servers import ChildServers, answers, free_ports, serve_until_end_of_input
 from scripted_server import make_certificate
 
+PACKAGES = "lighttpd lighttpd-mod-webdav nginx apache2-bin openssl"
 PROGRAMS = ("lighttpd", "nginx", "apache2", "openssl")
 APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
 
@@ -185,19 +186,10 @@ class WebServers(ChildServers):
         return [line.split('"')[1] for line in lines]
 
 
-def main():
-    name = missing_program()
-    if name:
-        print(f"{name} is not installed; apt-get install --no-install-recommends lighttpd "
-              "lighttpd-mod-webdav nginx apache2-bin", file=sys.stderr)
-        return 1
-    with WebServers() as web:
-        for variable in ("static", "lighttpd", "nginx_dav", "apache", "root", "dav_root"):
-            print(f"export WEB_{variable.upper()}={getattr(web, variable)}")
-        sys.stdout.flush()
-        sys.stdin.read()
-    return 0
+def settings(web):
+    names = ("static", "secure", "certificate", "lighttpd", "nginx_dav", "apache", "root", "dav_root")
+    return {f"WEB_{name.upper()}": getattr(web, name) for name in names}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve_until_end_of_input(missing_program(), PACKAGES, WebServers, settings))
