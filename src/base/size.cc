@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "base/text.h"
+
 namespace dreamdb {
 
 namespace {
@@ -32,8 +34,6 @@ std::unexpected<Error> wrong(std::string_view text, const char* what) {
                                           "GiB TiB), for example 20GB");
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 }  // namespace
 
 Result<uint64_t> parse_size(std::string_view text) {
@@ -42,10 +42,7 @@ Result<uint64_t> parse_size(std::string_view text) {
   const bool begins = !text.empty() && text.front() >= '0' && text.front() <= '9';
   const auto parsed = std::from_chars(text.data(), end, number, std::chars_format::fixed);
   if (!begins || parsed.ec != std::errc()) return wrong(text, "it does not begin with a number");
-  std::string unit(parsed.ptr, end);
-  unit.erase(0, unit.find_first_not_of(' ') == std::string::npos ? unit.size()
-                                                                 : unit.find_first_not_of(' '));
-  std::transform(unit.begin(), unit.end(), unit.begin(), lower);
+  const std::string unit = lower_ascii(trimmed({parsed.ptr, end}, " "));
   const auto found = std::find_if(kUnits.begin(), kUnits.end(),
                                   [&](const auto& known) { return known.first == unit; });
   if (found == kUnits.end()) return wrong(text, "its unit is unknown");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/text.h"
 #include "http/content_range.h"
 
 namespace dreamdb {
@@ -40,12 +41,6 @@ int status_in(std::string_view line) {
   const std::string_view digits = line.substr(space + 1, 3);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), status);
   return error == std::errc() && end == digits.data() + 3 && status >= 100 ? status : 0;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 }  // namespace
@@ -84,9 +79,7 @@ bool Incoming::take_line(std::string_view line) {
   }
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos || line.front() == ' ' || line.front() == '\t') return true;
-  std::string name(trimmed(line.substr(0, colon)));
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  headers_[std::move(name)] = trimmed(line.substr(colon + 1));
+  headers_[lower_ascii(trimmed(line.substr(0, colon)))] = trimmed(line.substr(colon + 1));
   return true;
 }
 

@@ -31,6 +31,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "runtime/runtime.h"
 
 namespace dreamdb {
@@ -208,10 +209,8 @@ class ScriptedServer {
     head.remove_prefix(line.size() + 2);
     while (!head.empty()) {
       const std::string_view header = head.substr(0, head.find("\r\n"));
-      std::string name(header.substr(0, header.find(':')));
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-      request.headers[name] = header.substr(std::min(header.size(), header.find(':') + 2));
+      request.headers[lower_ascii(header.substr(0, header.find(':')))] =
+          header.substr(std::min(header.size(), header.find(':') + 2));
       head.remove_prefix(header.size() + 2);
     }
     const auto length = request.headers.find("content-length");

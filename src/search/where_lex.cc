@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "base/text.h"
 #include "search/where_node.h"
 
 namespace dreamdb {
@@ -145,9 +146,7 @@ Result<WhereToken> WhereLexer::read_number(WhereToken token) {
 Result<WhereToken> WhereLexer::read_word(WhereToken token) {
   while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]) || text_[at_] == '.'))
     token.text += text_[at_++];
-  std::string lower = token.text;
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::string lower = lower_ascii(token.text);
   token.kind = WhereToken::Kind::kField;
   if (!is_keyword(lower)) return token;
   token.kind = WhereToken::Kind::kWord;

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.h"
 #include "codec/utf8.h"
 #include "search/where_node.h"
 
@@ -47,10 +48,7 @@ std::string field_text(std::string_view name) {
   };
   bool bare = letter(name[0]);
   for (char c : name) bare = bare && (letter(c) || (c >= '0' && c <= '9') || c == '.');
-  std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  if (bare && !is_keyword(lower)) return std::string(name);
+  if (bare && !is_keyword(lower_ascii(name))) return std::string(name);
   std::string out = "`";
   for (char c : name) out.append(c == '`' ? 2 : 1, c);
   return out + "`";

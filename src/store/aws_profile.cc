@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace dreamdb {
 
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
 constexpr std::string_view kProfilePrefix = "profile ";
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 // Without a comment that begins after a blank: "value # comment".
 std::string_view without_comment(std::string_view text) {
@@ -23,13 +19,6 @@ std::string_view without_comment(std::string_view text) {
     }
   }
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
 }
 
 }  // namespace
@@ -60,7 +49,7 @@ Result<AwsProfiles> parse_aws_profiles(std::string_view text, std::string_view f
                   std::string(file) + ", line " + std::to_string(number) +
                       ": expected [profile] or name = value below one; correct the file");
     }
-    std::string name = lower(trimmed(line.substr(0, equals)));
+    std::string name = lower_ascii(trimmed(line.substr(0, equals)));
     const bool indented = kBlank.find(raw.front()) != std::string_view::npos;
     if (!indented) parent = name;
     if (indented && !parent.empty()) name.insert(0, parent + ".");

@@ -16,6 +16,7 @@
 #include "runtime/thread_pool.h"
 #include "store/digest.h"
 #include "store/folder_files.h"
+#include "store/key.h"
 #include "store/posix_file.h"
 
 namespace dreamdb {

@@ -36,26 +36,34 @@ enum class EtagStyle : uint8_t { kQuoted, kPlain };
 // The body that stands for a deleted mutable key (S10.5).
 inline constexpr std::string_view deletion_mark() { return "dreamdb: this is gone.\n\n"; }
 
+// The value of If-Match for a condition of kind kMatch.
+std::string if_match_of(const WriteCondition& condition, EtagStyle style);
+
+// The tag that a reply tells, without quotes and W/; empty when it tells none.
+std::string plain_etag(const HttpReply& reply);
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
 
   // One line for messages, without secrets: "s3://bucket/prefix".
   virtual std::string describe() const = 0;
-  // "s3", "webdav", "web".
+  // "s3", "web".
   virtual std::string_view name() const = 0;
-  virtual bool can_write() const = 0;
-  // True when DELETE with If-Match is honoured; otherwise a mutable key is deleted by a swap to the
-  // mark of deletion (spec 10).
-  virtual bool deletes_conditionally() const = 0;
+  // What to use in place of a store that lets several writers win: a sentence of a message.
+  virtual std::string_view where_writing_is_safe() const = 0;
+  // True where tags are made of what may come again (times, sizes, numbers of files): then the race
+  // of writers also looks whether quick writes can be told apart.
+  virtual bool tags_may_repeat() const { return false; }
 
   // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond
   // the end; a range of everything is a plain GET.
   virtual HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) = 0;
   virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
                       const WriteCondition& condition, EtagStyle style) = 0;
-  virtual HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
-                         EtagStyle style) = 0;
+  // Without a condition: servers ignore those of DELETE, so a mutable key that others may have is
+  // swapped to the mark of deletion instead (spec 10).
+  virtual HttpJob remove(std::string_view key, bool is_mutable) = 0;
 
   // The error that a reply stands for (also one without a status); ok for a success. `key` and
   // `act`

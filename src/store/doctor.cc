@@ -162,7 +162,7 @@ class RemoteExamination {
 
   void deletion() {
     const std::string probe(kProbe);
-    const HttpJob remove = ground_.dialect().remove(probe, true, {}, EtagStyle::kQuoted);
+    const HttpJob remove = ground_.dialect().remove(probe, true);
     const Status removed = ground_.dialect().status_of(run_one(ground_, remove), "delete", probe);
     may_delete_ = removed.has_value();
     if (!removed) {

@@ -229,7 +229,7 @@ Finding check_listing(DoctorGround& ground) {
   if (!rest) return failed(rest.error());
   if (*rest != std::vector<std::string>(keys.begin() + 4, keys.end()))
     return wrong("a listing that begins after a key does not give what follows it");
-  const HttpJob remove = ground.dialect().remove(keys[2], false, {}, EtagStyle::kQuoted);
+  const HttpJob remove = ground.dialect().remove(keys[2], false);
   const Status removed = ground.dialect().status_of(run_one(ground, remove), "delete", keys[2]);
   if (!removed) return unable("listing", removed.error());
   keys.erase(keys.begin() + 2);

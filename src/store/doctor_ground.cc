@@ -32,8 +32,7 @@ struct Deleted {
 void delete_each(RemoteStore& store, bool is_mutable, Deleted& deleted,
                  const std::vector<size_t>& which) {
   std::vector<HttpJob> jobs;
-  for (const size_t i : which)
-    jobs.push_back(store.dialect().remove(deleted.keys[i], is_mutable, {}, EtagStyle::kQuoted));
+  for (const size_t i : which) jobs.push_back(store.dialect().remove(deleted.keys[i], is_mutable));
   const std::vector<HttpReply> replies =
       jobs.empty() ? std::vector<HttpReply>() : store.client().run(jobs);
   for (size_t k = 0; k < replies.size(); ++k) {

@@ -10,6 +10,8 @@
 #include <memory>
 #include <mutex>
 
+#include "store/key.h"
+
 namespace dreamdb {
 
 namespace {
@@ -140,11 +142,6 @@ Status visit_directory(const std::string& path,
                 : S_ISDIR(mode) ? EntryKind::kDirectory
                                 : EntryKind::kOther);
   }
-}
-
-std::string_view parent_of(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
 }
 
 }  // namespace dreamdb

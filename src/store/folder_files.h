@@ -67,7 +67,4 @@ enum class EntryKind : uint8_t { kFile, kDirectory, kOther };  // links are not 
 Status visit_directory(const std::string& path,
                        const std::function<void(std::string_view name, EntryKind kind)>& visit);
 
-// The part of a key or path before its last `/`; empty when there is none.
-std::string_view parent_of(std::string_view path);
-
 }  // namespace dreamdb

@@ -62,4 +62,9 @@ std::string plain_name(std::string_view key) {
 
 std::string_view first_segment(std::string_view key) { return key.substr(0, key.find('/')); }
 
+std::string_view parent_of(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
 }  // namespace dreamdb

@@ -32,4 +32,7 @@ std::string plain_name(std::string_view key);
 // The part of `key` before its first `/` ("refs" of "refs/main"); all of it when there is none.
 std::string_view first_segment(std::string_view key);
 
+// The part of a key or path before its last `/`; empty when there is none.
+std::string_view parent_of(std::string_view path);
+
 }  // namespace dreamdb

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.h"
 #include "store/key.h"
 #include "store/remote_store.h"
 #include "store/s3_dialect.h"
@@ -28,12 +29,6 @@ std::unexpected<Error> wrong(std::string_view url, const std::string& what) {
       "\"" + printable(url) + "\" " + what +
           "; expected s3://bucket/prefix, http://host:port/bucket/prefix or, for a web server, "
           "web+http://host:port/path");
-}
-
-std::string_view trimmed(std::string_view text, std::string_view what) {
-  const size_t first = text.find_first_not_of(what);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(what) - first + 1);
 }
 
 // host, host:port, [::1]:port; nothing that belongs to users or paths.

@@ -176,10 +176,6 @@ std::vector<Status> RemoteStore::put_many(std::span<const PutRequest> requests) 
   std::vector<size_t> small, large;
   for (size_t i = 0; i < requests.size(); ++i) {
     statuses[i] = check_key(requests[i].key);
-    if (statuses[i] && !dialect_->can_write())
-      statuses[i] = fail(Code::kUnsupported, describe() +
-                                                 " can only be read: write to a folder or "
-                                                 "to a store that takes writes");
     if (!statuses[i]) continue;
     const bool is_large = large_bytes != 0 && requests[i].body.size() >= large_bytes;
     (is_large ? large : small).push_back(i);

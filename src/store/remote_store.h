@@ -77,7 +77,6 @@ class RemoteStore final : public Store {
                   std::span<const Fetched> pieces, std::span<Result<Buffer>> results);
 
   Result<Version> swap_to(std::string_view key, WriteCondition condition, const Buffer& body);
-  Status swap_delete_by_request(std::string_view key, const Version& expected);
 
   const std::unique_ptr<Dialect> dialect_;
   const std::shared_ptr<WireCountingClient> client_;

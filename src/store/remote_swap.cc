@@ -111,17 +111,12 @@ Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Vers
 Status RemoteStore::swap_delete(std::string_view key, const Version& expected) {
   DREAMDB_TRY(check_key(key));
   const WriteCondition condition{WriteCondition::Kind::kMatch, expected.token};
-  if (dialect_->deletes_conditionally()) return swap_delete_by_request(key, expected);
   DREAMDB_TRY(swap_to(key, condition, Buffer::copy_of(deletion_mark())));
   return {};
 }
 
 Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condition,
                                      const Buffer& body) {
-  if (!dialect_->can_write())
-    return fail(Code::kUnsupported, describe() +
-                                        " can only be read: write to a folder or to a "
-                                        "store that takes writes");
   const auto conflict = [&] {
     return fail(Code::kConflict, std::string(key) + " in " + describe() +
                                      " is not what it was: another writer was first");
@@ -169,23 +164,6 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
                                          describe() + " is not known" +
                                          (last ? "" : " (" + last.error().message + ")") +
                                          "; read it and look for what was written");
-}
-
-Status RemoteStore::swap_delete_by_request(std::string_view key, const Version& expected) {
-  if (!is_tag(expected.token))
-    return fail(Code::kConflict, std::string(key) + " in " + describe() + " is not what it was");
-  DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
-  const HttpReply reply = run_one(
-      dialect_->remove(key, true, {WriteCondition::Kind::kMatch, expected.token}, verdict.style));
-  const Status status = dialect_->status_of(reply, "delete", key);
-  if (status) return {};
-  if (status.error().code == Code::kNotFound || is_refusal(reply))
-    return fail(Code::kConflict, std::string(key) + " in " + describe() +
-                                     " is not what it was: another writer was first");
-  if (status.error().code != Code::kOutcomeUnknown) return status;
-  const auto seen = look(key);
-  if (seen && (!seen->is_there || seen->is_mark)) return {};
-  return status;
 }
 
 }  // namespace dreamdb

@@ -2,18 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace dreamdb {
-
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
-}  // namespace
 
 Status reply_failure(const HttpReply& reply, bool changes, const std::string& what) {
   switch (reply.failure) {
@@ -37,8 +28,8 @@ bool is_web_page(const HttpReply& reply) {
 }
 
 bool looks_like_page(const HttpReply& reply) {
-  if (lower(reply.header("content-type")).find("text/html") != std::string::npos) return true;
-  const std::string start = lower(reply.body.view().substr(0, 64));
+  if (lower_ascii(reply.header("content-type")).find("text/html") != std::string::npos) return true;
+  const std::string start = lower_ascii(reply.body.view().substr(0, 64));
   return start.find("<!doctype html") != std::string::npos ||
          start.find("<html") != std::string::npos;
 }

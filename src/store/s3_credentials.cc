@@ -7,6 +7,7 @@
 #include <iterator>
 #include <mutex>
 
+#include "base/text.h"
 #include "store/aws_profile.h"
 #include "store/key.h"
 #include "store/s3_xml.h"
@@ -77,8 +78,8 @@ std::string setting(const AwsProfile& profile, std::string_view name) {
   return at == profile.end() ? "" : at->second;
 }
 
-bool means_yes(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+bool means_yes(std::string_view said) {
+  const std::string text = lower_ascii(said);
   return text == "1" || text == "true" || text == "yes" || text == "on";
 }
 

@@ -200,14 +200,13 @@ HttpJob S3Dialect::put(std::string_view key, bool, const Buffer& body,
   if (condition.kind == WriteCondition::Kind::kAbsent)
     made.headers.emplace_back("if-none-match", "*");
   if (condition.kind == WriteCondition::Kind::kMatch)
-    made.headers.emplace_back(
-        "if-match", style == EtagStyle::kQuoted ? "\"" + condition.etag + "\"" : condition.etag);
+    made.headers.emplace_back("if-match", if_match_of(condition, style));
   if (!condition.write_id.empty()) made.headers.emplace_back(kWriteIdHeader, condition.write_id);
   const bool plain = condition.kind == WriteCondition::Kind::kNone;
   return job(std::move(made), plain ? Repeat::kIdempotent : Repeat::kNever);
 }
 
-HttpJob S3Dialect::remove(std::string_view key, bool, const WriteCondition&, EtagStyle) {
+HttpJob S3Dialect::remove(std::string_view key, bool) {
   return job(draft("DELETE", object_name(key)), Repeat::kIdempotent);
 }
 
@@ -218,13 +217,7 @@ Status S3Dialect::status_of(const HttpReply& reply, std::string_view act, std::s
                     now && !now->credentials, options_.runtime->now_ns()});
 }
 
-std::string S3Dialect::etag_of(const HttpReply& reply) {
-  std::string_view tag = reply.header("etag");
-  if (tag.starts_with("W/")) tag.remove_prefix(2);
-  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
-    tag = tag.substr(1, tag.size() - 2);
-  return std::string(tag);
-}
+std::string S3Dialect::etag_of(const HttpReply& reply) { return plain_etag(reply); }
 
 std::string S3Dialect::write_id_of(const HttpReply& reply) {
   return std::string(reply.header(kWriteIdHeader));

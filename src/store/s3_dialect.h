@@ -46,13 +46,14 @@ class S3Dialect final : public Dialect {
 
   std::string describe() const override;
   std::string_view name() const override { return "s3"; }
-  bool can_write() const override { return true; }
-  bool deletes_conditionally() const override { return false; }
+  std::string_view where_writing_is_safe() const override {
+    return "Use a bucket without versioning on a server that honours If-Match and If-None-Match, "
+           "or a folder";
+  }
   HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) override;
   HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
               const WriteCondition& condition, EtagStyle style) override;
-  HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
-                 EtagStyle style) override;
+  HttpJob remove(std::string_view key, bool is_mutable) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
   std::string etag_of(const HttpReply& reply) override;
   std::string write_id_of(const HttpReply& reply) override;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/text.h"
 #include "store/digest.h"
 
 namespace dreamdb {
@@ -19,12 +20,6 @@ std::string amz_date(uint64_t now_ns) {
   std::array<char, 32> text;
   const size_t size = strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts);
   return std::string(text.data(), size);
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 
 Sha256 signing_key(std::string_view secret, std::string_view day, std::string_view region) {

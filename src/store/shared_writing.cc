@@ -47,7 +47,7 @@ class Race {
   ~Race() {
     std::vector<HttpJob> jobs;
     for (int round = 0; round < kRaceRounds; ++round)
-      jobs.push_back(dialect_.remove(key(round), true, {}, EtagStyle::kQuoted));
+      jobs.push_back(dialect_.remove(key(round), true));
     client_.run(jobs);
   }
 
@@ -160,14 +160,9 @@ class Race {
 };
 
 std::unexpected<Error> refuse(const Dialect& dialect, const std::string& found) {
-  return fail(Code::kUnsupported,
-              dialect.describe() + " must not be written by several: " + found +
-                  ". Reading works. " +
-                  (dialect.name() == "web"
-                       ? "Use lighttpd with mod_webdav, whose conditions hold, S3, or the folder "
-                         "that the server serves"
-                       : "Use a bucket without versioning on a server that honours If-Match and "
-                         "If-None-Match, or a folder"));
+  return fail(Code::kUnsupported, dialect.describe() + " must not be written by several: " + found +
+                                      ". Reading works. " +
+                                      std::string(dialect.where_writing_is_safe()));
 }
 
 std::string count_text(size_t winners, std::string_view condition) {
@@ -228,7 +223,7 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
     if (swapped.winners != 1) return refuse(dialect, count_text(swapped.winners, "If-Match"));
     verdict.losers_see_500 |= absent.losers_see_500 || swapped.losers_see_500;
   }
-  if (dialect.name() == "web") {
+  if (dialect.tags_may_repeat()) {
     const Status differ = race.check_tags_differ();
     if (!differ && differ.error().code == Code::kUnsupported)
       return refuse(dialect, differ.error().message);
@@ -259,7 +254,7 @@ Status keep_verdict(Dialect& dialect, HttpClient& client, const Verdict& verdict
 
 Status forget_verdict(Dialect& dialect, HttpClient& client, std::string_view place) {
   const std::string key = verdict_key(place);
-  const HttpJob job = dialect.remove(key, false, {}, EtagStyle::kQuoted);
+  const HttpJob job = dialect.remove(key, false);
   const Status done = dialect.status_of(client.run(std::span(&job, 1)).front(), "delete", key);
   return !done && done.error().code == Code::kNotFound ? Status() : done;
 }

@@ -20,11 +20,6 @@ constexpr uint64_t kSmallReplyMax = 4 << 20;
 constexpr size_t kMadeMax = 4'096;   // folders remembered; forgetting costs only requests
 constexpr int kFolderStepsMax = 64;  // requests that make folders, for one write
 
-std::string_view parent_of(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
-}
-
 }  // namespace
 
 // A write is never sent twice at a time, so this needs no lock.
@@ -93,9 +88,7 @@ HttpJob WebDialect::put(std::string_view key, bool is_mutable, const Buffer& bod
   if (condition.kind == WriteCondition::Kind::kAbsent)
     draft.headers.emplace_back("if-none-match: *");
   if (condition.kind == WriteCondition::Kind::kMatch)
-    draft.headers.push_back("if-match: " + (style == EtagStyle::kQuoted
-                                                ? "\"" + condition.etag + "\""
-                                                : condition.etag));
+    draft.headers.push_back("if-match: " + if_match_of(condition, style));
   const bool plain = condition.kind == WriteCondition::Kind::kNone;
   HttpJob put = job(std::move(draft), plain ? Repeat::kIdempotent : Repeat::kNever);
   const auto folders = std::make_shared<Folders>();
@@ -133,8 +126,7 @@ bool WebDialect::goes_on(const HttpReply& reply, const std::string& path, Folder
   return true;
 }
 
-HttpJob WebDialect::remove(std::string_view key, bool is_mutable, const WriteCondition&,
-                           EtagStyle) {
+HttpJob WebDialect::remove(std::string_view key, bool is_mutable) {
   // Where the key is a folder of others the server has to refuse: no folder is deleted to depth 0.
   return job({"DELETE", path_of(key, is_mutable), {"depth: 0"}}, Repeat::kIdempotent);
 }
@@ -154,11 +146,7 @@ Result<std::optional<Buffer>> WebDialect::body_of(const HttpReply& reply, std::s
 
 std::string WebDialect::etag_of(const HttpReply& reply) {
   if (is_version_file(reply.body.view())) return {};
-  std::string_view tag = reply.header("etag");
-  if (tag.starts_with("W/")) tag.remove_prefix(2);
-  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
-    tag = tag.substr(1, tag.size() - 2);
-  return std::string(tag);
+  return plain_etag(reply);
 }
 
 Status WebDialect::put_large(HttpClient& client, std::string_view key, const Buffer& body) {

@@ -28,15 +28,16 @@ class WebDialect final : public Dialect {
 
   std::string describe() const override;
   std::string_view name() const override { return "web"; }
-  // It may: whether the server takes writes shows when it is asked to.
-  bool can_write() const override { return true; }
-  bool deletes_conditionally() const override { return false; }
+  std::string_view where_writing_is_safe() const override {
+    return "Use lighttpd with mod_webdav, whose conditions hold, S3, or the folder that the server "
+           "serves";
+  }
+  bool tags_may_repeat() const override { return true; }
   HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) override;
   // Cost: one request; into a folder that is not there one more, and two for each missing folder.
   HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
               const WriteCondition& condition, EtagStyle style) override;
-  HttpJob remove(std::string_view key, bool is_mutable, const WriteCondition& condition,
-                 EtagStyle style) override;
+  HttpJob remove(std::string_view key, bool is_mutable) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
   // None for what a folder store has written: it is not to be replaced by other means.
   std::string etag_of(const HttpReply& reply) override;

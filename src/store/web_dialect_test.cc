@@ -79,7 +79,7 @@ TEST_F(WebDialectTest, Writes) {
   EXPECT_EQ(header(attempt(web.put("r", true, body, match, EtagStyle::kQuoted)), "if-match"),
             "\"tag\"");
   EXPECT_EQ(header(attempt(web.put("r", true, body, match, EtagStyle::kPlain)), "if-match"), "tag");
-  EXPECT_EQ(header(attempt(web.remove("d", false, {}, EtagStyle::kQuoted)), "depth"), "0");
+  EXPECT_EQ(header(attempt(web.remove("d", false)), "depth"), "0");
 }
 
 TEST_F(WebDialectTest, AWriteMakesTheFoldersThatAreMissing) {

@@ -145,7 +145,7 @@ Status WebDialect::check_ground(HttpClient& client) {
 std::vector<Status> WebDialect::delete_many(HttpClient& client, std::span<const std::string> keys) {
   constexpr int kIsFolder = 400, kIsForbidden = 403, kHasNoFolder = 409;
   std::vector<HttpJob> jobs;
-  for (const std::string& key : keys) jobs.push_back(remove(key, false, {}, EtagStyle::kQuoted));
+  for (const std::string& key : keys) jobs.push_back(remove(key, false));
   const std::vector<HttpReply> replies = client.run(jobs);
   std::vector<Status> statuses(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <pugixml.hpp>
 
+#include "base/text.h"
 #include "http/http_date.h"
 #include "store/key.h"
 #include "store/reply_error.h"
@@ -27,12 +28,6 @@ pugi::xml_node child(pugi::xml_node parent, std::string_view name) {
   for (const pugi::xml_node node : parent.children())
     if (local_name(node) == name) return node;
   return {};
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 int hex_digit(char c) {

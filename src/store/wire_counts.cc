@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace dreamdb {
 
 namespace {
 
 bool has_condition(const HttpAttempt& attempt) {
   return std::any_of(attempt.headers.begin(), attempt.headers.end(), [](std::string_view header) {
-    std::string name(header.substr(0, header.find(':')));
-    for (char& c : name)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const std::string name = lower_ascii(header.substr(0, header.find(':')));
     return name == "if-match" || name == "if-none-match" || name == "if";
   });
 }
