@@ -16,6 +16,13 @@ if(DREAMDB_INSTRUMENT)
   target_compile_options(dreamdb_instrument INTERFACE -fno-omit-frame-pointer -fno-sanitize-recover=all
                          $<$<NOT:$<COMPILE_LANGUAGE:ASM>>:-fsanitize=${DREAMDB_INSTRUMENT}>)
   target_link_options(dreamdb_instrument INTERFACE -fsanitize=${DREAMDB_INSTRUMENT})
+  # For the code: g++ and clang tell it in different ways which sanitizer is on.
+  foreach(sanitizer address thread)
+    if(DREAMDB_INSTRUMENT MATCHES "${sanitizer}")
+      string(TOUPPER ${sanitizer} name)
+      target_compile_definitions(dreamdb_instrument INTERFACE DREAMDB_SANITIZE_${name})
+    endif()
+  endforeach()
 endif()
 
 add_library(dreamdb_flags INTERFACE)
@@ -60,7 +67,9 @@ set(DREAMDB_THREADED_FLOORS runtime http store object track version stream datas
 function(dreamdb_tests NAME)
   cmake_parse_arguments(ARG "THREADS" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${NAME}_test ${ARG_SOURCES})
+  target_compile_options(${NAME}_test PRIVATE ${DREAMDB_TEST_FLAGS})
   target_link_libraries(${NAME}_test PRIVATE dreamdb_strict ${ARG_LIBS} GTest::gtest GTest::gtest_main rapidcheck)
+  set_property(GLOBAL APPEND PROPERTY DREAMDB_TEST_PROGRAMS ${NAME}_test)
   set(properties TIMEOUT 600)
   if(ARG_THREADS OR NAME IN_LIST DREAMDB_THREADED_FLOORS)
     list(APPEND properties LABELS threads)

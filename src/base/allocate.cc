@@ -19,7 +19,7 @@ constexpr size_t kKeptBlockBytesMax = 72u << 20;  // a segment under constructio
 constexpr size_t kKeptBytesMax = 72u << 20;
 constexpr size_t kSlots = 32;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_ADDRESS) || defined(DREAMDB_SANITIZE_THREAD)
 constexpr bool kReuse = false;  // a sanitizer must see every block end
 #else
 constexpr bool kReuse = true;

@@ -35,11 +35,22 @@ std::unexpected<Error> bad_text(std::string_view text, std::string found) {
                   std::move(found));
 }
 
+// The library asks the processor at its first hash what it can do and keeps the answer in a
+// variable without a guard. Any hash is a first one; this one is computed before others may begin.
+bool processor_asked() {
+  uint8_t hash[BLAKE3_OUT_LEN];
+  blake3_hasher hasher;
+  blake3_hasher_init(&hasher);
+  blake3_hasher_finalize(&hasher, hash, sizeof hash);
+  return true;
+}
+
 }  // namespace
 
 Hash blake3(std::span<const std::byte> bytes) { return blake3(std::span(&bytes, 1)); }
 
 Hash blake3(std::span<const std::span<const std::byte>> pieces) {
+  [[maybe_unused]] static const bool asked = processor_asked();
   blake3_hasher hasher;
   blake3_hasher_init(&hasher);
   for (const std::span<const std::byte> piece : pieces)

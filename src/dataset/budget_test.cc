@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "base/one_in.h"
 #include "dataset/dataset_impl.h"
 #include "dataset/testing.h"
 #include "store/memory_store.h"
@@ -245,12 +246,13 @@ void make_synthetic(const Counted& counted, const std::string& ref, uint64_t seg
 TEST(Budget, AMillionSegmentsCostNoMoreThanTen) {
   const Counted counted;
   make_synthetic(counted, "ten", 10);
-  make_synthetic(counted, "large", 1'000'000);
+  const uint64_t segments = OneIn().of(1'000'000);
+  make_synthetic(counted, "large", segments);
   const auto open_cost = [&](const std::string& ref, uint64_t records) {
     return counted.cost([&] { EXPECT_EQ(*counted.open(ref).count(), records); });
   };
   const StoreCounts ten = open_cost("ten", 10'000);
-  const StoreCounts large = open_cost("large", 1'000'000'000);
+  const StoreCounts large = open_cost("large", segments * 1000);
   EXPECT_LE(large.requests(), 2 * ten.requests());
   EXPECT_LE(large.read_bytes, 2 * ten.read_bytes);
   EXPECT_EQ(large.waves, 2u);
@@ -278,8 +280,9 @@ TEST(Budget, AMillionSegmentsCostNoMoreThanTen) {
   append_cost(1'000'000'000'000'000, 3);
   append_cost(1'000'000'000'100'000, 3);
   // In the middle stand full pages: they are cut in two once, then there is room.
-  append_cost(500'000'999'500, 5);
-  append_cost(500'001'999'500, 3);
+  const uint64_t middle = segments / 2 * 1'000'000;
+  append_cost(middle + 999'500, 5);
+  append_cost(middle + 1'999'500, 3);
 }
 
 TEST(Budget, TheTenThousandthCommitCostsAsTheHundredth) {
@@ -287,12 +290,12 @@ TEST(Budget, TheTenThousandthCommitCostsAsTheHundredth) {
   auto ds = create_in(counted.space(), "main", three_tracks());
   ASSERT_TRUE(ds);
   StoreCounts hundredth, last;
-  constexpr uint64_t kCommits = 10'000;
-  for (uint64_t n = 1; n <= kCommits; ++n) {
+  const uint64_t commits = OneIn().of(10'000);
+  for (uint64_t n = 1; n <= commits; ++n) {
     const StoreCounts commit =
         counted.cost([&] { ASSERT_TRUE(ds->append(sequence_rows(n * 10, 1, false))); });
     if (n == 100) hundredth = commit;
-    if (n == kCommits) last = commit;
+    if (n == commits) last = commit;
     if (n % 500 != 0) continue;
     // Pages that only old versions name are in the way of a test that lives in memory.
     auto listed = counted.memory->list("pages/", "", 1'000'000);
@@ -339,26 +342,26 @@ uint64_t jump_requests_max(uint64_t depth) {
 }
 
 TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
-  constexpr uint64_t kCommits = 100'000;
+  const uint64_t commits = OneIn().of(100'000);
   const Counted counted;
   auto ds = create_in(counted.space(), "main", three_tracks());
   ASSERT_TRUE(ds);
   const Address root = *Address::parse(ds->manifest());
   Objects reader(counted.store, kCacheBytes);
   const ManifestPtr first = *reader.manifest(root);
-  const auto main_line = synthetic_history(*counted.memory, *first, root, kCommits, std::byte{1});
+  const auto main_line = synthetic_history(*counted.memory, *first, root, commits, std::byte{1});
   std::mt19937_64 random(3);
   for (int round = 0; round < 20; ++round) {
-    const uint64_t depth = round == 0 ? 1 : random() % kCommits + 1;
+    const uint64_t depth = round == 0 ? 1 : random() % commits + 1;
     Objects objects(counted.store, kCacheBytes);
     const VersionPoint tip{main_line.back(), *objects.manifest(main_line.back())};
     const StoreCounts jump = counted.cost(
         [&] { EXPECT_EQ(ancestor_at(objects, tip, depth)->address, main_line[depth - 1]); });
-    EXPECT_LE(jump.requests(), jump_requests_max(kCommits));
+    EXPECT_LE(jump.requests(), jump_requests_max(commits));
   }
   // Two branches that went their ways at a random place.
   for (int round = 0; round < 10; ++round) {
-    const uint64_t fork = random() % kCommits + 1;
+    const uint64_t fork = random() % commits + 1;
     Objects objects(counted.store, kCacheBytes);
     const Address at = main_line[fork - 1];
     const auto side = synthetic_history(*counted.memory, **objects.manifest(at), at,
@@ -369,7 +372,7 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
     const StoreCounts common =
         counted.cost([&] { EXPECT_EQ((*common_ancestor(cold, left, cold, right))->address, at); });
     // Both sides are followed.
-    EXPECT_LE(common.requests(), 2 * jump_requests_max(kCommits)) << "fork at " << fork;
+    EXPECT_LE(common.requests(), 2 * jump_requests_max(commits)) << "fork at " << fork;
   }
   // The list is a stream: one request for each, with a cache that holds few.
   OpenOptions options;
@@ -379,15 +382,15 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
   ASSERT_TRUE(at_tip);
   auto history = at_tip->history();
   const StoreCounts listed = counted.cost([&] {
-    for (uint64_t i = 0; i <= kCommits; ++i) {
+    for (uint64_t i = 0; i <= commits; ++i) {
       auto info = history->next();
       ASSERT_TRUE(info && *info);
-      const Address& expected = i == kCommits ? root : main_line[kCommits - 1 - i];
+      const Address& expected = i == commits ? root : main_line[commits - 1 - i];
       ASSERT_EQ((*info)->manifest, expected.text());
     }
     ASSERT_FALSE(history->next()->has_value());
   });
-  EXPECT_EQ(listed.requests(), kCommits);
+  EXPECT_EQ(listed.requests(), commits);
   EXPECT_LE(small->objects().cache().size_bytes(), 1u << 20);
 }
 

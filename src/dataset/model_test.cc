@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/one_in.h"
 #include "dataset/dataset_impl.h"
 #include "store/memory_store.h"
 
@@ -564,7 +565,7 @@ class History {
 };
 
 TEST(Model, RandomHistoriesAgreeWithIt) {
-  for (uint64_t seed = 1; seed <= 300 && !::testing::Test::HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= OneIn().of(300) && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     History history(seed);
     for (int i = 0; i < 20 && !::testing::Test::HasFailure(); ++i) {

@@ -100,7 +100,7 @@ TEST(Vectors, Cbor) {
     EXPECT_TRUE(in.skip() && in.finish()) << test["name"];
     CborWriter out;
     write_value(test["value"], out);
-    EXPECT_EQ(hex_of(out.span()), test["hex"]) << test["name"];
+    EXPECT_EQ(hex_of(out.span()), test["hex"].get<std::string>()) << test["name"];
   }
   for (const json& test : file["refuse"]) {
     const auto bytes = bytes_of(test);
@@ -118,7 +118,7 @@ void check_structure(const std::string& name, Parse parse, Write write, Compare 
     const auto bytes = bytes_of(test);
     const auto parsed = parse(bytes, "the key");
     ASSERT_TRUE(parsed) << parsed.error().message;
-    EXPECT_EQ(hex_of(write(*parsed)), test["hex"]);
+    EXPECT_EQ(hex_of(write(*parsed)), test["hex"].get<std::string>());
     compare(*parsed, test["value"]);
   }
   for (const json& test : file["refuse"]) {
@@ -141,7 +141,7 @@ TEST(Vectors, Genesis) {
       [](const Genesis& g, const json& value) {
         EXPECT_EQ(g.origin_ns, value["origin_ns"].get<int64_t>());
         EXPECT_EQ(g.time_ns, value["time_ns"].get<uint64_t>());
-        EXPECT_EQ(hex_of(g.nonce), value["nonce"]["hex"]);
+        EXPECT_EQ(hex_of(g.nonce), value["nonce"]["hex"].get<std::string>());
       });
 }
 
@@ -150,10 +150,10 @@ TEST(Vectors, Ref) {
   check_structure(
       "ref", parse_ref, [&](const Ref& ref) { return (kept = write_ref(ref)).span(); },
       [](const Ref& ref, const json& value) {
-        EXPECT_EQ(hex_of(ref.nonce), value["nonce"]["hex"]);
-        EXPECT_EQ(hex_of(ref.manifest.bytes()), value["manifest"]["hex"]);
+        EXPECT_EQ(hex_of(ref.nonce), value["nonce"]["hex"].get<std::string>());
+        EXPECT_EQ(hex_of(ref.manifest.bytes()), value["manifest"]["hex"].get<std::string>());
         EXPECT_EQ(ref.epoch, value["epoch"].get<uint64_t>());
-        EXPECT_EQ(hex_of(ref.write), value["write"]["hex"]);
+        EXPECT_EQ(hex_of(ref.write), value["write"]["hex"].get<std::string>());
         EXPECT_EQ(ref.snapshot, value["snapshot"].get<bool>());
         EXPECT_EQ(ref.time_ns, value["time_ns"].get<uint64_t>());
       });
@@ -165,18 +165,19 @@ TEST(Vectors, Session) {
       "session", parse_session,
       [&](const SessionBody& session) { return (kept = write_session(session)).span(); },
       [](const SessionBody& session, const json& value) {
-        EXPECT_EQ(hex_of(session.nonce), value["nonce"]["hex"]);
-        EXPECT_EQ(session.role == SessionRole::kReader ? "reader" : "writer", value["role"]);
-        EXPECT_EQ(session.ref, value["ref"]);
+        EXPECT_EQ(hex_of(session.nonce), value["nonce"]["hex"].get<std::string>());
+        EXPECT_EQ(session.role == SessionRole::kReader ? "reader" : "writer",
+                  value["role"].get<std::string>());
+        EXPECT_EQ(session.ref, value["ref"].get<std::string>());
         EXPECT_EQ(session.epoch, value["epoch"].get<uint64_t>());
         EXPECT_EQ(session.pins.size(), value["pins"].size());
-        EXPECT_EQ(session.host, value["host"]);
+        EXPECT_EQ(session.host, value["host"].get<std::string>());
         EXPECT_EQ(session.process, value["process"].get<uint64_t>());
-        EXPECT_EQ(session.program, value["program"]);
+        EXPECT_EQ(session.program, value["program"].get<std::string>());
         EXPECT_EQ(session.start_ns, value["start_ns"].get<uint64_t>());
         EXPECT_EQ(session.beat_ns, value["beat_ns"].get<uint64_t>());
         EXPECT_EQ(session.fenced, value["fenced"].get<bool>());
-        EXPECT_EQ(hex_of(session.write), value["write"]["hex"]);
+        EXPECT_EQ(hex_of(session.write), value["write"]["hex"].get<std::string>());
       });
 }
 
@@ -196,7 +197,7 @@ void expect_root(const Root& root, const json& value) {
 
 void expect_field(const Field& field, const json& value) {
   EXPECT_EQ(static_cast<uint32_t>(field.id), value["id"].get<uint32_t>());
-  EXPECT_EQ(field.name, value["name"]);
+  EXPECT_EQ(field.name, value["name"].get<std::string>());
   EXPECT_EQ(type_name(field.type), value["type"].get<std::string>());
   EXPECT_EQ(field.required, value["required"].get<bool>());
   EXPECT_EQ(field.mime, value.value("mime", ""));
@@ -211,13 +212,13 @@ void expect_field(const Field& field, const json& value) {
 }
 
 void expect_manifest(const Manifest& m, const json& value) {
-  EXPECT_EQ(hex_of(m.nonce), value["nonce"]["hex"]);
-  EXPECT_EQ(hex_of(m.timeline.bytes()), value["timeline"]["hex"]);
+  EXPECT_EQ(hex_of(m.nonce), value["nonce"]["hex"].get<std::string>());
+  EXPECT_EQ(hex_of(m.timeline.bytes()), value["timeline"]["hex"].get<std::string>());
   EXPECT_EQ(m.generation, value["generation"].get<uint64_t>());
   EXPECT_EQ(m.depth, value["depth"].get<uint64_t>());
-  EXPECT_EQ(hex_of(m.write), value["write"]["hex"]);
-  EXPECT_EQ(m.operation, value["operation"]);
-  EXPECT_EQ(m.writer, value["writer"]);
+  EXPECT_EQ(hex_of(m.write), value["write"]["hex"].get<std::string>());
+  EXPECT_EQ(m.operation, value["operation"].get<std::string>());
+  EXPECT_EQ(m.writer, value["writer"].get<std::string>());
   EXPECT_EQ(m.time_ns, value["time_ns"].get<uint64_t>());
   EXPECT_EQ(json(m.meta), value["meta"]);
   json parents = json::array();
@@ -342,7 +343,7 @@ TEST(Vectors, Ancestors) {
       out.uint(a.depth);
       out.bytes(a.manifest.bytes());
     }
-    EXPECT_EQ(hex_of(out.span()), test["hex"]) << test["name"];
+    EXPECT_EQ(hex_of(out.span()), test["hex"].get<std::string>()) << test["name"];
   }
 }
 

@@ -339,7 +339,7 @@ TEST(Traffic, AnInterruptEndsTheCallAndTheClientGoesOn) {
 }
 
 TEST(Traffic, AChildHasConnectionsOfItsOwn) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot follow a fork of several threads";
 #endif
   ScriptedServer server([](const Request& request, Peer& peer) {

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <vector>
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
 constexpr bool kThreadSanitizer = true;
 #else
 constexpr bool kThreadSanitizer = false;

@@ -50,7 +50,7 @@ TEST(Ticker, ShortOnesDoNotTick) {
 }
 
 TEST(Ticker, AChildHasItsOwn) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   std::atomic<int> count{0};

@@ -339,7 +339,7 @@ TEST_F(CacheStoreTest, AFolderThatCannotBeMadeIsAClearError) {
 }
 
 TEST_F(CacheStoreTest, AFullDiskStopsTheCacheNotTheReads) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   put(1, 1 << 20);
@@ -390,7 +390,7 @@ TEST_F(CacheStoreTest, AFolderThatCannotBeWrittenToIsStillRead) {
 
 // Children read at random from one folder that is too small for all, and compare each byte.
 TEST_F(CacheStoreTest, ProcessesShareAFolder) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   constexpr uint64_t kLimit = 16 << 20;
@@ -425,7 +425,7 @@ TEST_F(CacheStoreTest, ProcessesShareAFolder) {
 }
 
 TEST_F(CacheStoreTest, AProcessThatIsKilledLeavesNothingWrong) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   constexpr uint64_t kLimit = 16 << 20;

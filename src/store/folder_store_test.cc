@@ -138,7 +138,7 @@ TEST(FolderStore, OpenRefusesWhatIsNoFolder) {
 }
 
 TEST(FolderStore, NoPermissionIsDenied) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   const ScratchFolder folder;
@@ -289,7 +289,7 @@ TEST(FolderStore, ListsLargeDirectoriesInSmallPages) {
 }
 
 TEST(FolderStore, WorksInAChildAfterFork) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   const ScratchFolder folder;

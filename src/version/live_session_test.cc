@@ -165,7 +165,7 @@ TEST_F(LiveSessionTest, OneThatWasDeletedIsFenced) {
 }
 
 TEST_F(LiveSessionTest, AChildsEndLeavesTheParentsSession) {
-#if defined(__SANITIZE_THREAD__)
+#if defined(DREAMDB_SANITIZE_THREAD)
   GTEST_SKIP() << "the thread sanitizer cannot start threads after a fork";
 #endif
   auto session = std::make_unique<LiveSession>(store_, runtime_, writer());

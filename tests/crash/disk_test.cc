@@ -192,7 +192,7 @@ Injected append_under_strace(const std::string& folder, const std::string& injec
 
 // Whatever call fails, the append is told so and the version before stays, or it took place whole.
 TEST(FailingDisk, EachCallOfAnAppendIsToldOrHarmless) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DREAMDB_SANITIZE_ADDRESS
   GTEST_SKIP() << "the sanitizer's own calls of write would fail; the plain build runs this";
 #endif
   if (std::system("strace -o /dev/null true 2>/dev/null") != 0)

@@ -12,6 +12,7 @@
 #include <iostream>
 #include <random>
 
+#include "base/one_in.h"
 #include "store/folder_store.h"
 #include "store/scratch_folder.h"
 #include "tests/crash/kill_writer.h"
@@ -19,7 +20,7 @@
 namespace dreamdb::kill_writer {
 namespace {
 
-constexpr int kKills = 100;
+constexpr uint64_t kKills = 100;
 
 struct Child {
   pid_t pid = -1;
@@ -99,7 +100,8 @@ TEST(Kill, NothingAcknowledgedIsLost) {
   std::mt19937_64 random(std::random_device{}());
   Ledger ledger;
   uint64_t run = 0, early = 0;
-  for (int kills = 0; kills < kKills; ++run) {
+  const uint64_t all_kills = OneIn().of(kKills);
+  for (uint64_t kills = 0; kills < all_kills; ++run) {
     const Child child = start_writer(folder.path(), run);
     ASSERT_GE(child.pid, 0);
     // Some die while they start, most while they write.
@@ -123,9 +125,9 @@ TEST(Kill, NothingAcknowledgedIsLost) {
   ASSERT_TRUE(ds);
   const uint64_t versions = chain_length(*ds);
   EXPECT_EQ(versions, ledger.batches() + 1) << "each batch is one commit";
-  EXPECT_LE(ledger.batches(), ledger.acknowledged() + kKills);
-  EXPECT_GT(ledger.acknowledged(), static_cast<uint64_t>(kKills));
-  std::cout << kKills << " kills (" << early << " before the first commit of a run), "
+  EXPECT_LE(ledger.batches(), ledger.acknowledged() + all_kills);
+  EXPECT_GT(ledger.acknowledged(), all_kills);
+  std::cout << all_kills << " kills (" << early << " before the first commit of a run), "
             << ledger.acknowledged() << " batches acknowledged, "
             << ledger.batches() - ledger.acknowledged() << " more found whole, " << *ds->count()
             << " records, " << versions << " versions\n";

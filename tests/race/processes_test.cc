@@ -231,7 +231,7 @@ TEST(Race, AssignedAnchors) { race("assigned anchors", append_assigned, Salts::k
 
 // Writers that meet in one record read their rows back and check them against the newer version.
 TEST(Race, OneRecordReplacedByAll) {
-#ifdef __SANITIZE_THREAD__
+#ifdef DREAMDB_SANITIZE_THREAD
   GTEST_SKIP() << "the thread sanitizer starts no threads in forked processes; other builds race";
 #endif
   Race race(append_same);
