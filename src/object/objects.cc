@@ -276,6 +276,9 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
   std::vector<Buffer> out(extents.size());
   std::vector<ReadRequest> requests;
   std::vector<size_t> asked;
+  requests.reserve(extents.size());
+  asked.reserve(extents.size());
+  const Extent* last = nullptr;  // asked for; extents of one segment stand together
   for (size_t i = 0; i < extents.size(); ++i) {
     const Extent& e = extents[i];
     if (e.size() == 0) continue;
@@ -291,7 +294,10 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
       DREAMDB_TRY(verify_all(checks, e.size()));
       continue;
     }
-    requests.push_back({segment_key(e.segment->segment.address), e.offset(), e.size()});
+    const bool same = last != nullptr && last->segment == e.segment;
+    requests.push_back({same ? requests.back().key : segment_key(e.segment->segment.address),
+                        e.offset(), e.size()});
+    last = &e;
     asked.push_back(i);
   }
   for (size_t begin = 0; begin < requests.size();) {

@@ -176,6 +176,13 @@ ThreadPool& shared_pool() {
   return pool->get(default_thread_count);
 }
 
+void parallel_ranges(size_t count, uint64_t bytes, const std::function<void(size_t, size_t)>& fn) {
+  const size_t calls = std::min<size_t>(count, std::max<uint64_t>(1, bytes / kRangeBytes));
+  if (calls <= 1) return fn(0, count);
+  shared_pool().parallel_for(calls,
+                             [&](size_t i) { fn(count * i / calls, count * (i + 1) / calls); });
+}
+
 ThreadPool& waiting_pool() {
   static PoolOfProcess* const pool = new PoolOfProcess;
   return pool->get([] { return kWaitingThreads; });

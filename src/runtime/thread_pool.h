@@ -70,6 +70,11 @@ class ThreadPool {
 // as the environment variable DREAMDB_THREADS says, 1 to 1024). Made anew in a child after fork().
 ThreadPool& shared_pool();
 
+// Covers [0, count) by calls of `fn(begin, end)` on the shared pool: about kRangeBytes of the
+// `bytes` that they move in all for each call, so that little work wakes nobody.
+inline constexpr uint64_t kRangeBytes = 256 * 1024;
+void parallel_ranges(size_t count, uint64_t bytes, const std::function<void(size_t, size_t)>& fn);
+
 // The pool of this process for work that mostly waits for a far store: kWaitingThreads threads,
 // however few processors there are. Made at the first call, anew in a child after fork().
 inline constexpr size_t kWaitingThreads = 64;

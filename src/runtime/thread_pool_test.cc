@@ -28,6 +28,21 @@ TEST(ThreadPool, RunsEachIndexOnce) {
   }
 }
 
+TEST(ThreadPool, RangesCoverEachIndexOnce) {
+  for (const size_t count : {0, 1, 7, 1000})
+    for (const uint64_t bytes : {uint64_t{0}, kRangeBytes, 5 * kRangeBytes, 5000 * kRangeBytes}) {
+      std::vector<std::atomic<int>> hits(count);
+      std::atomic<size_t> calls = 0;
+      parallel_ranges(count, bytes, [&](size_t begin, size_t end) {
+        ++calls;
+        for (size_t i = begin; i < end; ++i) ++hits[i];
+      });
+      for (const auto& hit : hits) EXPECT_EQ(hit, 1);
+      EXPECT_EQ(calls, std::min<size_t>(std::max<size_t>(count, 1),
+                                        std::max<uint64_t>(1, bytes / kRangeBytes)));
+    }
+}
+
 TEST(ThreadPool, UsesSeveralThreads) {
   ThreadPool pool(2);
   std::atomic<int> inside{0};

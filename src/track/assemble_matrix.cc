@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "runtime/thread_pool.h"
 #include "track/assemble.h"
 #include "track/columns.h"
 
@@ -42,10 +43,12 @@ class MatrixAssembler final : public Assembler {
       if (values.size() > 0) std::memset(values.data(), 0, values.size());
       out.valid = valid_rows();
     }
-    for (const Piece& piece : pieces_)
-      std::memcpy(values.data() + piece.run.pos * row_bytes,
-                  fetch.bytes(piece.extent).data() + place(fetch, piece),
-                  piece.run.len * row_bytes);
+    parallel_ranges(pieces_.size(), values.size(), [&](size_t begin, size_t end) {
+      for (size_t p = begin; p < end; ++p)
+        std::memcpy(values.data() + pieces_[p].run.pos * row_bytes,
+                    fetch.bytes(pieces_[p].extent).data() + place(fetch, pieces_[p]),
+                    pieces_[p].run.len * row_bytes);
+    });
     out.values = std::move(values).freeze();
     return out;
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "runtime/thread_pool.h"
 
 namespace dreamdb {
 
@@ -22,8 +23,10 @@ Column like(const Column& column) {
 Buffer pick_fixed(const Column& column, std::span<const uint32_t> indexes, uint64_t width) {
   MutableBuffer values(indexes.size() * width);
   if (width > 0)
-    for (size_t i = 0; i < indexes.size(); ++i)
-      std::memcpy(values.data() + i * width, column.values.data() + indexes[i] * width, width);
+    parallel_ranges(indexes.size(), values.size(), [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i)
+        std::memcpy(values.data() + i * width, column.values.data() + indexes[i] * width, width);
+    });
   return std::move(values).freeze();
 }
 

@@ -70,6 +70,10 @@ rgw dns name = s3.localhost
 rgw enable usage log = false
 rgw enable ops log = false
 rgw run sync thread = false
+# All lies in memory: what was deleted must go at once, not after two hours.
+rgw gc obj min wait = 1
+rgw gc processor period = 2
+rgw gc processor max time = 60
 rgw relaxed region enforcement = true
 """
 
