@@ -54,12 +54,14 @@ StoreStats sum_of(const std::vector<StoreStats>& parts) {
 
 std::string cost_text(const StoreStats& s, const std::optional<Prices>& prices,
                       const std::string& prices_file) {
-  std::string out = "cost: " + with_commas(asked(s)) + " requests (gets " + with_commas(s.gets) +
-                    ", puts " + with_commas(s.puts) + ", loads " + with_commas(s.loads) +
-                    ", swaps " + with_commas(s.swaps) + ", lists " + with_commas(s.lists) +
-                    ", deletes " + with_commas(s.deletes) + ") in " + with_commas(s.waves) +
-                    " waves, read " + with_commas(s.bytes_read) + " bytes, wrote " +
-                    with_commas(s.bytes_written) + " bytes\n";
+  std::string out;
+  // `doctor` speaks to the server itself: nothing is asked of a store then.
+  if (asked(s) > 0 || sent(s) == 0)
+    out = "cost: " + with_commas(asked(s)) + " requests (gets " + with_commas(s.gets) + ", puts " +
+          with_commas(s.puts) + ", loads " + with_commas(s.loads) + ", swaps " +
+          with_commas(s.swaps) + ", lists " + with_commas(s.lists) + ", deletes " +
+          with_commas(s.deletes) + ") in " + with_commas(s.waves) + " waves, read " +
+          with_commas(s.bytes_read) + " bytes, wrote " + with_commas(s.bytes_written) + " bytes\n";
   if (s.is_remote)
     out += "sent: " + with_commas(sent(s)) + " HTTP requests (gets " + with_commas(s.sent_gets) +
            ", puts " + with_commas(s.sent_puts) + ", swaps " + with_commas(s.sent_swaps) +

@@ -3,6 +3,7 @@
 #include "dreamdb/size.h"
 #include "store/locator.h"
 #include "store/s3_credentials.h"
+#include "store/wire_counts.h"
 
 namespace dreamdb {
 
@@ -89,17 +90,7 @@ StoreStats Space::stats() const {
     out.cache_bytes_written = cache.stored_bytes;
     out.cache_damaged = cache.damaged;
   }
-  const WireCounts wire = store_->wire();
-  out.is_remote = wire.is_remote;
-  out.sent_gets = wire.gets;
-  out.sent_puts = wire.puts;
-  out.sent_swaps = wire.swaps;
-  out.sent_lists = wire.lists;
-  out.sent_deletes = wire.deletes;
-  out.retries = wire.retries;
-  out.hedges = wire.hedges;
-  out.bytes_received = wire.received_bytes;
-  out.bytes_sent = wire.sent_bytes;
+  add_sent(out, store_->wire());
   return out;
 }
 

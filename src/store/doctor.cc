@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
 
 #include "dreamdb/interrupt.h"
 #include "store/doctor_checks.h"
@@ -17,6 +18,21 @@ constexpr uint64_t kEverything = std::numeric_limits<uint64_t>::max();
 constexpr std::string_view kProbe = "probe";
 constexpr uint64_t kSettleNs = 500'000'000;
 constexpr uint64_t kDayNs = 86'400'000'000'000;
+
+// What all stores of an examination sent; they come and go on several threads.
+struct SentSum {
+  std::mutex mutex;
+  StoreStats stats;
+};
+
+std::shared_ptr<RemoteStore> counted_at_its_end(std::shared_ptr<RemoteStore> store,
+                                                std::shared_ptr<SentSum> sum) {
+  RemoteStore* const counted = store.get();
+  return {counted, [store = std::move(store), sum = std::move(sum)](RemoteStore*) {
+            const std::lock_guard lock(sum->mutex);
+            add_sent(sum->stats, store->wire());
+          }};
+}
 
 // The examination of one remote store, step by step.
 class RemoteExamination {
@@ -319,10 +335,14 @@ Result<Diagnosis> diagnose(std::string_view url, const DoctorOptions& options, R
   DREAMDB_ASSIGN(const std::optional<std::string> folder, folder_of(url));
   if (folder) return diagnose_folder(*folder, options, runtime);
   if (!is_remote_url(url)) return diagnose_memory(url);
+  const auto sent = std::make_shared<SentSum>();
   const auto open = [&](std::string_view below) -> Result<std::shared_ptr<RemoteStore>> {
-    return open_remote_store(url, process_environment(), below);
+    DREAMDB_ASSIGN(auto store, open_remote_store(url, process_environment(), below));
+    return counted_at_its_end(std::move(store), sent);
   };
-  return diagnose_remote(open, options, runtime);
+  auto diagnosis = diagnose_remote(open, options, runtime);
+  if (diagnosis) diagnosis->sent = sent->stats;
+  return diagnosis;
 }
 
 }  // namespace dreamdb

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dreamdb/dataset.h"
 #include "dreamdb/result.h"
 #include "runtime/runtime.h"
 #include "store/doctor_load.h"
@@ -47,6 +48,7 @@ struct Diagnosis {
   bool read_only = false;  // nobody can write through this address: `shared_writing` is kBad
   std::vector<Finding> findings;
   std::optional<LoadFigures> load;
+  StoreStats sent;  // what the examination sent; of a folder or memory nothing
 };
 
 struct DoctorOptions {

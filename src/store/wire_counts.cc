@@ -39,6 +39,19 @@ WireKind wire_kind_of(const HttpAttempt& attempt) {
   return method == "PUT" && has_condition(attempt) ? WireKind::kSwap : WireKind::kPut;
 }
 
+void add_sent(StoreStats& stats, const WireCounts& counts) {
+  stats.is_remote = stats.is_remote || counts.is_remote;
+  stats.sent_gets += counts.gets;
+  stats.sent_puts += counts.puts;
+  stats.sent_swaps += counts.swaps;
+  stats.sent_lists += counts.lists;
+  stats.sent_deletes += counts.deletes;
+  stats.retries += counts.retries;
+  stats.hedges += counts.hedges;
+  stats.bytes_received += counts.received_bytes;
+  stats.bytes_sent += counts.sent_bytes;
+}
+
 WireCounts WireCountingClient::counts() const {
   const auto of = [&](WireKind kind) { return (*sent_)[static_cast<size_t>(kind)].load(); };
   const HttpStats stats = inner_->stats();

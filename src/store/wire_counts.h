@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "dreamdb/dataset.h"
 #include "http/http.h"
 #include "store/store.h"
 
@@ -22,6 +23,9 @@ constexpr size_t kWireKindCount = 5;
 
 // Uploads in parts and WebDAV's own methods are puts; a write under a condition is a swap.
 WireKind wire_kind_of(const HttpAttempt& attempt);
+
+// What was sent, as the figures that users see.
+void add_sent(StoreStats& stats, const WireCounts& counts);
 
 class WireCountingClient final : public HttpClient {
  public:

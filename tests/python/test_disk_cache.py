@@ -34,6 +34,34 @@ def test_a_second_pass_asks_for_the_ref_alone(pets, tmp_path, size):
     assert stats["cache_damaged"] == 0 and stats["retries"] == 0
 
 
+WAYS = ["open_ref", "open_ref of a label", "open_at", "open_at a moved label", "open_by_manifest"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_to_open_takes_it(pets, tmp_path, way):
+    version = pets.snapshot("v1")
+    backend = pets.locator.rsplit("@", 1)[0]
+    rows = read_all(pets)
+    cache = {"cache_dir": tmp_path / "cache", "cache_size": "64MB"}
+    moved = {"label": "main", "manifest": version["manifest"]}
+    if way == "open_at a moved label":
+        pets.set_meta("k", "v")
+
+    def opened():
+        if way == "open_ref":
+            return Dataset.open_ref("main", backend, **cache)
+        if way == "open_ref of a label":
+            return Dataset.open_ref("v1", backend, **cache)
+        if way == "open_by_manifest":
+            return Dataset.open_by_manifest(version["manifest"], backend, **cache)
+        return Dataset.open_at(version if way == "open_at" else moved, backend, **cache)
+
+    assert read_all(opened()) == rows
+    second = opened()
+    assert read_all(second) == rows
+    assert "gets" not in asked(second) and second.store_stats()["cache_hits"] > 0
+
+
 def test_other_processes_use_it_too(pets, tmp_path):
     read_all(Dataset.open(pets.locator, cache_dir=tmp_path / "cache"))
     code = (

@@ -64,6 +64,14 @@ def guest(ceph):
     return {"AWS_ACCESS_KEY_ID": "GUESTKEY", "AWS_SECRET_ACCESS_KEY": "guest-secret-key"}
 
 
+def test_what_was_sent_is_told(url):
+    done = subprocess.run([PROGRAM, "doctor", "--no-load", "--cost", "--json", url], timeout=120,
+                          capture_output=True, text=True, check=True)
+    sent = json.loads(done.stderr)["cost"]["sent"]
+    assert sent["gets"] > 5 and sent["puts"] > 5 and sent["swaps"] >= 16
+    assert sent["lists"] > 1 and sent["deletes"] > 1
+
+
 def test_a_good_bucket_is_safe_in_one_screen(url, s3):
     text = doctor(url, code=0)
     assert "SAFE for many writers at once" in text

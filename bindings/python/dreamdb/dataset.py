@@ -52,9 +52,8 @@ class Dataset(Reading, Searching, Fielding, Versions):
             raise InvalidArgumentError(f"schema is a dreamdb.Schema, not {type(schema).__name__}")
         where = private_memory(locator(name, private_memory(backend)))
         disk = _disk_cache(cache_dir, cache_size)
-        dataset = cls(_core.Dataset.create(where, schema._core, origin_ns, cache_bytes, *disk))
-        dataset._disk_cache = disk
-        return dataset
+        core = _core.Dataset.create(where, schema._core, origin_ns, cache_bytes, *disk)
+        return cls._cached(core, disk)
 
     @classmethod
     def open(
@@ -81,16 +80,23 @@ class Dataset(Reading, Searching, Fielding, Versions):
         "20GB" (the default). Without `cache_dir` the variables `DREAMDB_CACHE` and
         `DREAMDB_CACHE_SIZE` count. Worth it where requests take long or cost money."""
         disk = _disk_cache(cache_dir, cache_size)
-        dataset = cls(_open(locator(name, backend), manifest, time_ns, cache_bytes, disk))
-        dataset._disk_cache = disk
-        return dataset._expect(schema)
+        where = locator(name, backend)
+        return cls._cached(_open(where, manifest, time_ns, cache_bytes, disk), disk)._expect(schema)
 
     @classmethod
-    def open_ref(cls, ref_name: str, backend: str) -> Dataset:
+    def open_ref(
+        cls,
+        ref_name: str,
+        backend: str,
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: int | str | None = None,
+    ) -> Dataset:
         """Opens a branch or snapshot by name; `v1` also finds the snapshot `v1` of `main`, or of
-        the only branch that has one."""
+        the only branch that has one. `cache_dir`, `cache_size`: as of `open`."""
+        disk = _disk_cache(cache_dir, cache_size)
         try:
-            return cls(_open(locator(ref_name, backend), None, None, CACHE_BYTES))
+            return cls._cached(_open(locator(ref_name, backend), None, None, CACHE_BYTES, disk), disk)
         except NotFoundError:
             if "@" in ref_name:
                 raise
@@ -105,31 +111,57 @@ class Dataset(Reading, Searching, Fielding, Versions):
                 ) from None
             if not found:
                 raise
-            return cls(_open(locator(found[0], backend), None, None, CACHE_BYTES))
+            return cls._cached(_open(locator(found[0], backend), None, None, CACHE_BYTES, disk), disk)
 
     @classmethod
-    def open_at(cls, version: dict[str, Any], backend: str) -> Dataset:
+    def open_at(
+        cls,
+        version: dict[str, Any],
+        backend: str,
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: int | str | None = None,
+    ) -> Dataset:
         """Opens what `snapshot` or `history` returned. When its `label` has moved on or is gone,
-        the handle is pinned to its `manifest` and read-only."""
+        the handle is pinned to its `manifest` and read-only. `cache_dir`, `cache_size`: as of
+        `open`."""
+        disk = _disk_cache(cache_dir, cache_size)
         label, manifest = version.get("label"), version.get("manifest")
         if not label and not manifest:
             raise InvalidArgumentError("a version has a 'label', a 'manifest', or both")
         if label:
             try:
-                found = _open(locator(str(label), backend), None, None, CACHE_BYTES)
+                found = _open(locator(str(label), backend), None, None, CACHE_BYTES, disk)
                 if manifest is None or found.manifest() == manifest:
-                    return cls(found)
+                    return cls._cached(found, disk)
             except NotFoundError:
                 if manifest is None:
                     raise
-        return cls.open_by_manifest(str(manifest), backend)
+        return cls.open_by_manifest(
+            str(manifest), backend, cache_dir=cache_dir, cache_size=cache_size
+        )
 
     @classmethod
-    def open_by_manifest(cls, manifest_hash: str, backend: str) -> Dataset:
-        """Opens a version by its address; the handle is read-only. InvalidArgumentError: not an
-        address; NotFoundError: no such version."""
+    def open_by_manifest(
+        cls,
+        manifest_hash: str,
+        backend: str,
+        *,
+        cache_dir: str | os.PathLike[str] | None = None,
+        cache_size: int | str | None = None,
+    ) -> Dataset:
+        """Opens a version by its address; the handle is read-only. `cache_dir`, `cache_size`: as of
+        `open`. InvalidArgumentError: not an address; NotFoundError: no such version."""
+        disk = _disk_cache(cache_dir, cache_size)
         where = locator("main", backend)
-        return cls(_core.Dataset.open(where, manifest_hash, None, CACHE_BYTES, *BY_ENVIRONMENT))
+        return cls._cached(_core.Dataset.open(where, manifest_hash, None, CACHE_BYTES, *disk), disk)
+
+    @classmethod
+    def _cached(cls, core: _core.Dataset, disk: tuple[str, int]) -> Dataset:
+        """A handle whose other versions open with the same disk cache."""
+        dataset = cls(core)
+        dataset._disk_cache = disk
+        return dataset
 
     def close(self) -> None:
         """Lets go of the store; rows kept by `append_many(commit=False)` are dropped. Streams that
