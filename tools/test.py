@@ -21,7 +21,7 @@ FUZZ_SECONDS = 120
 
 # Sanitizers try one case in so many of the exhaustive tests and of the property tests;
 # DREAMDB_ONE_IN=1 ./run test asan tsan is the long form.
-ONE_IN = int(os.environ.get("DREAMDB_ONE_IN", "13"))
+ONE_IN = max(1, int(os.environ.get("DREAMDB_ONE_IN", "13")))
 
 OPTIONS = {**fuzz.OPTIONS, "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
 

@@ -348,8 +348,10 @@ TEST(NamedFaults, EachKindAtEachKindOfRequest) {
   const std::vector<NamedFault> faults = all_faults();
   EXPECT_GE(faults.size(), 50u);
   OneIn cases;
+  size_t tried = 0;
   for (const NamedFault& fault : faults) {
     if (!cases.takes_next()) continue;
+    ++tried;
     SCOPED_TRACE(fault.name);
     Script script(fault);
     script.run();
@@ -359,7 +361,7 @@ TEST(NamedFaults, EachKindAtEachKindOfRequest) {
                                              script.last_error().substr(0, 120))
               << "\n";
   }
-  std::cout << faults.size() << " named faults\n";
+  std::cout << tried << " of " << faults.size() << " named faults\n";
 }
 
 }  // namespace
