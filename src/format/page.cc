@@ -159,6 +159,7 @@ Status parse_entries(CborReader& in, Page& page, Places& places, const FindKin& 
                       found->encoded.size() == found->entries.size();
   Kin kin(is_kin ? found : nullptr);
   // No reserve by `count`: each entry is more bytes in memory than it may be in the page.
+  if (is_kin) page.entries.reserve(std::min<uint64_t>(count, found->entries.size() + 1));
   for (uint64_t i = 0; i < count; ++i) {
     Entry& entry = page.entries.emplace_back();
     const size_t begin = in.offset();

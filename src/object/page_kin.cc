@@ -1,39 +1,50 @@
 #include "object/page_kin.h"
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 
 namespace dreamdb {
 
 namespace {
 
-bool begins_with(std::span<const std::byte> bytes, std::span<const std::byte> item) {
-  return item.size() <= bytes.size() && std::ranges::equal(bytes.first(item.size()), item);
+// Behind the head of an entry its first anchor stands, which tells most pages apart.
+uint64_t beginning_of(std::span<const std::byte> entries) {
+  constexpr size_t kAt = 2;
+  uint64_t bytes = 0;
+  if (entries.size() >= kAt + sizeof bytes) std::memcpy(&bytes, entries.data() + kAt, sizeof bytes);
+  return bytes;
 }
 
 bool is_kin(const Page& page, std::span<const std::byte> entries, uint32_t height) {
-  return page.height == height && !page.encoded.empty() &&
-         begins_with(entries, page.encoded.front().span());
+  const std::span<const std::byte> first = page.encoded.front().span();
+  return page.height == height && first.size() <= entries.size() &&
+         std::memcmp(first.data(), entries.data(), first.size()) == 0;
 }
 
 }  // namespace
 
 void PageKin::add(const PagePtr& page) {
   if (page->encoded.empty()) return;
+  const std::span<const std::byte> first = page->encoded.front().span();
+  const uint64_t beginning = beginning_of(first);
   const std::lock_guard lock(mutex_);
   // It takes the place of the one it replaces.
-  const auto same = std::find_if(pages_.begin(), pages_.end(), [&](const auto& weak) {
-    const PagePtr other = weak.lock();
-    return other && is_kin(*other, page->encoded.front().span(), page->height);
+  const auto same = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    if (slot.beginning != beginning) return false;
+    const PagePtr other = slot.page.lock();
+    return other && is_kin(*other, first, page->height);
   });
-  auto& place = same == pages_.end() ? pages_[next_++ % kPages] : *same;
-  place = page;
+  Slot& slot = same == slots_.end() ? slots_[next_++ % kPages] : *same;
+  slot = {beginning, page};
 }
 
 PagePtr PageKin::find(std::span<const std::byte> entries, uint32_t height) const {
+  const uint64_t beginning = beginning_of(entries);
   const std::lock_guard lock(mutex_);
-  for (const auto& weak : pages_) {
-    PagePtr page = weak.lock();
+  for (const Slot& slot : slots_) {
+    if (slot.beginning != beginning) continue;
+    PagePtr page = slot.page.lock();
     if (page && is_kin(*page, entries, height)) return page;
   }
   return nullptr;

@@ -22,10 +22,16 @@ class PageKin {
   PagePtr find(std::span<const std::byte> entries, uint32_t height) const;
 
  private:
-  static constexpr size_t kPages = 16;  // two levels of a few tracks
+  // Two levels of a few tracks, for each of the places where a few dozen writers append.
+  static constexpr size_t kPages = 64;
+
+  struct Slot {
+    uint64_t beginning = 0;          // of its entries: what a search looks at first
+    std::weak_ptr<const Page> page;  // the cache keeps it, not this
+  };
 
   mutable ForkSafeMutex mutex_;
-  std::array<std::weak_ptr<const Page>, kPages> pages_;  // the cache keeps them, not this
+  std::array<Slot, kPages> slots_;
   size_t next_ = 0;
 };
 
