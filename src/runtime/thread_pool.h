@@ -82,7 +82,7 @@ ThreadPool& waiting_pool();
 
 // The same for work that waits for a local disk: syncs that run at once share a commit of the file
 // system's journal, those that run one after the other do not.
-inline constexpr size_t kSyncingThreads = 8;
+inline constexpr size_t kSyncingThreads = 16;
 ThreadPool& syncing_pool();
 
 }  // namespace dreamdb
