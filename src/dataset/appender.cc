@@ -204,6 +204,17 @@ void Appender::fill_change(Change& change) const {
   for (const Group& group : groups_)
     for (const TrackSegment& segment : group.segments)
       change.entries[segment.track].push_back(segment.entry);
+  change.new_records.clear();
+  uint64_t records = 0;
+  for (const Group& group : groups_) records += as_anchors(group.anchors).size();
+  const bool all_fresh = std::all_of(groups_.begin(), groups_.end(),
+                                     [](const Group& group) { return group.all_fresh; });
+  if (!all_fresh || records > kOfferedRecordsMax) return;
+  for (const Group& group : groups_) {
+    const auto anchors = as_anchors(group.anchors);
+    change.new_records.insert(change.new_records.end(), anchors.begin(), anchors.end());
+  }
+  std::sort(change.new_records.begin(), change.new_records.end());
 }
 
 // The rows of a group, read from its own segments, which must be on the store.
@@ -374,14 +385,7 @@ Entry ledger_entry(const std::string& key, uint64_t rows) {
 }
 
 Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key) {
-  if (!manifest.ledger) return false;
-  const Entry wanted = ledger_entry(key, 0);
-  PageMap pages;
-  DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
-                   return find_range(*manifest.ledger, wanted.first, wanted.last, have);
-                 }));
-  return std::any_of(found.entries.begin(), found.entries.end(),
-                     [&](const EntryPtr& entry) { return entry->child == wanted.child; });
+  return has_ledger_entry(objects, manifest, ledger_entry(key, 0));
 }
 
 }  // namespace dreamdb

@@ -165,18 +165,40 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
   if (requests.empty()) return {};
   auto replies = store_->read_many(requests);
   for (size_t i = 0; i < replies.size(); ++i) {
-    const std::string& key = requests[i].key;
-    if (!replies[i]) return std::unexpected(missing_object(key, replies[i].error()));
-    DREAMDB_TRY(verified(key, check_address(*replies[i], wanted[i], key)));
-    PagePtr kin;
-    const auto find_kin = [&](std::span<const std::byte> entries, uint32_t height) {
-      kin = kin_.find(entries, height);
-      return kin.get();
-    };
-    DREAMDB_ASSIGN(Page parsed, parse_page_like(replies[i]->span(), key, find_kin));
-    auto page = std::make_shared<const Page>(std::move(parsed));
-    remember(wanted[i], page, replies[i]->size());
+    if (!replies[i]) return std::unexpected(missing_object(requests[i].key, replies[i].error()));
+    DREAMDB_ASSIGN(PagePtr page, keep_page(wanted[i], *replies[i]));
     into.add(wanted[i], std::move(page));
+  }
+  return {};
+}
+
+Result<PagePtr> Objects::keep_page(const Address& address, const Buffer& bytes) {
+  const std::string key = page_key(address);
+  DREAMDB_TRY(verified(key, check_address(bytes, address, key)));
+  PagePtr kin;
+  const auto find_kin = [&](std::span<const std::byte> entries, uint32_t height) {
+    kin = kin_.find(entries, height);
+    return kin.get();
+  };
+  DREAMDB_ASSIGN(Page parsed, parse_page_like(bytes.span(), key, find_kin));
+  auto page = std::make_shared<const Page>(std::move(parsed));
+  remember(address, page, bytes.size());
+  return page;
+}
+
+Status Objects::admit(std::span<const PutRequest> objects) {
+  for (const PutRequest& object : objects) {
+    const std::string_view key = object.key;
+    const auto address_behind = [&](std::string_view prefix) -> std::optional<Address> {
+      if (!key.starts_with(prefix)) return std::nullopt;
+      const auto address = Address::parse(key.substr(prefix.size()));
+      return address ? std::optional(*address) : std::nullopt;
+    };
+    if (const auto manifest = address_behind("manifests/")) {
+      DREAMDB_TRY(keep_manifest(*manifest, object.body));
+    } else if (const auto page = address_behind("pages/")) {
+      DREAMDB_TRY(keep_page(*page, object.body));
+    }
   }
   return {};
 }

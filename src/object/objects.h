@@ -80,6 +80,10 @@ class Objects {
   // The stored bytes of each extent, every block verified; a wave for each kWaveBytesMax of them.
   Result<std::vector<Buffer>> extents(std::span<const Extent> extents);
 
+  // Keeps manifests and pages that came another way than from the store, as if they were read:
+  // verified by their names. What is of another kind is left out.
+  Status admit(std::span<const PutRequest> objects);
+
   // Puts all in one wave; the first error, if any.
   Status put(std::span<const PutRequest> requests);
   // Keeps a page that was just written, so that the next commit need not read it.
@@ -88,6 +92,7 @@ class Objects {
 
  private:
   Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
+  Result<PagePtr> keep_page(const Address& address, const Buffer& bytes);
   // `status`; when it says that bytes read of `key` are wrong, copies of them are dropped, so that
   // the next read asks the store itself.
   Status verified(const std::string& key, Status status);

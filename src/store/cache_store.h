@@ -90,6 +90,10 @@ class CacheStore final : public Store {
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override {
     return inner_->wait_turn(key, timeout_ms);
   }
+  Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                             const Offer& offer) override {
+    return inner_->wait_turn_or_answer(key, timeout_ms, offer);
+  }
 
  private:
   struct Reading;  // of one span

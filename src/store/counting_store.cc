@@ -140,4 +140,9 @@ std::unique_ptr<Turn> CountingStore::wait_turn(std::string_view key, uint32_t ti
   return inner_->wait_turn(key, timeout_ms);  // asks nothing of the store, so it counts nothing
 }
 
+Waited CountingStore::wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                                          const Offer& offer) {
+  return inner_->wait_turn_or_answer(key, timeout_ms, offer);
+}
+
 }  // namespace dreamdb

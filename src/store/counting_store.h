@@ -60,6 +60,8 @@ class CountingStore final : public Store {
                         size_t limit) override;
   std::vector<Status> delete_many(std::span<const std::string> keys) override;
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override;
+  Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                             const Offer& offer) override;
 
  private:
   void count_request(StoreOp op, std::string_view key, bool ok);

@@ -161,4 +161,9 @@ std::unique_ptr<Turn> FarStore::wait_turn(std::string_view key, uint32_t timeout
   return inner_->wait_turn(key, timeout_ms);
 }
 
+Waited FarStore::wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                                     const Offer& offer) {
+  return inner_->wait_turn_or_answer(key, timeout_ms, offer);
+}
+
 }  // namespace dreamdb

@@ -304,4 +304,10 @@ std::unique_ptr<Turn> FaultStore::wait_turn(std::string_view key, uint32_t timeo
   return inner_->wait_turn(key, timeout_ms);
 }
 
+Waited FaultStore::wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                                       const Offer& offer) {
+  if (crashed()) return {};
+  return inner_->wait_turn_or_answer(key, timeout_ms, offer);
+}
+
 }  // namespace dreamdb

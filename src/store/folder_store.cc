@@ -19,6 +19,8 @@
 #include "store/folder_swap.h"
 #include "store/folder_turn.h"
 #include "store/key.h"
+#include "store/offer_box.h"
+#include "store/turn_folder.h"
 
 namespace dreamdb {
 
@@ -111,25 +113,58 @@ class FolderStore final : public Store {
 
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override {
     if (!check_key(key)) return nullptr;
-    auto turn =
-        wait_folder_turn(files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key)),
-                         timeout_ms, files_.runtime());
+    auto turn = wait_folder_turn(turns_of(key), timeout_ms, files_.runtime());
     if (!turn) return nullptr;
-    return std::make_unique<StoreTurn>(swap_, std::string(key), std::move(turn));
+    return std::make_unique<StoreTurn>(*this, std::string(key), std::move(turn));
+  }
+
+  Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                             const Offer& offer) override {
+    if (!check_key(key)) return {};
+    auto waited =
+        wait_with_offer(turns_of(key), offers_of(key), timeout_ms, offer, files_.runtime());
+    Waited out{.answer = std::move(waited.answer), .is_lost = waited.is_lost};
+    if (waited.turn)
+      out.turn = std::make_unique<StoreTurn>(*this, std::string(key), std::move(waited.turn));
+    return out;
   }
 
  private:
   class StoreTurn final : public Turn {
    public:
-    StoreTurn(FolderSwap& swap, std::string key, std::unique_ptr<FolderTurn> turn)
-        : swap_(swap), key_(std::move(key)), turn_(std::move(turn)) {}
-    std::optional<Loaded> ahead() override { return swap_.ahead(key_, *turn_); }
+    StoreTurn(FolderStore& store, std::string key, std::unique_ptr<FolderTurn> turn)
+        : store_(store), key_(std::move(key)), turn_(std::move(turn)) {}
+
+    std::optional<Loaded> ahead() override { return store_.swap_.ahead(key_, *turn_); }
+
+    std::vector<Offer> take_offers() override {
+      auto offers = store_.offers_of(key_).take(store_.files_.runtime());
+      if (!offers.empty()) turn_->keep();
+      return offers;
+    }
+
+    void answer(const Offer& offer, const Buffer& body) override {
+      store_.offers_of(key_).answer(offer, body);
+    }
 
    private:
-    FolderSwap& swap_;
+    FolderStore& store_;
     const std::string key_;
     const std::unique_ptr<FolderTurn> turn_;
   };
+
+  std::string turns_of(std::string_view key) const {
+    return files_.path_of(std::string(kSwapDirectory) + "/" + std::string(key));
+  }
+
+  // Not in the store: names that come and go there would delay the sync of a version's name.
+  OfferBox offers_of(std::string_view key) const {
+    struct stat info{};
+    const std::string folder = folder_of_turns();
+    if (folder.empty() || stat(turns_of(key).c_str(), &info) != 0) return OfferBox("");
+    return OfferBox(folder + "/folder-" + std::to_string(info.st_dev) + "-" +
+                    std::to_string(info.st_ino));
+  }
 
   // Everything but the sync of the directory, which the whole wave shares.
   Status put_one(const PutRequest& request) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -29,7 +30,8 @@ constexpr uint64_t kPollNs = 20 * kNsPerMs;  // how long a lost wake can go unno
 // always be faster than the one it just woke.
 constexpr uint64_t kStandBackNs = 5 * kNsPerMs;
 constexpr uint64_t kStandBackStepNs = 100'000;
-constexpr size_t kLocksMax = 256;  // open lock files of this process
+constexpr uint32_t kAll = std::numeric_limits<int>::max();  // sleepers
+constexpr size_t kLocksMax = 256;                           // open lock files of this process
 constexpr size_t kWordSize = sizeof(uint32_t);
 constexpr size_t kNoteSizeOffset = kWordSize;  // a u32
 constexpr size_t kNoteOffset = 16;
@@ -45,17 +47,18 @@ class LockFile {
   LockFile& operator=(const LockFile&) = delete;
 
   // The number of the tenure that begins; 0 when the time is over.
-  uint64_t wait(uint64_t timeout_ns) {
+  uint64_t wait(uint64_t timeout_ns, const std::function<bool()>& is_done) {
     const uint64_t start_ns = runtime_.monotonic_ns();
     if (handed_over_.exchange(false)) stand_back();
     while (true) {
       const uint32_t seen = read_word();
+      if (is_done && is_done()) break;
       if (const uint64_t tenure = try_lock(); tenure != 0) return tenure;
       const uint64_t waited_ns = runtime_.monotonic_ns() - start_ns;
       if (waited_ns >= timeout_ns) break;
       futex_wait(word_, seen, std::min(kPollNs, timeout_ns - waited_ns));
     }
-    futex_wake(word_, 1);  // the wake that came too late for us is another's
+    futex_wake(word_, 1);  // a wake that came too late for us is another's
     return 0;
   }
 
@@ -66,8 +69,13 @@ class LockFile {
         tenure != 0 && taker_.load(std::memory_order_relaxed) == std::this_thread::get_id();
     if (!is_own || note.size() > kTurnNoteMax) return false;
     write_note(note);
-    give_back(tenure);
+    if (!is_kept_.load(std::memory_order_relaxed)) give_back(tenure);
     return true;
+  }
+
+  void keep(uint64_t tenure) {
+    if (tenure_.load(std::memory_order_acquire) == tenure)
+      is_kept_.store(true, std::memory_order_relaxed);
   }
 
   // Of the owner before this one; call while holding the lock.
@@ -85,13 +93,14 @@ class LockFile {
   // Ends this tenure, if it has not ended yet.
   void give_back(uint64_t tenure) {
     if (tenure == 0 || !tenure_.compare_exchange_strong(tenure, 0)) return;
+    const bool was_kept = is_kept_.exchange(false, std::memory_order_relaxed);
     set_record_lock(F_UNLCK);
     held_.store(false, std::memory_order_release);
     // Written through the descriptor: a full disk is then an error, not a signal. Any new value
     // will do; a waiter that read the old one does not fall asleep.
     const auto word = static_cast<uint32_t>(runtime_.monotonic_ns());
     [[maybe_unused]] const ssize_t size = pwrite(fd_.get(), &word, kWordSize, 0);
-    if (futex_wake(word_, 1) > 0) handed_over_.store(true);
+    if (futex_wake(word_, was_kept ? kAll : 1) > 0) handed_over_.store(true);
   }
 
  private:
@@ -150,6 +159,7 @@ class LockFile {
   std::atomic<uint64_t> tenure_{0};  // under way; 0: none, or it is just ending
   std::atomic<std::thread::id> taker_{};
   std::atomic<bool> handed_over_{false};
+  std::atomic<bool> is_kept_{false};  // of the tenure under way
 };
 
 std::string path_of_lock(const std::string& directory) { return directory + "/~lock"; }
@@ -217,6 +227,7 @@ class TurnOnFile final : public FolderTurn {
   }
 
   Buffer note() const override { return file_->note(); }
+  void keep() override { file_->keep(tenure_); }
 
  private:
   const std::shared_ptr<LockFile> file_;
@@ -227,10 +238,11 @@ class TurnOnFile final : public FolderTurn {
 }  // namespace
 
 std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
-                                             Runtime& runtime) {
+                                             Runtime& runtime,
+                                             const std::function<bool()>& is_done) {
   auto file = find_lock_file(path_of_lock(directory), runtime);
   if (!file) return nullptr;
-  const uint64_t tenure = file->wait(timeout_ms * kNsPerMs);
+  const uint64_t tenure = file->wait(timeout_ms * kNsPerMs, is_done);
   if (tenure == 0) return nullptr;
   return std::make_unique<TurnOnFile>(std::move(file), tenure);
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,16 +27,21 @@ class FolderTurn : public Turn {
  public:
   // Empty: nothing was left.
   virtual Buffer note() const = 0;
+  // From now on it ends only when it is destroyed, and then all who wait look again.
+  virtual void keep() = 0;
 };
 
-// Waits for the lock file in `directory`, which must exist. nullptr: the time is over, the
-// directory is not there or cannot be written to, or too many locks are in use.
+// Waits for the lock file in `directory`, which must exist. nullptr: the time is over, `is_done`
+// (asked whenever the waiter wakes) says so, the directory is not there or cannot be written to, or
+// too many locks are in use.
 std::unique_ptr<FolderTurn> wait_folder_turn(const std::string& directory, uint32_t timeout_ms,
-                                             Runtime& runtime);
+                                             Runtime& runtime,
+                                             const std::function<bool()>& is_done = nullptr);
 
-// Ends the turn that the calling thread took there and leaves `note` to the next one; false: it has
-// none there. Its swap is visible (the next one's sync covers it too), or is about to be and stands
-// in the note. A note that is longer than kTurnNoteMax is not left, and the turn goes on.
+// Ends the turn that the calling thread took there, unless it is kept, and leaves `note` to the
+// next one; false: it has none there. Its swap is visible (the next one's sync covers it too), or
+// is about to be and stands in the note. A note that is longer than kTurnNoteMax is not left, and
+// the turn goes on.
 inline constexpr size_t kTurnNoteMax = 1 << 20;
 bool end_folder_turn(const std::string& directory, std::span<const std::byte> note);
 

@@ -9,6 +9,7 @@
 #include "store/key.h"
 #include "store/memory_store.h"
 #include "store/remote_locator.h"
+#include "store/turn_folder.h"
 #include "store/turn_store.h"
 
 namespace dreamdb {

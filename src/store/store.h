@@ -61,6 +61,12 @@ struct Published {
   std::optional<Result<Version>> swapped;  // nullopt: an object is missing, nothing was swapped
 };
 
+// What a writer that waits for its turn asks the one who has it to write along with its own.
+struct Offer {
+  std::string id;  // hexadecimal digits, drawn at random
+  Buffer body;     // what it asks, and how it is answered, is between the two
+};
+
 // Held while one writer prepares a swap; see Store::wait_turn.
 class Turn {
  public:
@@ -72,6 +78,22 @@ class Turn {
   // Conflict. Nothing may be acknowledged because of it alone. nullopt: it is not known, load the
   // key.
   virtual std::optional<Loaded> ahead() { return std::nullopt; }
+
+  // What those who wait for this turn offer. Who takes an offer answers it when it is settled what
+  // became of it; without an answer whoever made it cannot know. A turn in which something was
+  // taken ends only when it is destroyed, after the answers.
+  virtual std::vector<Offer> take_offers() { return {}; }
+  virtual void answer(const Offer& offer, const Buffer& body) {
+    (void)offer;
+    (void)body;
+  }
+};
+
+// How a wait with an offer ended.
+struct Waited {
+  std::unique_ptr<Turn> turn = nullptr;         // nullptr: answered, or the time is over
+  std::optional<Buffer> answer = std::nullopt;  // the offer was taken, and this came of it
+  bool is_lost = false;  // it was taken, and no answer came: look what became of it
 };
 
 // What was really sent by a store behind a network, retries and hedges included: what a bill is
@@ -149,6 +171,14 @@ class Store {
     (void)key;
     (void)timeout_ms;
     return nullptr;
+  }
+
+  // The same, with an offer that another writer may take meanwhile. It stands no longer than the
+  // call: a turn, or a time that is over, without `is_lost` means that nobody took it.
+  virtual Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                                     const Offer& offer) {
+    (void)offer;
+    return {.turn = wait_turn(key, timeout_ms)};
   }
 };
 

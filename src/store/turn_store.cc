@@ -2,12 +2,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <mutex>
 
 #include "codec/cbor.h"
@@ -15,6 +12,7 @@
 #include "store/digest.h"
 #include "store/key.h"
 #include "store/posix_file.h"
+#include "store/turn_folder.h"
 
 namespace dreamdb {
 
@@ -52,29 +50,15 @@ bool is_id(std::string_view text) {
 // Data is not read to build on a version; pages and manifests are.
 bool is_structure(std::string_view key) { return !key.starts_with("segments/"); }
 
-// True when `path` is a folder that belongs to this user and to nobody else.
-bool is_private_folder(const std::string& path) {
-  struct stat info{};
-  if (lstat(path.c_str(), &info) != 0) return false;
-  return S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 0077) == 0;
-}
-
-bool make_private_folder(const std::string& path) {
-  return (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) && is_private_folder(path);
-}
-
-std::string environment_path(const char* name) {
-  const char* const text = std::getenv(name);
-  return text != nullptr && text[0] == '/' ? text : "";
-}
-
 }  // namespace
 
 std::optional<std::vector<std::byte>> write_turn_note(const TurnNote& note) {
   size_t size = note.body.size() + note.id.size() + kOverheadBytesMax;
   if (size > kTurnNoteMax) return std::nullopt;
   std::vector<const PutRequest*> kept;
-  for (const PutRequest& object : note.objects) {
+  // The last ones first: with several versions at once they are those of the tip.
+  for (auto at = note.objects.rbegin(); at != note.objects.rend(); ++at) {
+    const PutRequest& object = *at;
     const size_t more = object.body.size() + object.key.size() + kOverheadBytesMax;
     if (!is_structure(object.key) || object.body.size() > kObjectBytesMax ||
         size + more > kTurnNoteMax)
@@ -116,16 +100,6 @@ std::optional<TurnNote> parse_turn_note(const Buffer& bytes) {
   return note;
 }
 
-std::string folder_of_turns() {
-  std::string base = environment_path("XDG_RUNTIME_DIR");
-  if (base.empty() || access(base.c_str(), W_OK) != 0) {
-    base = environment_path("TMPDIR");
-    if (base.empty()) base = "/tmp";
-  }
-  const std::string folder = base + "/dreamdb-" + std::to_string(geteuid());
-  return make_private_folder(folder) ? folder : "";
-}
-
 // A turn on a file of this machine; what is ahead stands in its note.
 class TurnStore::NotedTurn final : public Turn {
  public:
@@ -150,6 +124,16 @@ class TurnStore::NotedTurn final : public Turn {
     for (const PutRequest& object : note_->objects)
       store_.at_hand_.emplace(object.key, object.body);
     return Loaded{note_->body, std::move(version)};
+  }
+
+  std::vector<Offer> take_offers() override {
+    auto offers = OfferBox(directory_).take(store_.runtime_);
+    if (!offers.empty()) turn_->keep();
+    return offers;
+  }
+
+  void answer(const Offer& offer, const Buffer& body) override {
+    OfferBox(directory_).answer(offer, body);
   }
 
  private:
@@ -294,6 +278,16 @@ std::unique_ptr<Turn> TurnStore::wait_turn(std::string_view key, uint32_t timeou
   auto turn = wait_folder_turn(directory, timeout_ms, runtime_);
   if (!turn) return nullptr;
   return std::make_unique<NotedTurn>(*this, directory, std::move(turn));
+}
+
+Waited TurnStore::wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                                      const Offer& offer) {
+  const std::string directory = directory_of(key);
+  if (directory.empty() || !make_private_folder(directory)) return {};
+  auto waited = wait_with_offer(directory, OfferBox(directory), timeout_ms, offer, runtime_);
+  Waited out{.answer = std::move(waited.answer), .is_lost = waited.is_lost};
+  if (waited.turn) out.turn = std::make_unique<NotedTurn>(*this, directory, std::move(waited.turn));
+  return out;
 }
 
 }  // namespace dreamdb

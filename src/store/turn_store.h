@@ -24,6 +24,7 @@
 
 #include "runtime/fork.h"
 #include "store/folder_turn.h"
+#include "store/offer_box.h"
 #include "store/store.h"
 
 namespace dreamdb {
@@ -40,10 +41,6 @@ struct TurnNote {
 std::optional<std::vector<std::byte>> write_turn_note(const TurnNote& note);
 // Empty for anything else than `write_turn_note` writes.
 std::optional<TurnNote> parse_turn_note(const Buffer& bytes);
-
-// The folder for turns of this user on this machine, made if need be; empty: there is none that
-// belongs to this user alone.
-std::string folder_of_turns();
 
 class TurnStore final : public Store {
  public:
@@ -68,6 +65,8 @@ class TurnStore final : public Store {
                         size_t limit) override;
   std::vector<Status> delete_many(std::span<const std::string> keys) override;
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override;
+  Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
+                             const Offer& offer) override;
 
   Store& inner() { return *inner_; }
 

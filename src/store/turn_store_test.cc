@@ -13,6 +13,7 @@
 #include "store/counting_store.h"
 #include "store/memory_store.h"
 #include "store/scratch_folder.h"
+#include "store/turn_folder.h"
 
 namespace dreamdb {
 namespace {

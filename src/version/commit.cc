@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "dreamdb/interrupt.h"
+#include "format/limits.h"
+#include "store/digest.h"
+#include "track/row_reader.h"
 #include "version/history.h"
 
 namespace dreamdb {
@@ -75,6 +78,11 @@ void set_root(std::vector<Root>& tracks, const Root& root) {
 
 Result<Committer::Built> Committer::build(const Tip* parent, const Change& change,
                                           const WriteId& write) {
+  return build_as(parent, change, write, writer_.program);
+}
+
+Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& change,
+                                             const WriteId& write, const std::string& program) {
   Built built;
   Manifest& m = built.manifest;
   if (parent != nullptr) {
@@ -86,7 +94,7 @@ Result<Committer::Built> Committer::build(const Tip* parent, const Change& chang
   }
   m.nonce = writer_.nonce;
   m.operation = change.operation;
-  m.writer = writer_.program;
+  m.writer = program;
   m.write = write;
   m.time_ns = std::max(runtime_.now_ns(), m.time_ns);
   if (change.edit) DREAMDB_TRY(change.edit(m));
@@ -112,6 +120,16 @@ Result<Committer::Built> Committer::build(const Tip* parent, const Change& chang
   return built;
 }
 
+Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted) {
+  if (!manifest.ledger) return false;
+  PageMap pages;
+  DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
+                   return find_range(*manifest.ledger, wanted.first, wanted.last, have);
+                 }));
+  return std::any_of(found.entries.begin(), found.entries.end(),
+                     [&](const EntryPtr& entry) { return entry->child == wanted.child; });
+}
+
 Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, const Address& of) {
   DREAMDB_ASSIGN(const ManifestPtr from, objects_.manifest(of));
   if (from->depth < depth) return false;
@@ -119,9 +137,10 @@ Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, cons
   return found.address == address;
 }
 
-Result<Committer::Attempt> Committer::publish(const Tip& tip, const Built& built,
-                                              const WriteId& write,
+Result<Committer::Attempt> Committer::publish(const Tip& tip, std::span<const Link> links,
                                               std::span<const PutRequest> objects) {
+  const Built& built = links.back().built;
+  const WriteId& write = links.back().write;
   Ref ref = tip.ref;
   ref.nonce = writer_.nonce;
   ref.manifest = built.address;
@@ -183,19 +202,125 @@ std::optional<Tip> Committer::tip_ahead(const Tip& tip, Turn& turn, const Commut
   return *std::move(ahead);
 }
 
-// `must_read` is set when others were at it: the tip is not the newest then.
-std::unique_ptr<Turn> Committer::take_turn(const std::string& name, bool& must_read) {
+std::optional<Tip> Committer::tip_of_answer(const Tip& tip, const OfferAnswer& answer,
+                                            const WriteId& write) {
+  (void)objects_.admit(answer.objects);  // what is wrong with them is found when they are read
+  const auto manifest = objects_.manifest(answer.manifest);
+  if (!manifest || (*manifest)->write != write) return std::nullopt;
+  Ref ref = tip.ref;
+  ref.manifest = answer.manifest;
+  ref.write = write;
+  ref.time_ns = (*manifest)->time_ns;
+  // The old version stays in the tip, so that the next commit finds the ref moved.
+  return Tip{tip.name, ref, tip.version, *manifest};
+}
+
+Committer::TurnOrTip Committer::take_turn(const Tip& tip, const Change& change, Contest& contest) {
   Store& store = objects_.store();
-  if (must_read) return store.wait_turn(ref_key(name), kTurnTimeoutMs);
-  std::unique_ptr<Turn> turn = store.wait_turn(ref_key(name), 0);
-  if (turn != nullptr) return turn;
+  const std::string key = ref_key(tip.name);
+  std::unique_ptr<Turn> free = store.wait_turn(key, 0);
+  if (free != nullptr) return {std::move(free), std::nullopt};
   // Somebody is at it, or the store has no turns, which is told by the time it takes. Who does not
   // wait then starves whoever has met others: their commits take five waves, ours two.
   const uint64_t before_ns = runtime_.monotonic_ns();
-  turn = store.wait_turn(ref_key(name), kTurnTimeoutMs);
-  must_read = turn != nullptr ||
-              runtime_.monotonic_ns() - before_ns >= uint64_t{kTurnTimeoutMs} * 1'000'000;
-  return turn;
+  std::optional<Offer> offer;
+  const WriteId write = random_write_id(runtime_);
+  if (contest.may_offer) {
+    const auto body =
+        write_offered_change({write, offer_base(tip), writer_.program, change.operation,
+                              change.entries, change.ledger, change.new_records, change.objects});
+    if (body) offer = Offer{hex_text(write), *body};
+  }
+  Waited waited;
+  if (offer) {
+    waited = store.wait_turn_or_answer(key, kTurnTimeoutMs, *offer);
+  } else {
+    waited.turn = store.wait_turn(key, kTurnTimeoutMs);
+  }
+  contest.must_read = contest.must_read || waited.turn != nullptr || waited.answer ||
+                      runtime_.monotonic_ns() - before_ns >= uint64_t{kTurnTimeoutMs} * 1'000'000;
+  if (waited.answer) {
+    const auto answer = parse_offer_answer(*waited.answer);
+    if (answer && answer->is_committed) {
+      if (auto committed = tip_of_answer(tip, *answer, write)) return {nullptr, committed};
+    }
+    if (!answer || answer->is_committed) waited.is_lost = true;
+    contest.may_offer = false;  // what did not go onto the version there is seldom does later
+    waited.turn = store.wait_turn(key, kTurnTimeoutMs);
+  }
+  if (waited.is_lost) contest.unheard.push_back(write);
+  return {std::move(waited.turn), std::nullopt};
+}
+
+Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, uint64_t depth,
+                                                   std::span<const WriteId> unheard) {
+  HistoryWalk walk(objects_, {moved.address(), moved.manifest});
+  for (;;) {
+    auto point = walk.next();
+    if (!point)
+      return fail(Code::kOutcomeUnknown,
+                  "ref `" + moved.name +
+                      "`: another writer may have committed this change, and the versions cannot "
+                      "be read (" +
+                      point.error().message +
+                      "); open the dataset and look, or repeat the call with the same anchors or "
+                      "idempotency key");
+    if (!*point || (*point)->manifest->depth <= depth) return std::nullopt;
+    const Manifest& manifest = *(*point)->manifest;
+    if (std::find(unheard.begin(), unheard.end(), manifest.write) == unheard.end()) continue;
+    Ref ref = moved.ref;
+    ref.manifest = (*point)->address;
+    ref.write = manifest.write;
+    return Tip{moved.name, ref, {}, (*point)->manifest};
+  }
+}
+
+void Committer::add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,
+                           std::vector<PutRequest>& objects) {
+  for (const Offer& offer : turn.take_offers()) {
+    const auto added = add_offer(offer, tip, links, objects);
+    if (!added || !*added) turn.answer(offer, write_offer_answer({}));
+  }
+}
+
+Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, std::vector<Link>& links,
+                                  std::vector<PutRequest>& objects) {
+  auto offered = parse_offered_change(offer.body);
+  if (!offered || offered->operation.size() > kOperationBytesMax) return false;
+  Tip on = tip;
+  on.ref.manifest = links.back().built.address;
+  on.manifest = std::make_shared<const Manifest>(links.back().built.manifest);
+  if (offered->base != offer_base(on)) return false;
+  for (const NewPage& page : links.back().built.pages)
+    objects_.remember(page.address, page.page, page.body.size());
+  if (offered->records.empty()) return false;
+  DREAMDB_ASSIGN(const auto taken, find_records(objects_, *on.manifest, offered->records));
+  if (!taken.empty()) return false;
+  for (const Entry& entry : offered->ledger) {
+    DREAMDB_ASSIGN(const bool applied, has_ledger_entry(objects_, *on.manifest, entry));
+    if (applied) return false;
+  }
+  Change change;
+  change.operation = std::move(offered->operation);
+  change.entries = std::move(offered->entries);
+  change.ledger = std::move(offered->ledger);
+  DREAMDB_ASSIGN(Built built, build_as(&on, change, offered->write, offered->program));
+  objects.insert(objects.end(), offered->objects.begin(), offered->objects.end());
+  objects.insert(objects.end(), built.objects.begin(), built.objects.end());
+  links.push_back({std::move(built), offered->write, offer});
+  return true;
+}
+
+void Committer::answer_offers(Turn& turn, std::span<const Link> links,
+                              const Result<Attempt>& attempt) {
+  if (!attempt && attempt.error().code == Code::kOutcomeUnknown) return;
+  const bool is_committed = attempt && attempt->outcome == Outcome::kCommitted;
+  for (const Link& link : links) {
+    if (!link.offer) continue;
+    OfferAnswer answer{is_committed, link.built.address, {}};
+    if (is_committed && objects_.store().is_far()) answer.objects = link.built.objects;
+    turn.answer(*link.offer, write_offer_answer(answer));
+  }
 }
 
 Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase,
@@ -205,16 +330,25 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   uint64_t pause_ns = 1'000'000;
   // Data goes up before the turn, which others wait for. A little of it goes up in the turn, in the
   // wave of the manifest: the syncs of those who wait would slow down the one whose turn it is.
-  if (contended_ && (objects_.store().is_far() || total_bytes(change.objects) > kBytesInTurnMax)) {
+  const bool is_far = objects_.store().is_far();
+  if (contended_ && total_bytes(change.objects) > (is_far ? kOfferedObjectsMax : kBytesInTurnMax)) {
     DREAMDB_TRY(objects_.put(change.objects));
     change.objects.clear();
   }
   bool met_others = false;
-  bool must_read = contended_;
+  Contest contest;
+  contest.must_read = contended_;
   for (int tries = 0;; ++tries) {
     // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
     // pages and the manifest that were written for it.
-    const std::unique_ptr<Turn> turn = take_turn(tip.name, must_read);
+    contest.may_offer = tries == 0 && commutes && !change.new_records.empty() && !change.edit &&
+                        total_bytes(change.objects) <= kOfferedObjectsMax;
+    TurnOrTip taken = take_turn(tip, change, contest);
+    if (taken.committed) {
+      contended_ = true;
+      return *std::move(taken.committed);
+    }
+    const std::unique_ptr<Turn> turn = std::move(taken.turn);
     if (tries > 0 && turn == nullptr) {
       uint64_t draw = 0;
       runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
@@ -222,18 +356,27 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
       pause_ns = std::min(pause_ns * 2, kLostPauseMaxNs);
     }
     std::optional<Tip> ahead;
-    if (turn != nullptr && commutes) ahead = tip_ahead(tip, *turn, commutes);
+    if (turn != nullptr && commutes && contest.unheard.empty())
+      ahead = tip_ahead(tip, *turn, commutes);
     const bool is_known = ahead && ahead->version == tip.version;
     // One that was built on in vain: it may never come.
     if (is_known && tries > 0) ahead.reset();
     if (ahead) {
       met_others = met_others || !is_known;
       tip = *std::move(ahead);
-    } else if (must_read) {
+    } else if (contest.must_read) {
       DREAMDB_ASSIGN(Tip moved, load_tip(objects_, tip.name));
       if (moved.version != tip.version) {
         met_others = true;
         DREAMDB_TRY(check_same_timeline(tip, moved));
+        if (!contest.unheard.empty()) {
+          DREAMDB_ASSIGN(auto found, find_unheard(moved, start.manifest->depth, contest.unheard));
+          if (found) {
+            contended_ = true;
+            found->version = start.version;
+            return *std::move(found);
+          }
+        }
         DREAMDB_ASSIGN(const bool go_on, rebase(moved, change));
         tip = std::move(moved);
         if (!go_on) return tip;
@@ -245,23 +388,38 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
                                      "write");
     const WriteId write = random_write_id(runtime_);
     DREAMDB_ASSIGN(Built built, build(&tip, change, write));
+    std::vector<Link> links;
+    links.push_back({std::move(built), write, std::nullopt});
     std::vector<PutRequest> objects = std::move(change.objects);
     change.objects.clear();
-    objects.insert(objects.end(), built.objects.begin(), built.objects.end());
-    DREAMDB_ASSIGN(Attempt attempt, publish(tip, built, write, objects));
-    if (attempt.outcome == Outcome::kCommitted) {
+    const std::vector<PutRequest>& own = links.front().built.objects;
+    objects.insert(objects.end(), own.begin(), own.end());
+    if (turn != nullptr && contest.must_read) add_offers(*turn, tip, links, objects);
+    Result<Attempt> attempt = publish(tip, links, objects);
+    if (turn != nullptr) answer_offers(*turn, links, attempt);
+    if (!attempt) return std::unexpected(std::move(attempt).error());
+    if (attempt->outcome == Outcome::kCommitted) {
       // Until a commit meets nobody, each waits its turn: who barges in starves the others.
-      contended_ = met_others;
-      attempt.tip.manifest = std::make_shared<const Manifest>(std::move(built.manifest));
-      objects_.remember(built.address, attempt.tip.manifest, built.manifest_bytes);
-      return std::move(attempt.tip);
+      contended_ = met_others || links.size() > 1;
+      for (Link& link : links) {
+        auto manifest = std::make_shared<const Manifest>(std::move(link.built.manifest));
+        if (!link.offer) attempt->tip.manifest = manifest;
+        objects_.remember(link.built.address, std::move(manifest), link.built.manifest_bytes);
+      }
+      if (links.size() > 1) {
+        // Ours has others on it by now: the old version, as in `tip_of_answer`.
+        attempt->tip.ref.manifest = links.front().built.address;
+        attempt->tip.ref.write = write;
+        attempt->tip.version = tip.version;
+      }
+      return std::move(attempt->tip);
     }
     if (runtime_.monotonic_ns() - begin_ns > kCommitBudgetNs)
       return fail(Code::kConflict, "publish conflict on ref `" + tip.name +
                                        "`: it advanced concurrently for ten minutes; nothing was "
                                        "committed, try again");
     DREAMDB_TRY(check_interrupt());
-    must_read = true;
+    contest.must_read = true;
   }
 }
 

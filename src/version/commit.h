@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "version/offer.h"
 #include "version/tip.h"
 
 namespace dreamdb {
@@ -23,6 +24,9 @@ struct Change {
   std::vector<Entry> ledger;                      // idempotency keys
   std::vector<PutRequest> objects;                // segments that are not on the store yet
   std::function<Status(Manifest&)> edit;          // schema and user map; may be empty
+  // Their anchors, ascending, when all it does is to add records that must be new, by the schema of
+  // the tip it is made for, and they are few: another writer may commit it then (version/offer.h).
+  std::vector<uint64_t> new_records;
 };
 
 // Called when another writer moved the ref: checks the change against the new tip and adapts it.
@@ -42,7 +46,8 @@ class Committer {
 
   // The tip with the change. 2 waves on a warm cache when nobody else writes. Conflict: a snapshot,
   // or what `rebase` refuses. The change's objects are put exactly once.
-  // With `commutes` a commit may be built on the one before while that one is still being synced.
+  // With `commutes` a commit may be built on the one before while that one is still being synced,
+  // and another writer whose turn it is may commit the change along with its own.
   Result<Tip> commit(const Tip& tip, Change change, const Rebase& rebase,
                      const Commutes& commutes = {});
 
@@ -62,11 +67,42 @@ class Committer {
     Outcome outcome = Outcome::kLost;
     Tip tip;  // kCommitted: ours; kLost: the ref that won, its manifest not read yet
   };
-  // Puts `objects`, then swaps the ref of `tip` to what was built on it.
-  Result<Attempt> publish(const Tip& tip, const Built& built, const WriteId& write,
+  // A version that is published: ours, and behind it those that others offered, each on the one
+  // before.
+  struct Link {
+    Built built;
+    WriteId write{};
+    std::optional<Offer> offer;
+  };
+  // How the wait for a turn went so far.
+  struct Contest {
+    bool must_read = false;  // others were at it: the tip is not the newest
+    bool may_offer = false;
+    std::vector<WriteId> unheard;  // offers that were taken and not answered
+  };
+  struct TurnOrTip {
+    std::unique_ptr<Turn> turn;
+    std::optional<Tip> committed;  // by another writer, for us
+  };
+
+  Result<Built> build_as(const Tip* parent, const Change& change, const WriteId& write,
+                         const std::string& program);
+  // Puts `objects`, then swaps the ref of `tip` to the last of what was built on it.
+  Result<Attempt> publish(const Tip& tip, std::span<const Link> links,
                           std::span<const PutRequest> objects);
+  TurnOrTip take_turn(const Tip& tip, const Change& change, Contest& contest);
+  // The version that an answer names, as the tip of a commit.
+  std::optional<Tip> tip_of_answer(const Tip& tip, const OfferAnswer& answer, const WriteId& write);
+  // What became of offers that were taken: the version that one of them is, above `depth`.
+  Result<std::optional<Tip>> find_unheard(const Tip& moved, uint64_t depth,
+                                          std::span<const WriteId> unheard);
+  // Builds what others offer on the links so far, and says no to what does not go there.
+  void add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,
+                  std::vector<PutRequest>& objects);
+  Result<bool> add_offer(const Offer& offer, const Tip& tip, std::vector<Link>& links,
+                         std::vector<PutRequest>& objects);
+  void answer_offers(Turn& turn, std::span<const Link> links, const Result<Attempt>& attempt);
   // What the writer before us is about to make the tip, if the change goes onto it as it is.
-  std::unique_ptr<Turn> take_turn(const std::string& name, bool& must_read);
   std::optional<Tip> tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes);
   Result<bool> is_ancestor(const Address& address, uint64_t depth, const Address& of);
 
@@ -75,5 +111,8 @@ class Committer {
   WriterIdentity writer_;
   bool contended_ = false;  // the last commit lost a race: wait for a turn first
 };
+
+// Whether the version's ledger has the entry: the same idempotency key.
+Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted);
 
 }  // namespace dreamdb

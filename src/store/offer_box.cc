@@ -1,0 +1,140 @@
+#include "store/offer_box.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "store/folder_files.h"
+#include "store/posix_file.h"
+#include "store/turn_folder.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr std::string_view kOfferPrefix = "~offer-";
+constexpr std::string_view kAnswerPrefix = "~answer-";
+constexpr std::string_view kUnfinished = "~new-";
+// Answers that nobody came for; whoever waits is long gone.
+constexpr uint64_t kLeftoverAgeNs = 12 * kOfferAgeMaxNs;
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= 32 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// Whole or not at all.
+bool write_whole(const std::string& temporary, const std::string& path, const Buffer& body) {
+  const auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!fd) return false;
+  if (write_all(fd->get(), body.span(), temporary) && rename(temporary.c_str(), path.c_str()) == 0)
+    return true;
+  unlink(temporary.c_str());
+  return false;
+}
+
+struct WholeFile {
+  Buffer body;
+  uint64_t time_ns = 0;
+};
+
+std::optional<WholeFile> read_whole(const std::string& path) {
+  const auto fd = open_file(path, O_RDONLY | O_NOFOLLOW);
+  struct stat info{};
+  if (!fd || fstat(fd->get(), &info) != 0 || static_cast<uint64_t>(info.st_size) > kOfferBytesMax)
+    return std::nullopt;
+  MutableBuffer bytes(static_cast<size_t>(info.st_size));
+  const auto size = read_at(fd->get(), 0, bytes.span(), path);
+  if (!size || *size < bytes.size()) return std::nullopt;
+  return WholeFile{std::move(bytes).freeze(),
+                   static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+                       static_cast<uint64_t>(info.st_mtim.tv_nsec)};
+}
+
+bool is_older(const WholeFile& file, uint64_t now_ns, uint64_t age_ns) {
+  return file.time_ns + age_ns < now_ns;
+}
+
+}  // namespace
+
+std::string OfferBox::offer_path(std::string_view id) const {
+  return directory_ + "/" + std::string(kOfferPrefix) + std::string(id);
+}
+
+std::string OfferBox::answer_path(std::string_view id) const {
+  return directory_ + "/" + std::string(kAnswerPrefix) + std::string(id);
+}
+
+bool OfferBox::leave(const Offer& offer) const {
+  if (directory_.empty() || offer.body.size() > kOfferBytesMax || !is_id(offer.id)) return false;
+  const std::string temporary = directory_ + "/" + std::string(kUnfinished) + offer.id;
+  if (write_whole(temporary, offer_path(offer.id), offer.body)) return true;
+  return make_private_folder(directory_) &&
+         write_whole(temporary, offer_path(offer.id), offer.body);
+}
+
+bool OfferBox::withdraw(const Offer& offer) const {
+  return unlink(offer_path(offer.id).c_str()) == 0;
+}
+
+std::optional<Buffer> OfferBox::find_answer(const Offer& offer) const {
+  const std::string path = answer_path(offer.id);
+  auto file = read_whole(path);
+  if (!file) return std::nullopt;
+  unlink(path.c_str());
+  return std::move(file->body);
+}
+
+std::vector<Offer> OfferBox::take(Runtime& runtime) const {
+  std::vector<Offer> offers;
+  if (directory_.empty()) return offers;
+  std::vector<std::string> names;
+  const auto collect = [&](std::string_view name, EntryKind kind) {
+    if (kind == EntryKind::kFile) names.emplace_back(name);
+  };
+  if (!visit_directory(directory_, collect)) return offers;
+  const uint64_t now_ns = runtime.now_ns();
+  for (const std::string& name : names) {
+    const std::string path = directory_ + "/" + name;
+    if (!name.starts_with(kOfferPrefix)) {
+      const bool is_ours = name.starts_with(kAnswerPrefix) || name.starts_with(kUnfinished);
+      const auto file = is_ours ? read_whole(path) : std::nullopt;
+      if (file && is_older(*file, now_ns, kLeftoverAgeNs)) unlink(path.c_str());
+      continue;
+    }
+    if (offers.size() == kOffersTakenMax) continue;
+    Offer offer{name.substr(kOfferPrefix.size()), {}};
+    auto file = is_id(offer.id) ? read_whole(path) : std::nullopt;
+    if (!file || unlink(path.c_str()) != 0) continue;  // withdrawn meanwhile
+    if (is_older(*file, now_ns, kOfferAgeMaxNs)) continue;
+    offer.body = std::move(file->body);
+    offers.push_back(std::move(offer));
+  }
+  return offers;
+}
+
+void OfferBox::answer(const Offer& offer, const Buffer& body) const {
+  write_whole(directory_ + "/" + std::string(kUnfinished) + offer.id + "a", answer_path(offer.id),
+              body);
+}
+
+WaitedFolderTurn wait_with_offer(const std::string& turns, const OfferBox& box, uint32_t timeout_ms,
+                                 const Offer& offer, Runtime& runtime) {
+  WaitedFolderTurn waited;
+  if (!box.leave(offer)) return {wait_folder_turn(turns, timeout_ms, runtime), std::nullopt};
+  const auto is_answered = [&] {
+    waited.answer = box.find_answer(offer);
+    return waited.answer.has_value();
+  };
+  waited.turn = wait_folder_turn(turns, timeout_ms, runtime, is_answered);
+  if (waited.answer || box.withdraw(offer)) return waited;
+  // Taken. Whoever has the turn now knows that nobody is about to answer.
+  if (!is_answered()) waited.is_lost = true;
+  return waited;
+}
+
+}  // namespace dreamdb
