@@ -125,7 +125,11 @@ bool in_order(const Entry& a, const Entry& b, uint32_t height) {
   return std::tie(a.first, a.seq) <= std::tie(b.first, b.seq);
 }
 
-using Places = std::vector<std::pair<size_t, size_t>>;  // offset and size of each entry
+// Where the entries stand in the bytes of a page.
+struct Places {
+  size_t begin = 0;            // of the first
+  std::vector<uint32_t> ends;  // of each, from there
+};
 
 // Takes entries over from a page that has many of them, in its order.
 class Kin {
@@ -135,7 +139,7 @@ class Kin {
   // Whether the next entry is one of that page, behind those taken before.
   bool take(CborReader& in, Entry& entry) {
     if (page_ == nullptr || next_ == page_->entries.size()) return false;
-    if (!in.known_item(page_->encoded[next_].span())) return false;
+    if (!in.known_item(page_->encoded[next_])) return false;
     entry = page_->entries[next_++];
     return true;
   }
@@ -162,7 +166,7 @@ Status parse_entries(CborReader& in, Page& page, Places& places, const FindKin& 
   if (is_kin) page.entries.reserve(std::min<uint64_t>(count, found->entries.size() + 1));
   for (uint64_t i = 0; i < count; ++i) {
     Entry& entry = page.entries.emplace_back();
-    const size_t begin = in.offset();
+    if (i == 0) places.begin = in.offset();
     Status status;
     if (!kin.take(in, entry)) {
       status = page.height == 0 ? parse_leaf(in, entry) : parse_inner(in, entry);
@@ -175,7 +179,7 @@ Status parse_entries(CborReader& in, Page& page, Places& places, const FindKin& 
     if (!status)
       return fail(status.error().code,
                   "entry " + std::to_string(i) + ": " + std::move(status.error().message));
-    places.emplace_back(begin, in.offset() - begin);
+    places.ends.push_back(static_cast<uint32_t>(in.offset() - places.begin));
   }
   return in.end();
 }
@@ -217,9 +221,8 @@ Result<Page> parse_page_like(std::span<const std::byte> bytes, std::string_view 
   Places places;
   in.value("entries", [&](CborReader& r) { return parse_entries(r, page, places, find_kin); });
   DREAMDB_TRY(in.finish());
-  const Buffer body = Buffer::copy_of(bytes);
-  page.encoded.reserve(places.size());
-  for (const auto& [begin, size] : places) page.encoded.push_back(body.slice(begin, size));
+  const auto encoded = bytes.subspan(places.begin, places.ends.back());
+  page.encoded = {Buffer::copy_of(encoded), std::move(places.ends)};
   return page;
 }
 
@@ -228,13 +231,10 @@ Buffer write_page(const Page& page) {
   map["height"].uint(page.height);
   CborWriter& entries = map["entries"];
   entries.array(page.entries.size());
-  const bool known = page.encoded.size() == page.entries.size();
-  for (size_t i = 0; i < page.entries.size(); ++i) {
-    if (known) {
-      entries.raw(page.encoded[i].span());
-    } else {
-      write_entry(page.entries[i], page.height, entries);
-    }
+  if (page.encoded.size() == page.entries.size()) {
+    entries.raw(page.encoded.all());
+  } else {
+    for (const Entry& entry : page.entries) write_entry(entry, page.height, entries);
   }
   return Buffer::adopt(map.encode());
 }
@@ -243,6 +243,16 @@ Buffer encode_entry(const Entry& entry, uint32_t height) {
   CborWriter out;
   write_entry(entry, height, out);
   return Buffer::adopt(std::move(out).take());
+}
+
+EncodedEntries encode_entries(std::span<const Entry> entries, uint32_t height) {
+  CborWriter out;
+  std::vector<uint32_t> ends;
+  for (const Entry& entry : entries) {
+    write_entry(entry, height, out);
+    ends.push_back(static_cast<uint32_t>(out.size()));
+  }
+  return {Buffer::adopt(std::move(out).take()), std::move(ends)};
 }
 
 namespace {

@@ -35,12 +35,32 @@ struct Entry {
 // Order of entries in a page: (first, seq, child).
 bool entry_less(const Entry& a, const Entry& b);
 
+// The bytes of a page's entries, one behind the other.
+class EncodedEntries {
+ public:
+  EncodedEntries() = default;
+  // ends[i]: where entry i ends in `bytes`.
+  EncodedEntries(Buffer bytes, std::vector<uint32_t> ends)
+      : bytes_(std::move(bytes)), ends_(std::move(ends)) {}
+
+  size_t size() const { return ends_.size(); }
+  std::span<const std::byte> operator[](size_t i) const {
+    const uint32_t begin = i == 0 ? 0 : ends_[i - 1];
+    return bytes_.span().subspan(begin, ends_[i] - begin);
+  }
+  std::span<const std::byte> all() const { return bytes_.span(); }
+
+ private:
+  Buffer bytes_;
+  std::vector<uint32_t> ends_;
+};
+
 struct Page {
   Nonce nonce{};
   uint32_t height = 0;
   std::vector<Entry> entries;
-  // The bytes of each entry, when known: what a new page takes over need not be encoded again.
-  std::vector<Buffer> encoded;
+  // Empty when not known. What a new page takes over need not be encoded again.
+  EncodedEntries encoded;
 };
 
 Result<Page> parse_page(std::span<const std::byte> bytes, std::string_view name);
@@ -53,6 +73,7 @@ Result<Page> parse_page_like(std::span<const std::byte> bytes, std::string_view 
 Buffer write_page(const Page& page);
 // The bytes of one entry in a page of that height.
 Buffer encode_entry(const Entry& entry, uint32_t height);
+EncodedEntries encode_entries(std::span<const Entry> entries, uint32_t height);
 // The entry of the parent page that names this one.
 Entry summarize(const Page& page, const Address& address, uint64_t page_size);
 // The same for a page that holds what `before` summarized, and `added` leaf entries below it.

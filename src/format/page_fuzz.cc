@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
   auto page = dreamdb::parse_page(bytes, "pages/x");
   if (!page) return 0;
-  page->encoded.clear();  // encode anew
+  page->encoded = {};  // encode anew
   if (!std::ranges::equal(write_page(*page).span(), bytes)) std::abort();
   size_t entries = 0;
   for (const auto& entry : page->entries) entries += encode_entry(entry, page->height).size();

@@ -60,7 +60,7 @@ RC_GTEST_PROP(Page, RoundTrips, ()) {
   RC_ASSERT(back->height == page.height);
   RC_ASSERT(back->entries == page.entries);
   RC_ASSERT(write_page(*back).view() == bytes.view());
-  back->encoded.clear();
+  back->encoded = {};
   RC_ASSERT(write_page(*back).view() == bytes.view());
 }
 
@@ -73,9 +73,7 @@ RC_GTEST_PROP(Page, ReadsTheSameBesideAnyOther, ()) {
   }
   if (*rc::gen::arbitrary<bool>()) other.entries.erase(other.entries.begin());
   if (other.entries.empty()) other = any_page();
-  other.encoded.clear();
-  for (const Entry& entry : other.entries)
-    other.encoded.push_back(encode_entry(entry, other.height));
+  other.encoded = encode_entries(other.entries, other.height);
   const Buffer bytes = write_page(page);
   const auto alone = parse_page(bytes.span(), "pages/x");
   const auto beside = parse_page_like(bytes.span(), "pages/x", [&](auto, uint32_t height) {
@@ -90,7 +88,7 @@ RC_GTEST_PROP(Page, ReadsTheSameBesideAnyOther, ()) {
 
 TEST(Page, SharesTheStatisticsOfItsKin) {
   const auto encoded = [](Page page) {
-    for (const Entry& entry : page.entries) page.encoded.push_back(encode_entry(entry, 0));
+    page.encoded = encode_entries(page.entries, 0);
     return page;
   };
   const Page before = encoded({Nonce{}, 0, {leaf_entry(0, 1, 5, 0), leaf_entry(50, 1, 5, 1)}, {}});

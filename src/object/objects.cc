@@ -44,7 +44,7 @@ Status check_entry(const Segment& segment, const Entry& entry) {
 }
 
 size_t page_memory_bytes(const Page& page, uint64_t size_bytes) {
-  size_t bytes = size_bytes + page.entries.size() * (sizeof(Entry) + sizeof(Buffer));
+  size_t bytes = size_bytes + page.entries.size() * (sizeof(Entry) + sizeof(uint32_t));
   // Each column is a node of a map; texts are counted by the bytes of the page.
   for (const Entry& entry : page.entries)
     bytes += entry.stats.size() * (sizeof(Stats::value_type) + 48);

@@ -17,7 +17,7 @@ uint64_t beginning_of(std::span<const std::byte> entries) {
 }
 
 bool is_kin(const Page& page, std::span<const std::byte> entries, uint32_t height) {
-  const std::span<const std::byte> first = page.encoded.front().span();
+  const std::span<const std::byte> first = page.encoded[0];
   return page.height == height && first.size() <= entries.size() &&
          std::memcmp(first.data(), entries.data(), first.size()) == 0;
 }
@@ -25,8 +25,8 @@ bool is_kin(const Page& page, std::span<const std::byte> entries, uint32_t heigh
 }  // namespace
 
 void PageKin::add(const PagePtr& page) {
-  if (page->encoded.empty()) return;
-  const std::span<const std::byte> first = page->encoded.front().span();
+  if (page->encoded.size() == 0) return;
+  const std::span<const std::byte> first = page->encoded[0];
   const uint64_t beginning = beginning_of(first);
   const std::lock_guard lock(mutex_);
   // It takes the place of the one it replaces.

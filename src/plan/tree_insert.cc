@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 
 #include "plan/tree.h"
 
@@ -12,23 +13,13 @@ constexpr size_t kRoom = kPageTargetBytes - kPageOverheadBytes;
 // The page at the end of time is rewritten by every small commit: half the size, half the work.
 constexpr size_t kEdgeRoom = kRoom / 2;
 
-// An entry and its bytes in a page.
+// An entry and its bytes in a page, both held elsewhere.
 struct Item {
-  Entry entry;
-  Buffer encoded;
+  const Entry* entry;
+  std::span<const std::byte> encoded;
 };
 
-bool item_less(const Item& a, const Item& b) { return entry_less(a.entry, b.entry); }
-
-std::vector<Item> items_of(const Page& page) {
-  std::vector<Item> items;
-  items.reserve(page.entries.size() + 1);
-  const bool known = page.encoded.size() == page.entries.size();
-  for (size_t i = 0; i < page.entries.size(); ++i)
-    items.push_back(
-        {page.entries[i], known ? page.encoded[i] : encode_entry(page.entries[i], page.height)});
-  return items;
-}
+bool item_less(const Item& a, const Item& b) { return entry_less(*a.entry, *b.entry); }
 
 class Inserter {
  public:
@@ -44,11 +35,8 @@ class Inserter {
       DREAMDB_ASSIGN(top, insert({root->page, root->page_size}, height, nullptr, entries));
     } else {
       std::vector<Item> items;
-      for (Entry& entry : entries) {
-        Buffer encoded = encode_entry(entry, 0);
-        items.push_back({std::move(entry), std::move(encoded)});
-      }
-      top = write_level(std::move(items), 0, false, nullptr, {});
+      for (const Entry& entry : entries) items.push_back(item_of(entry, 0));
+      top = write_level(items, 0, false, nullptr, {});
     }
     if (!out_.missing.empty()) {
       out_.pages.clear();
@@ -56,10 +44,10 @@ class Inserter {
     }
     while (top.size() > 1) {
       ++height;
-      top = write_level(std::move(top), height, false, nullptr, {});
+      top = write_level(top, height, false, nullptr, {});
     }
     if (!top.empty()) {
-      const Entry& only = top[0].entry;
+      const Entry& only = *top[0].entry;
       out_.root = root_of(*out_.pages.back().page, field_, only.child, only.size);
     }
     return std::move(out_);
@@ -77,21 +65,19 @@ class Inserter {
     }
     DREAMDB_TRY(check_height(*page, ref.address, height));
     if (height > 0) return insert_inner(*page, height, above, entries);
-    std::vector<Item> held = items_of(*page);
-    const bool at_end = !entry_less(entries.front(), held.back().entry);
+    const std::vector<Item> held = items_of(*page);
+    const bool at_end = !entry_less(entries.front(), page->entries.back());
     std::vector<Item> added;
-    for (const Entry& entry : entries) added.push_back({entry, encode_entry(entry, 0)});
+    for (const Entry& entry : entries) added.push_back(item_of(entry, 0));
     std::vector<Item> merged;
     merged.reserve(held.size() + added.size());
-    std::merge(std::make_move_iterator(held.begin()), std::make_move_iterator(held.end()),
-               std::make_move_iterator(added.begin()), std::make_move_iterator(added.end()),
-               std::back_inserter(merged), item_less);
-    return write_level(std::move(merged), 0, at_end, above, entries);
+    std::ranges::merge(held, added, std::back_inserter(merged), item_less);
+    return write_level(merged, 0, at_end, above, entries);
   }
 
   Result<std::vector<Item>> insert_inner(const Page& page, uint32_t height, const Entry* above,
                                          std::span<const Entry> entries) {
-    std::vector<Item> held = items_of(page);
+    const std::vector<Item> held = items_of(page);
     std::vector<Item> children;
     children.reserve(held.size() + 1);
     size_t from = 0;
@@ -104,25 +90,25 @@ class Inserter {
         while (to < entries.size() && entries[to].first < bound) ++to;
       }
       if (to == from) {
-        children.push_back(std::move(held[i]));
+        children.push_back(held[i]);
         continue;
       }
       const Entry& child = page.entries[i];
       DREAMDB_ASSIGN(std::vector<Item> replaced, insert({child.child, child.size}, height - 1,
                                                         &child, entries.subspan(from, to - from)));
-      std::move(replaced.begin(), replaced.end(), std::back_inserter(children));
+      children.insert(children.end(), replaced.begin(), replaced.end());
       from = to;
     }
     if (!out_.missing.empty()) return std::vector<Item>{};
     const bool at_end = entries.front().first >= page.entries.back().first;
-    return write_level(std::move(children), height, at_end, above, entries);
+    return write_level(children, height, at_end, above, entries);
   }
 
   // Writes pages that hold `items`; the items of the level above. A page that overflows is cut in
   // two halves, or, when it grew at its end, cut off full: time goes on, so the left part will not
   // grow again. `above` summarized what was there before `added` came; if one page is enough, its
   // summary follows from both.
-  std::vector<Item> write_level(std::vector<Item> items, uint32_t height, bool at_end,
+  std::vector<Item> write_level(std::span<const Item> items, uint32_t height, bool at_end,
                                 const Entry* above, std::span<const Entry> added) {
     size_t left_bytes = 0;
     for (const Item& item : items) left_bytes += item.encoded.size();
@@ -141,48 +127,76 @@ class Inserter {
              (end == begin || (used + items[end].encoded.size() <= room && used < goal)))
         used += items[end++].encoded.size();
       left_bytes -= used;
-      parents.push_back(write(std::span(items).subspan(begin, end - begin), height, above, added));
+      parents.push_back(write(items.subspan(begin, end - begin), height, above, added));
       begin = end;
     }
     return parents;
   }
 
-  const NewPage& put_page(std::span<Item> items, uint32_t height) {
-    auto page = std::make_shared<Page>(Page{nonce_, height, {}, {}});
-    page->entries.reserve(items.size());
-    page->encoded.reserve(items.size());
-    for (Item& item : items) {
-      page->entries.push_back(std::move(item.entry));
-      page->encoded.push_back(std::move(item.encoded));
+  const NewPage& put_page(std::span<const Item> items, uint32_t height) {
+    size_t size = 0;
+    for (const Item& item : items) size += item.encoded.size();
+    MutableBuffer bytes(size);
+    std::vector<uint32_t> ends;
+    std::vector<Entry> entries;
+    ends.reserve(items.size());
+    entries.reserve(items.size());
+    auto at = bytes.span().begin();
+    for (const Item& item : items) {
+      entries.push_back(*item.entry);
+      at = std::ranges::copy(item.encoded, at).out;
+      ends.push_back(static_cast<uint32_t>(at - bytes.span().begin()));
     }
+    EncodedEntries encoded(std::move(bytes).freeze(), std::move(ends));
+    auto page =
+        std::make_shared<Page>(Page{nonce_, height, std::move(entries), std::move(encoded)});
     Buffer body = write_page(*page);
     const Address address = Address::of(body.span());
     out_.pages.push_back({address, std::move(body), std::move(page)});
     return out_.pages.back();
   }
 
-  Item write(std::span<Item> items, uint32_t height, const Entry* above,
+  Item write(std::span<const Item> items, uint32_t height, const Entry* above,
              std::span<const Entry> added) {
     const NewPage& page = put_page(items, height);
-    Entry parent = above == nullptr ? summarize(*page.page, page.address, page.body.size())
-                                    : extend_summary(*above, added, page.address, page.body.size());
-    Buffer encoded = encode_entry(parent, height + 1);
-    return {std::move(parent), std::move(encoded)};
+    parents_.push_back(above == nullptr
+                           ? summarize(*page.page, page.address, page.body.size())
+                           : extend_summary(*above, added, page.address, page.body.size()));
+    return item_of(parents_.back(), height + 1);
   }
 
   // A page that no other one names: nobody asks for its statistics.
-  Item write_root(std::span<Item> items, uint32_t height) {
+  Item write_root(std::span<const Item> items, uint32_t height) {
     const NewPage& page = put_page(items, height);
-    Item root;
-    root.entry.child = page.address;
-    root.entry.size = page.body.size();
-    return root;
+    Entry& root = parents_.emplace_back();
+    root.child = page.address;
+    root.size = page.body.size();
+    return {&root, {}};
+  }
+
+  // `entry` must outlive the item.
+  Item item_of(const Entry& entry, uint32_t height) {
+    encoded_.push_back(encode_entry(entry, height));
+    return {&entry, encoded_.back().span()};
+  }
+
+  std::vector<Item> items_of(const Page& page) {
+    std::vector<Item> items;
+    items.reserve(page.entries.size() + 1);
+    const bool known = page.encoded.size() == page.entries.size();
+    for (size_t i = 0; i < page.entries.size(); ++i)
+      items.push_back(known ? Item{&page.entries[i], page.encoded[i]}
+                            : item_of(page.entries[i], page.height));
+    return items;
   }
 
   FieldId field_;
   const Nonce& nonce_;
   const PageMap& pages_;
   Inserted out_;
+  // What items point to that is in no page yet.
+  std::deque<Entry> parents_;
+  std::vector<Buffer> encoded_;
 };
 
 }  // namespace

@@ -52,13 +52,13 @@ class LockFile {
     if (handed_over_.exchange(false)) stand_back();
     while (true) {
       const uint32_t seen = read_word();
-      if (is_done && is_done()) break;
+      if (is_done && is_done()) return 0;
       if (const uint64_t tenure = try_lock(); tenure != 0) return tenure;
       const uint64_t waited_ns = runtime_.monotonic_ns() - start_ns;
       if (waited_ns >= timeout_ns) break;
       futex_wait(word_, seen, std::min(kPollNs, timeout_ns - waited_ns));
     }
-    futex_wake(word_, 1);  // a wake that came too late for us is another's
+    futex_wake(word_, 1);  // the wake that came too late for us is another's
     return 0;
   }
 
