@@ -167,24 +167,39 @@ Result<uint64_t> Dataset::count(const std::optional<Where>& where) const {
 
 Result<Batch> take_rows(const RowReader& reader, std::span<const uint64_t> anchors,
                         std::span<const Field* const> fields, bool skip_missing) {
-  std::vector<uint64_t> sorted(anchors.begin(), anchors.end());
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  DREAMDB_ASSIGN(const RowPlan plan,
+  std::vector<std::pair<uint64_t, uint32_t>> places;  // of each anchor in the list
+  places.reserve(anchors.size());
+  for (const uint64_t anchor : anchors)
+    places.emplace_back(anchor, static_cast<uint32_t>(places.size()));
+  std::sort(places.begin(), places.end());
+  std::vector<uint64_t> sorted;
+  std::vector<uint32_t> order(anchors.size());  // the row of each anchor
+  sorted.reserve(anchors.size());
+  for (const auto& [anchor, place] : places) {
+    if (sorted.empty() || sorted.back() != anchor) sorted.push_back(anchor);
+    order[place] = static_cast<uint32_t>(sorted.size() - 1);
+  }
+  DREAMDB_ASSIGN(RowPlan plan,
                  reader.plan(Buffer::copy_of(std::as_bytes(std::span(sorted))), fields, true));
   const std::vector<uint64_t> missing = missing_anchors(sorted, plan.records);
   if (!missing.empty() && !skip_missing) return not_found(missing);
+  const bool is_permutation = missing.empty() && sorted.size() == anchors.size();
+  const bool is_ascending = is_permutation && std::ranges::equal(sorted, anchors);
+  if (is_permutation && !is_ascending)
+    for (const auto& [anchor, place] : places) plan.matrix_rows.push_back(place);
   DREAMDB_ASSIGN(Batch batch, reader.fetch(plan));
-  if (missing.empty() && std::equal(sorted.begin(), sorted.end(), anchors.begin(), anchors.end()))
-    return batch;
-  std::vector<uint32_t> order;
-  for (const uint64_t anchor : anchors) {
-    if (std::binary_search(missing.begin(), missing.end(), anchor)) continue;
-    order.push_back(static_cast<uint32_t>(std::lower_bound(sorted.begin(), sorted.end(), anchor) -
-                                          sorted.begin()));
-  }
+  if (is_ascending) return batch;
+  if (!missing.empty())
+    std::erase_if(order, [&](uint32_t row) {
+      return std::binary_search(missing.begin(), missing.end(), sorted[row]);
+    });
   DREAMDB_TRY(check_texts(batch, order));
-  return pick_rows(batch, order);
+  if (!is_permutation) return pick_rows(batch, order);
+  std::vector<Column> columns = std::exchange(batch.columns, {});
+  Batch out = pick_rows(batch, order);  // the anchors
+  for (Column& column : columns)
+    out.columns.push_back(is_matrix(column.type) ? std::move(column) : pick_rows(column, order));
+  return out;
 }
 
 Result<Batch> Dataset::take(std::span<const uint64_t> anchors,

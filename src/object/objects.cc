@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kTrailerBytes = 16;
 // Work that is worth a thread: about 40 us of hashing.
 constexpr uint64_t kVerifyUnitBytes = 256 * 1024;
+constexpr uint64_t kScatteredBytesMin = 1 << 20;  // less is read faster than a thread wakes
 
 Error missing_object(const std::string& key, const Error& cause) {
   if (cause.code != Code::kNotFound) return cause;
@@ -71,6 +72,17 @@ void add_checks(const Extent& e, const Buffer& bytes, std::vector<Check>& checks
     const uint64_t at = e.run->starts[block] - e.offset();
     checks.push_back({&e, block, bytes.span().subspan(at, e.run->sizes[block])});
   }
+}
+
+// The blocks of one extent; what is cut short is another's to tell.
+Status verify_extent(const Extent& e, std::span<const std::byte> bytes) {
+  if (bytes.size() != e.size()) return {};
+  for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block) {
+    const uint64_t at = e.run->starts[block] - e.offset();
+    DREAMDB_TRY(
+        verify_block(e.segment->segment, *e.run, block, bytes.subspan(at, e.run->sizes[block])));
+  }
+  return {};
 }
 
 Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
@@ -271,30 +283,48 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, const Buffer& bytes
 }
 
 Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
-                              std::span<const ReadRequest> requests, std::vector<Buffer>& out) {
-  auto replies = store_->read_many(requests);
-  std::vector<Check> checks;
+                              std::span<const ReadRequest> requests, const Take& take,
+                              std::vector<Buffer>& out) {
   uint64_t total_bytes = 0;
+  for (const ReadRequest& request : requests) total_bytes += request.size;
+  // Many short extents are verified where they are read; long ones are cut for all threads.
+  const bool is_scattered =
+      total_bytes >= kScatteredBytesMin && total_bytes / requests.size() <= kVerifyUnitBytes;
+  struct Outcome {
+    Status status;
+    bool is_taken = false;
+  };
+  std::vector<Outcome> outcomes(is_scattered ? requests.size() : 0);
+  const auto use = [&](size_t r, std::span<const std::byte> bytes) {
+    outcomes[r].status = verify_extent(extents[asked[r]], bytes);
+    outcomes[r].is_taken =
+        take && outcomes[r].status && bytes.size() == requests[r].size && take(asked[r], bytes);
+    return !outcomes[r].is_taken;
+  };
+  auto replies = is_scattered ? store_->read_each(requests, use) : store_->read_many(requests);
+  std::vector<Check> checks;
   for (size_t r = 0; r < replies.size(); ++r) {
     const Extent& e = extents[asked[r]];
     const std::string& key = requests[r].key;
     if (!replies[r]) return std::unexpected(missing_object(key, replies[r].error()));
+    if (is_scattered && outcomes[r].is_taken) continue;
     if (replies[r]->size() != e.size())
       return verified(key, fail(Code::kCorruption,
                                 key + ": ends " + std::to_string(e.size() - replies[r]->size()) +
                                     " bytes early; restore the object from a copy"));
-    add_checks(e, *replies[r], checks);
-    total_bytes += e.size();
+    if (!is_scattered) add_checks(e, *replies[r], checks);
     out[asked[r]] = *std::move(replies[r]);
   }
   Status status = verify_all(checks, total_bytes);
+  for (Outcome& outcome : outcomes)
+    if (status) status = std::move(outcome.status);
   // Which of them it was does not matter: the others are fetched once more.
   for (const ReadRequest& request : requests)
     if (!status) status = verified(request.key, std::move(status));
   return status;
 }
 
-Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
+Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, const Take& take) {
   std::vector<Buffer> out(extents.size());
   std::vector<ReadRequest> requests;
   std::vector<size_t> asked;
@@ -329,7 +359,7 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents) {
       if (end > begin && bytes > kWaveBytesMax) break;
     }
     DREAMDB_TRY(fetch_extents(extents, std::span(asked).subspan(begin, end - begin),
-                              std::span(requests).subspan(begin, end - begin), out));
+                              std::span(requests).subspan(begin, end - begin), take, out));
     begin = end;
   }
   return out;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -78,7 +79,10 @@ class Objects {
   // The segments of leaf entries, in their order. Errors as `pages`.
   Result<std::vector<SegmentPtr>> segments(std::span<const EntryPtr> entries);
   // The stored bytes of each extent, every block verified; a wave for each kWaveBytesMax of them.
-  Result<std::vector<Buffer>> extents(std::span<const Extent> extents);
+  // `take`, if given, is called for some of them, perhaps on several threads, with the bytes where
+  // they were read and verified: true if it has all it wants, and no Buffer is made of them.
+  using Take = std::function<bool(size_t, std::span<const std::byte>)>;
+  Result<std::vector<Buffer>> extents(std::span<const Extent> extents, const Take& take = nullptr);
 
   // Keeps manifests and pages that came another way than from the store, as if they were read:
   // verified by their names. What is of another kind is left out.
@@ -99,7 +103,8 @@ class Objects {
   Result<SegmentPtr> keep_segment(const Entry& entry, const Buffer& bytes, const Buffer& head);
   // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
   Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
-                       std::span<const ReadRequest> requests, std::vector<Buffer>& out);
+                       std::span<const ReadRequest> requests, const Take& take,
+                       std::vector<Buffer>& out);
 
   std::shared_ptr<Store> store_;
   Cache cache_;

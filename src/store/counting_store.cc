@@ -1,6 +1,7 @@
 // Counts after each call, under one lock, so that a snapshot is consistent.
 #include "store/counting_store.h"
 
+#include <atomic>
 #include <mutex>
 #include <numeric>
 
@@ -64,14 +65,41 @@ void CountingStore::count_single(StoreOp op, std::string_view key, bool ok, uint
 
 std::vector<Result<Buffer>> CountingStore::read_many(std::span<const ReadRequest> requests) {
   auto results = inner_->read_many(requests);
-  if (requests.empty()) return results;
+  count_reads(requests, results);
+  return results;
+}
+
+std::vector<Result<Buffer>> CountingStore::read_each(std::span<const ReadRequest> requests,
+                                                     const Use& use) {
+  std::atomic<uint64_t> used_bytes{0};  // of replies that are left empty
+  auto results = inner_->read_each(requests, [&](size_t i, std::span<const std::byte> bytes) {
+    const bool kept = use(i, bytes);
+    if (!kept) used_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
+    return kept;
+  });
+  count_reads(requests, results);
+  const std::lock_guard lock(mutex_);
+  counts_.read_bytes += used_bytes;
+  return results;
+}
+
+void CountingStore::count_reads(std::span<const ReadRequest> requests,
+                                std::span<const Result<Buffer>> results) {
+  if (requests.empty()) return;
   const std::lock_guard lock(mutex_);
   ++counts_.waves;
+  counts_.requests_by_op[static_cast<size_t>(StoreOp::kGet)] += requests.size();
+  std::string_view prefix;  // of the requests before, which is seldom another
+  uint64_t* of_prefix = nullptr;
   for (size_t i = 0; i < requests.size(); ++i) {
-    count_request(StoreOp::kGet, requests[i].key, results[i].has_value());
-    if (results[i]) counts_.read_bytes += results[i]->size();
+    if (of_prefix == nullptr || first_segment(requests[i].key) != prefix) {
+      prefix = first_segment(requests[i].key);
+      of_prefix = &counts_.requests_by_prefix[std::string(prefix)];
+    }
+    ++*of_prefix;
+    counts_.failed += results[i] ? 0 : 1;
+    counts_.read_bytes += results[i] ? results[i]->size() : 0;
   }
-  return results;
 }
 
 std::vector<Status> CountingStore::put_many(std::span<const PutRequest> requests) {

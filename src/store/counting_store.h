@@ -49,6 +49,8 @@ class CountingStore final : public Store {
   void forget(std::span<const std::string> keys) override { inner_->forget(keys); }
   bool is_far() const override { return inner_->is_far(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
+  std::vector<Result<Buffer>> read_each(std::span<const ReadRequest> requests,
+                                        const Use& use) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   Result<Loaded> load(std::string_view key) override;
   Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
@@ -64,6 +66,7 @@ class CountingStore final : public Store {
                              const Offer& offer) override;
 
  private:
+  void count_reads(std::span<const ReadRequest> requests, std::span<const Result<Buffer>> results);
   void count_request(StoreOp op, std::string_view key, bool ok);
   void count_puts(std::span<const PutRequest> requests, std::span<const Status> results);
   void count_single(StoreOp op, std::string_view key, bool ok, uint64_t read_bytes,

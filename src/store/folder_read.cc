@@ -42,6 +42,14 @@ struct Range {
   Buffer reply(size_t bytes) const { return {memory, memory.get(), bytes}; }
 };
 
+// Whether ranges of one object that follow each other do so from its begin to its end.
+bool is_grouped(std::span<const ReadRequest> requests) {
+  for (size_t i = 1; i < requests.size(); ++i)
+    if (requests[i].offset < requests[i - 1].offset && requests[i].key == requests[i - 1].key)
+      return false;
+  return true;
+}
+
 size_t aligned(size_t size) { return (size + 63) / 64 * 64; }
 
 // Gives every range its memory.
@@ -87,53 +95,79 @@ bool read_cached(const Range& range, Result<Buffer>& result) {
   return true;
 }
 
-void read_parallel(std::span<const Range> ranges, std::vector<Result<Buffer>>& results) {
-  const uint64_t bytes =
-      std::accumulate(ranges.begin(), ranges.end(), uint64_t{0},
-                      [](uint64_t sum, const Range& range) { return sum + range.size; });
-  // Long ranges are drawn one by one, short ones by the handful.
-  const size_t step = bytes / ranges.size() >= kParallelBytes / 4 ? 1 : kRangesPerPiece;
-  shared_pool().parallel_for((ranges.size() + step - 1) / step, [&](size_t piece) {
-    const size_t end = std::min(ranges.size(), (piece + 1) * step);
-    for (size_t i = piece * step; i < end; ++i) {
-      results[ranges[i].request] = read_range(ranges[i]);
-    }
-  });
-}
+// Reads the ranges of one wave, and has each used where it was read.
+class Wave {
+ public:
+  Wave(std::span<const Range> ranges, std::vector<Result<Buffer>>& results, const Store::Use& use)
+      : ranges_(ranges), results_(results), use_(use) {}
 
-void read_ranges(std::span<Range> ranges, std::vector<Result<Buffer>>& results) {
-  if (ranges.empty()) return;
-  allocate(ranges);
-  uint64_t bytes = 0;
-  for (const Range& range : ranges) bytes += range.size;
-  if (ranges.size() > 1 && bytes >= kParallelBytes) {
-    read_parallel(ranges, results);
-    return;
+  void read() {
+    uint64_t bytes = 0;
+    for (const Range& range : ranges_) bytes += range.size;
+    if (use_ || (ranges_.size() > 1 && bytes >= kParallelBytes)) {
+      read_parallel(bytes);
+    } else {
+      read_small();
+    }
   }
-  // A small wave: what is cached is read here and now; what is not is read in parallel, for then
-  // the disk is the slow part and serves several requests at once.
-  std::vector<Range> cold;
-  for (const Range& range : ranges) {
-    if (!read_cached(range, results[range.request])) cold.push_back(range);
+
+ private:
+  void read_one(const Range& range) {
+    results_[range.request] = use_ ? read_and_use(range) : read_range(range);
   }
-  if (cold.size() == 1) {
-    results[cold.front().request] = read_range(cold.front());
-  } else if (!cold.empty()) {
-    shared_pool().parallel_for(cold.size(),
-                               [&](size_t i) { results[cold[i].request] = read_range(cold[i]); });
+
+  // By way of memory that this thread uses again, so that its processor has it in the cache.
+  Result<Buffer> read_and_use(const Range& range) {
+    thread_local std::vector<std::byte> memory;
+    if (memory.size() < range.size) memory.resize(range.size);
+    DREAMDB_ASSIGN(const size_t size, read_at(range.fd, range.offset,
+                                              std::span(memory).first(range.size), *range.path));
+    const auto bytes = std::span<const std::byte>(memory).first(size);
+    return use_(range.request, bytes) ? Buffer::copy_of(bytes) : Buffer();
   }
-}
+
+  void read_parallel(uint64_t bytes) {
+    // Long ranges are drawn one by one, short ones by the handful.
+    if (ranges_.empty()) return;
+    const size_t step = bytes / ranges_.size() >= kParallelBytes / 4 ? 1 : kRangesPerPiece;
+    shared_pool().parallel_for((ranges_.size() + step - 1) / step, [&](size_t piece) {
+      const size_t end = std::min(ranges_.size(), (piece + 1) * step);
+      for (size_t i = piece * step; i < end; ++i) read_one(ranges_[i]);
+    });
+  }
+
+  // What is cached is read here and now; what is not is read in parallel, for then the disk is the
+  // slow part and serves several requests at once.
+  void read_small() {
+    std::vector<const Range*> cold;
+    for (const Range& range : ranges_) {
+      if (!read_cached(range, results_[range.request])) cold.push_back(&range);
+    }
+    if (cold.size() == 1) {
+      read_one(*cold.front());
+    } else if (!cold.empty()) {
+      shared_pool().parallel_for(cold.size(), [&](size_t i) { read_one(*cold[i]); });
+    }
+  }
+
+  const std::span<const Range> ranges_;
+  std::vector<Result<Buffer>>& results_;
+  const Store::Use& use_;
+};
 
 }  // namespace
 
-std::vector<Result<Buffer>> FolderReader::read_many(std::span<const ReadRequest> requests) {
+std::vector<Result<Buffer>> FolderReader::read_many(std::span<const ReadRequest> requests,
+                                                    const Store::Use& use) {
   std::vector<Result<Buffer>> results(requests.size());
   std::vector<size_t> order(requests.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    if (const int by_key = requests[a].key.compare(requests[b].key); by_key != 0) return by_key < 0;
-    return requests[a].offset < requests[b].offset;
-  });
+  if (!is_grouped(requests)) {
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      const int by_key = requests[a].key.compare(requests[b].key);
+      return by_key != 0 ? by_key < 0 : requests[a].offset < requests[b].offset;
+    });
+  }
   std::vector<Opened> opened;  // kept until the last read: they own the descriptors
   std::vector<Range> ranges;
   ranges.reserve(requests.size());
@@ -158,7 +192,8 @@ std::vector<Result<Buffer>> FolderReader::read_many(std::span<const ReadRequest>
     ranges.push_back(
         {index, object.file->fd.get(), &object.file->path, offset, static_cast<size_t>(size)});
   }
-  read_ranges(ranges, results);
+  if (!use) allocate(ranges);
+  Wave(ranges, results, use).read();
   return results;
 }
 

@@ -25,7 +25,9 @@ class FolderReader {
  public:
   explicit FolderReader(FolderFiles& files) : files_(files) {}
 
-  std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests);
+  // `use` as in Store::read_each; may be empty.
+  std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests,
+                                        const Store::Use& use = nullptr);
 
   // Closes what is kept open for `key`: it was deleted or replaced.
   void forget(const std::string& key);

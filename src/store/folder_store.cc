@@ -44,6 +44,11 @@ class FolderStore final : public Store {
     return reader_.read_many(requests);
   }
 
+  std::vector<Result<Buffer>> read_each(std::span<const ReadRequest> requests,
+                                        const Use& use) override {
+    return reader_.read_many(requests, use);
+  }
+
   std::vector<Status> put_many(std::span<const PutRequest> requests) override {
     std::vector<Status> results(requests.size());
     syncing_pool().parallel_for(requests.size(),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -126,6 +127,14 @@ class Store {
   // Errors per request: NotFound; Unavailable, Denied. A request with offset beyond the end gives
   // an empty Buffer.
   virtual std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) = 0;
+
+  // The same, for many short ranges; `use(i, bytes)` is called once for each that could be read, on
+  // several threads at a time. False: it has all it wants of them, and the reply is left empty. A
+  // store whose own threads read calls it there, while the bytes are in the cache of that
+  // processor, and need not find memory for those that are used up.
+  using Use = std::function<bool(size_t, std::span<const std::byte>)>;
+  virtual std::vector<Result<Buffer>> read_each(std::span<const ReadRequest> requests,
+                                                const Use& use);
 
   // Writes whole immutable objects in one wave. When a status is ok the object survives a power
   // cut, its name included. Writing a key that exists with the same bytes is ok. Either the whole

@@ -140,6 +140,41 @@ TEST_P(StoreConformance, AWaveKeepsTheOrderOfItsRequests) {
   EXPECT_TRUE(store_->delete_many({}).empty());
 }
 
+TEST_P(StoreConformance, EachRangeIsUsedOnceAndKeptIfWanted) {
+  std::string body(1 << 20, '\0');
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i ^ (i >> 8));
+  ASSERT_TRUE(put("each/a", body));
+  ASSERT_TRUE(put("each/b", body));
+  for (const size_t count : {size_t{0}, size_t{3}, size_t{300}}) {
+    std::vector<ReadRequest> reads;
+    for (size_t i = 0; i < count; ++i)
+      reads.push_back({i % 7 == 5   ? "each/none"
+                       : i % 2 == 0 ? "each/a"
+                                    : "each/b",
+                       i * 7919 % (body.size() + 100), 16384});
+    std::vector<std::string> seen(count);
+    std::vector<int> calls(count);
+    const auto results = store_->read_each(reads, [&](size_t i, std::span<const std::byte> bytes) {
+      seen[i].assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      ++calls[i];
+      return i % 3 == 0;
+    });
+    ASSERT_EQ(results.size(), count);
+    for (size_t i = 0; i < count; ++i) {
+      if (i % 7 == 5) {
+        EXPECT_EQ(code_of(results[i]), Code::kNotFound);
+        EXPECT_EQ(calls[i], 0);
+        continue;
+      }
+      ASSERT_TRUE(results[i].has_value()) << results[i].error().message;
+      const uint64_t offset = std::min<uint64_t>(reads[i].offset, body.size());
+      EXPECT_EQ(calls[i], 1);
+      EXPECT_TRUE(seen[i] == body.substr(offset, 16384));
+      EXPECT_TRUE(results[i]->view() == (i % 3 == 0 ? std::string_view(seen[i]) : ""));
+    }
+  }
+}
+
 TEST_P(StoreConformance, LargeWavesOfRanges) {
   std::string body(1 << 20, '\0');
   for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i ^ (i >> 8));

@@ -8,48 +8,50 @@ namespace dreamdb {
 
 namespace {
 
-class MatrixAssembler final : public Assembler {
+class MatrixAssembler final : public Assembler, public ExtentTaker {
  public:
-  MatrixAssembler(const Field& field, size_t rows, const TrackMatch* match)
-      : field_(field), rows_(rows), match_(match) {}
+  MatrixAssembler(const Field& field, size_t rows, const TrackMatch* match,
+                  std::span<const uint32_t> places)
+      : field_(field), rows_(rows), match_(match), places_(places) {}
 
   Status begin(BlockFetch& fetch) override {
     if (match_ == nullptr) return {};
     for (const SegmentMatch& match : match_->segments) {
       const Segment& segment = match.segment->segment;
       DREAMDB_TRY(check_matrix(segment, field_));
-      if (segment.row_bytes > 0) want_rows(fetch, match);
+      for (const MatchRun& run : match.runs) {
+        filled_ += run.len;
+        ++runs_;
+      }
     }
+    if (!is_in_place()) make_values();
+    for (const SegmentMatch& match : match_->segments)
+      if (match.segment->segment.row_bytes > 0) want_rows(fetch, match);
     return {};
   }
 
   Status more(BlockFetch&) override { return {}; }
 
+  void take(size_t id, std::span<const std::byte> bytes) override {
+    const ExtentPieces& extent = extents_[id - extents_.front().id];
+    for (size_t p = extent.begin; p < extent.end; ++p) copy(pieces_[p], bytes);
+  }
+
   Result<Column> finish(const BlockFetch& fetch) override {
     const uint64_t row_bytes = field_.row_bytes();
     Column out = empty_column(field_, 0);
-    if (pieces_.size() == 1 && pieces_[0].run.len == rows_) {
-      // All rows stand together: handed out in place.
-      out.values =
-          fetch.bytes(pieces_[0].extent).slice(place(fetch, pieces_[0]), rows_ * row_bytes);
+    if (is_in_place() && !pieces_.empty()) {
+      out.values = fetch.bytes(pieces_[0].extent).slice(pieces_[0].place, rows_ * row_bytes);
       return out;
     }
-    size_t filled = 0;
-    if (match_ != nullptr)
-      for (const SegmentMatch& match : match_->segments)
-        for (const MatchRun& run : match.runs) filled += run.len;
-    MutableBuffer values(rows_ * row_bytes);
-    if (filled < rows_) {
-      if (values.size() > 0) std::memset(values.data(), 0, values.size());
-      out.valid = valid_rows();
-    }
-    parallel_ranges(pieces_.size(), values.size(), [&](size_t begin, size_t end) {
-      for (size_t p = begin; p < end; ++p)
-        std::memcpy(values.data() + pieces_[p].run.pos * row_bytes,
-                    fetch.bytes(pieces_[p].extent).data() + place(fetch, pieces_[p]),
-                    pieces_[p].run.len * row_bytes);
+    if (values_.size() == 0) make_values();
+    if (filled_ < rows_) out.valid = valid_rows();
+    parallel_ranges(extents_.size(), values_.size(), [&](size_t begin, size_t end) {
+      for (size_t e = begin; e < end; ++e)
+        if (!fetch.is_taken(extents_[e].id))
+          take(extents_[e].id, fetch.bytes(extents_[e].id).span());
     });
-    out.values = std::move(values).freeze();
+    out.values = std::move(values_).freeze();
     return out;
   }
 
@@ -57,8 +59,32 @@ class MatrixAssembler final : public Assembler {
   struct Piece {
     MatchRun run;
     size_t extent;
-    uint64_t row_bytes;
+    uint64_t place;  // of its first row in the extent
   };
+  struct ExtentPieces {
+    size_t id;
+    size_t begin, end;  // in pieces_
+  };
+
+  // All rows stand together in one segment: handed out where they are.
+  bool is_in_place() const { return runs_ == 1 && filled_ == rows_ && places_.empty(); }
+
+  void make_values() {
+    values_ = MutableBuffer(rows_ * field_.row_bytes());
+    if (filled_ < rows_ && values_.size() > 0) std::memset(values_.data(), 0, values_.size());
+  }
+
+  void copy(const Piece& piece, std::span<const std::byte> extent) {
+    const uint64_t row_bytes = field_.row_bytes();
+    const std::byte* const from = extent.data() + piece.place;
+    if (places_.empty()) {
+      std::memcpy(values_.data() + piece.run.pos * row_bytes, from, piece.run.len * row_bytes);
+      return;
+    }
+    for (uint32_t k = 0; k < piece.run.len; ++k)
+      std::memcpy(values_.data() + places_[piece.run.pos + k] * row_bytes, from + k * row_bytes,
+                  row_bytes);
+  }
 
   // Asks for the blocks of a segment's runs; blocks that touch become one extent.
   void want_rows(BlockFetch& fetch, const SegmentMatch& match) {
@@ -73,29 +99,34 @@ class MatrixAssembler final : public Assembler {
         last = (match.runs[to].row + match.runs[to].len - 1) / data.per;
         ++to;
       }
-      const size_t extent = fetch.want(match.segment, data, first, last - first + 1);
-      for (; from < to; ++from) pieces_.push_back({match.runs[from], extent, segment.row_bytes});
+      const size_t id =
+          fetch.want(match.segment, data, first, last - first + 1, is_in_place() ? nullptr : this);
+      const uint64_t offset = fetch.extent(id).offset();
+      extents_.push_back({id, pieces_.size(), pieces_.size() + to - from});
+      for (; from < to; ++from)
+        pieces_.push_back(
+            {match.runs[from], id, data.at + match.runs[from].row * segment.row_bytes - offset});
     }
-  }
-
-  // Offset of a piece's first row in its extent.
-  static uint64_t place(const BlockFetch& fetch, const Piece& piece) {
-    const Extent& extent = fetch.extent(piece.extent);
-    return extent.run->at + piece.run.row * piece.row_bytes - extent.offset();
   }
 
   Buffer valid_rows() const {
     Bitmap valid(rows_);
     if (match_ != nullptr)
       for (const SegmentMatch& match : match_->segments)
-        for (const MatchRun& run : match.runs) valid.set_range(run.pos, run.pos + run.len);
+        for (const MatchRun& run : match.runs)
+          for (uint32_t pos = run.pos; pos < run.pos + run.len; ++pos)
+            valid.set(places_.empty() ? pos : places_[pos]);
     return std::move(valid).finish();
   }
 
   const Field& field_;
   const size_t rows_;
   const TrackMatch* match_;
+  const std::span<const uint32_t> places_;
+  size_t filled_ = 0, runs_ = 0;
   std::vector<Piece> pieces_;
+  std::vector<ExtentPieces> extents_;  // one after the other
+  MutableBuffer values_;
 };
 
 }  // namespace
@@ -108,9 +139,9 @@ Status check_matrix(const Segment& segment, const Field& field) {
                                      field.name + "` as the schema describes it (S7.8)");
 }
 
-std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows,
-                                           const TrackMatch* match) {
-  return std::make_unique<MatrixAssembler>(field, rows, match);
+std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows, const TrackMatch* match,
+                                           std::span<const uint32_t> places) {
+  return std::make_unique<MatrixAssembler>(field, rows, match, places);
 }
 
 }  // namespace dreamdb

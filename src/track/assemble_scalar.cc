@@ -9,8 +9,31 @@ namespace dreamdb {
 
 namespace {
 
-// Decoded blocks of one run of one segment, by block number.
-using Decoded = std::unordered_map<size_t, Buffer>;
+// Decoded blocks of one run of one segment.
+class Decoded {
+ public:
+  void add(size_t block, Buffer bytes) {
+    is_sorted_ = is_sorted_ && (blocks_.empty() || blocks_.back().first < block);
+    blocks_.emplace_back(block, std::move(bytes));
+  }
+  // After the last `add`.
+  void sort() {
+    if (!is_sorted_)
+      std::sort(blocks_.begin(), blocks_.end(),
+                [](const auto& a, const auto& b) { return a.first < b.first; });
+    is_sorted_ = true;
+  }
+  // nullptr: not among them.
+  const Buffer* find(size_t block) const {
+    const auto at = std::lower_bound(blocks_.begin(), blocks_.end(), block,
+                                     [](const auto& a, size_t b) { return a.first < b; });
+    return at == blocks_.end() || at->first != block ? nullptr : &at->second;
+  }
+
+ private:
+  std::vector<std::pair<size_t, Buffer>> blocks_;
+  bool is_sorted_ = true;
+};
 
 class ScalarAssembler final : public Assembler {
  public:
@@ -47,6 +70,12 @@ class ScalarAssembler final : public Assembler {
       if (part.column->dict) want_dictionary(fetch, part);
     }
     return {};
+  }
+
+  bool is_at_hand() const override {
+    return !in_place_ && wants_.empty() && std::ranges::none_of(parts_, [](const Piece& part) {
+      return part.dictionary_extent.has_value();
+    });
   }
 
   Status more(BlockFetch&) override { return {}; }
@@ -121,7 +150,7 @@ class ScalarAssembler final : public Assembler {
         const Address& address = part.match->segment->segment.address;
         if (auto cached =
                 objects_.cache().find<Buffer>({address, Part::kDecoded, cache_offset(run, b)})) {
-          decoded[b] = *cached;
+          decoded.add(b, *cached);
           continue;
         }
         if (open && open->second + 1 == b) {
@@ -169,10 +198,12 @@ class ScalarAssembler final : public Assembler {
         if (!is_valid_run) part.fetched[b] = want.extent;
         if (!is_valid_run && !part.keeps_blocks(text_)) continue;
         DREAMDB_ASSIGN(Buffer raw, decode(fetch, part, *want.run, want.extent, b));
-        (is_valid_run ? part.valid : part.data)[b] = std::move(raw);
+        (is_valid_run ? part.valid : part.data).add(b, std::move(raw));
       }
     }
     for (Piece& part : parts_) {
+      part.valid.sort();
+      part.data.sort();
       if (!part.dictionary_extent) continue;
       const Segment& segment = part.match->segment->segment;
       DREAMDB_ASSIGN(
@@ -217,15 +248,15 @@ class ScalarAssembler final : public Assembler {
           const size_t row = run.row + done;
           const size_t count = std::min(run.len - done, per - row % per);
           const size_t block = row / per;
-          const Buffer* valid = part.column->valid ? &part.valid.at(block) : nullptr;
-          const auto held = part.data.find(block);
-          if (held == part.data.end() && (decoded.empty() || current != block)) {
+          const Buffer* valid = part.column->valid ? part.valid.find(block) : nullptr;
+          const Buffer* held = part.data.find(block);
+          if (held == nullptr && (decoded.empty() || current != block)) {
             DREAMDB_ASSIGN(decoded,
                            decode(fetch, part, part.column->data, part.fetched.at(block), block));
             current = block;
           }
-          f(part, held == part.data.end() ? decoded : held->second, block, valid, row % per,
-            run.pos + done, count);
+          f(part, held == nullptr ? decoded : *held, block, valid, row % per, run.pos + done,
+            count);
           done += count;
         }
       }

@@ -1,9 +1,17 @@
 // Fetching the blocks of a planned read: the second half.
 #include <algorithm>
+#include <optional>
 
+#include "runtime/thread_pool.h"
 #include "track/assemble.h"
 
 namespace dreamdb {
+
+namespace {
+
+constexpr size_t kRowsWorthAThread = 256;  // some 50 us
+
+}  // namespace
 
 Result<Batch> RowReader::fetch(const RowPlan& plan) const {
   const size_t rows = plan.anchors.size() / 8;
@@ -14,23 +22,41 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
                                  [track](const TrackMatch& t) { return t.field == track; });
     const TrackMatch* match = it == plan.tracks.end() ? nullptr : &*it;
     if (is_matrix(field->type)) {
-      columns.push_back(assemble_matrix(*field, rows, match));
+      columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows));
     } else if (is_blob(field->type)) {
       columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));
     } else {
       columns.push_back(assemble_scalar(objects_, *field, rows, match, plan.column_bytes_max));
     }
   }
-  BlockFetch blocks(objects_);
-  for (const auto& column : columns) DREAMDB_TRY(column->begin(blocks));
-  DREAMDB_TRY(blocks.run());
-  for (const auto& column : columns) DREAMDB_TRY(column->more(blocks));
-  DREAMDB_TRY(blocks.run());
+  const bool is_large = rows >= kRowsWorthAThread;
+  std::vector<BlockFetch> blocks(columns.size());
+  std::vector<Status> begun(columns.size());
+  const auto begin = [&](size_t c) { begun[c] = columns[c]->begin(blocks[c]); };
+  if (is_large) {
+    shared_pool().parallel_for(columns.size(), begin);
+  } else {
+    for (size_t c = 0; c < columns.size(); ++c) begin(c);
+  }
+  for (Status& status : begun) DREAMDB_TRY(std::move(status));
+  std::vector<std::optional<Result<Column>>> finished(columns.size());
+  Task early;
+  if (is_large)
+    early = shared_pool().submit([&] {
+      for (size_t c = 0; c < columns.size(); ++c)
+        if (columns[c]->is_at_hand()) finished[c] = columns[c]->finish(blocks[c]);
+    });
+  const Status ran = BlockFetch::run(objects_, blocks);
+  early.wait();
+  DREAMDB_TRY(ran);
+  for (size_t c = 0; c < columns.size(); ++c) DREAMDB_TRY(columns[c]->more(blocks[c]));
+  DREAMDB_TRY(BlockFetch::run(objects_, blocks));
   Batch batch;
   batch.anchors_bytes = plan.anchors;
-  for (const auto& column : columns) {
-    DREAMDB_ASSIGN(Column finished, column->finish(blocks));
-    batch.columns.push_back(std::move(finished));
+  for (size_t c = 0; c < columns.size(); ++c) {
+    if (!finished[c]) finished[c] = columns[c]->finish(blocks[c]);
+    DREAMDB_ASSIGN(Column column, *std::move(finished[c]));
+    batch.columns.push_back(std::move(column));
   }
   return batch;
 }

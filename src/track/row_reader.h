@@ -41,6 +41,8 @@ struct RowPlan {
   std::vector<TrackMatch> tracks;  // those that the fields need
   std::vector<MatchRun> records;   // anchors that have a record, when asked for; ascending
   uint64_t bytes = 0;              // about what `fetch` hands out
+  // Where each anchor's row of an embedding or array goes, a permutation; empty: in their order.
+  std::vector<uint32_t> matrix_rows;
   // Of one column of texts or payloads; where there are more, `fetch` is Exhausted before it makes
   // (or fetches) them.
   uint64_t column_bytes_max = UINT64_MAX;
