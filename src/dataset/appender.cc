@@ -346,6 +346,8 @@ Result<AppendReport> Appender::commit_groups(const std::string& key) {
   DREAMDB_TRY(finish_work(0));
   if (!key.empty()) {
     DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key));
+    // By whom, and whether they knew that it was durable, is not told.
+    if (applied) DREAMDB_TRY(dataset_.objects().store().make_durable(ref_key(dataset_.tip().name)));
     report.already_applied = applied;
   }
   Change change;

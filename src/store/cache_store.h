@@ -87,6 +87,7 @@ class CacheStore final : public Store {
   // Removes them from the disk too, whatever the store says.
   std::vector<Status> delete_many(std::span<const std::string> keys) override;
   void forget(std::span<const std::string> keys) override;
+  Status make_durable(std::string_view key) override { return inner_->make_durable(key); }
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override {
     return inner_->wait_turn(key, timeout_ms);
   }

@@ -61,6 +61,7 @@ class CountingStore final : public Store {
   Result<ListPage> list(std::string_view prefix, std::string_view start_after,
                         size_t limit) override;
   std::vector<Status> delete_many(std::span<const std::string> keys) override;
+  Status make_durable(std::string_view key) override { return inner_->make_durable(key); }
   std::unique_ptr<Turn> wait_turn(std::string_view key, uint32_t timeout_ms) override;
   Waited wait_turn_or_answer(std::string_view key, uint32_t timeout_ms,
                              const Offer& offer) override;

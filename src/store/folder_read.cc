@@ -29,6 +29,8 @@ constexpr size_t kRangesPerPiece = 8;
 constexpr size_t kSharedBlockBytes = 2 << 20;
 constexpr size_t kSharedRangeBytesMax = 64 * 1024;
 constexpr size_t kSharedRangesMin = 8;
+// Of a thread, for ranges that are used where they are read.
+constexpr size_t kReusedBytesMax = 1 << 20;
 
 // One range that is to be read: where, how many bytes there are, and where they go.
 struct Range {
@@ -118,6 +120,12 @@ class Wave {
 
   // By way of memory that this thread uses again, so that its processor has it in the cache.
   Result<Buffer> read_and_use(const Range& range) {
+    if (range.size > kReusedBytesMax) {
+      Range own = range;
+      own.memory = allocate_bytes(range.size);
+      DREAMDB_ASSIGN(Buffer bytes, read_range(own));
+      return use_(range.request, bytes.span()) ? std::move(bytes) : Buffer();
+    }
     thread_local std::vector<std::byte> memory;
     if (memory.size() < range.size) memory.resize(range.size);
     DREAMDB_ASSIGN(const size_t size, read_at(range.fd, range.offset,

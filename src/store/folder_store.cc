@@ -68,6 +68,11 @@ class FolderStore final : public Store {
     return swap_.swap(key, expected, body.span(), false);
   }
 
+  Status make_durable(std::string_view key) override {
+    DREAMDB_TRY(check_key(key));
+    return swap_.make_durable(key);
+  }
+
   // The version is written and synced beside the objects, and linked when they are durable.
   Published publish(std::span<const PutRequest> objects, std::string_view key,
                     const std::optional<Version>& expected, const Buffer& body) override {
@@ -165,7 +170,7 @@ class FolderStore final : public Store {
   // Not in the store: names that come and go there would delay the sync of a version's name.
   OfferBox offers_of(std::string_view key) const {
     struct stat info{};
-    const std::string folder = folder_of_turns();
+    static const std::string folder = folder_of_turns();  // the environment may change later
     if (folder.empty() || stat(turns_of(key).c_str(), &info) != 0) return OfferBox("");
     return OfferBox(folder + "/folder-" + std::to_string(info.st_dev) + "-" +
                     std::to_string(info.st_ino));

@@ -77,6 +77,8 @@ class FolderSwap {
   Result<Prepared> prepare(std::string_view key, const std::optional<Version>& expected,
                            std::span<const std::byte> body, bool deleted);
   Result<Version> finish(std::string_view key, const Prepared& prepared);
+  // Syncs the names of the key's versions, whoever made them.
+  Status make_durable(std::string_view key) { return sync(directory_of(key)); }
   static void drop(const Prepared& prepared);
 
   // Ends the turn of the calling thread, and tells the next writer what is `prepared`.

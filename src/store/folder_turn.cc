@@ -100,7 +100,8 @@ class LockFile {
     // will do; a waiter that read the old one does not fall asleep.
     const auto word = static_cast<uint32_t>(runtime_.monotonic_ns());
     [[maybe_unused]] const ssize_t size = pwrite(fd_.get(), &word, kWordSize, 0);
-    if (futex_wake(word_, was_kept ? kAll : 1) > 0) handed_over_.store(true);
+    const bool woke = futex_wake(word_, was_kept ? kAll : 1) > 0;
+    if (woke && !was_kept) handed_over_.store(true);
   }
 
  private:

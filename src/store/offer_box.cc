@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "store/folder_files.h"
+#include "store/key.h"
 #include "store/posix_file.h"
 #include "store/turn_folder.h"
 
@@ -37,6 +38,11 @@ bool write_whole(const std::string& temporary, const std::string& path, const Bu
   return false;
 }
 
+uint64_t time_ns_of(const struct stat& info) {
+  return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(info.st_mtim.tv_nsec);
+}
+
 struct WholeFile {
   Buffer body;
   uint64_t time_ns = 0;
@@ -50,13 +56,11 @@ std::optional<WholeFile> read_whole(const std::string& path) {
   MutableBuffer bytes(static_cast<size_t>(info.st_size));
   const auto size = read_at(fd->get(), 0, bytes.span(), path);
   if (!size || *size < bytes.size()) return std::nullopt;
-  return WholeFile{std::move(bytes).freeze(),
-                   static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-                       static_cast<uint64_t>(info.st_mtim.tv_nsec)};
+  return WholeFile{std::move(bytes).freeze(), time_ns_of(info)};
 }
 
-bool is_older(const WholeFile& file, uint64_t now_ns, uint64_t age_ns) {
-  return file.time_ns + age_ns < now_ns;
+bool is_older(uint64_t time_ns, uint64_t now_ns, uint64_t age_ns) {
+  return time_ns + age_ns < now_ns;
 }
 
 }  // namespace
@@ -73,7 +77,8 @@ bool OfferBox::leave(const Offer& offer) const {
   if (directory_.empty() || offer.body.size() > kOfferBytesMax || !is_id(offer.id)) return false;
   const std::string temporary = directory_ + "/" + std::string(kUnfinished) + offer.id;
   if (write_whole(temporary, offer_path(offer.id), offer.body)) return true;
-  return make_private_folder(directory_) &&
+  const std::string parent(parent_of(directory_));  // somebody may tidy up there
+  return make_private_folder(parent) && make_private_folder(directory_) &&
          write_whole(temporary, offer_path(offer.id), offer.body);
 }
 
@@ -101,16 +106,18 @@ std::vector<Offer> OfferBox::take(Runtime& runtime) const {
   for (const std::string& name : names) {
     const std::string path = directory_ + "/" + name;
     if (!name.starts_with(kOfferPrefix)) {
+      struct stat info{};
       const bool is_ours = name.starts_with(kAnswerPrefix) || name.starts_with(kUnfinished);
-      const auto file = is_ours ? read_whole(path) : std::nullopt;
-      if (file && is_older(*file, now_ns, kLeftoverAgeNs)) unlink(path.c_str());
+      if (is_ours && lstat(path.c_str(), &info) == 0 &&
+          is_older(time_ns_of(info), now_ns, kLeftoverAgeNs))
+        unlink(path.c_str());
       continue;
     }
     if (offers.size() == kOffersTakenMax) continue;
     Offer offer{name.substr(kOfferPrefix.size()), {}};
     auto file = is_id(offer.id) ? read_whole(path) : std::nullopt;
     if (!file || unlink(path.c_str()) != 0) continue;  // withdrawn meanwhile
-    if (is_older(*file, now_ns, kOfferAgeMaxNs)) continue;
+    if (is_older(file->time_ns, now_ns, kOfferAgeMaxNs)) continue;
     offer.body = std::move(file->body);
     offers.push_back(std::move(offer));
   }

@@ -156,6 +156,13 @@ class Store {
   virtual Published publish(std::span<const PutRequest> objects, std::string_view key,
                             const std::optional<Version>& expected, const Buffer& body);
 
+  // Ok when what `load` says of the key survives a power cut, also if the writer that swapped it
+  // died before it knew.
+  virtual Status make_durable(std::string_view key) {
+    (void)key;
+    return {};
+  }
+
   // Removes a mutable key if its version is still `expected`. Errors as `swap`.
   virtual Status swap_delete(std::string_view key, const Version& expected) = 0;
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 #include "codec/cbor.h"
@@ -49,6 +50,13 @@ bool is_id(std::string_view text) {
 
 // Data is not read to build on a version; pages and manifests are.
 bool is_structure(std::string_view key) { return !key.starts_with("segments/"); }
+
+// The same address may be another server in another network of this machine.
+std::string network_of_process() {
+  std::array<char, 64> name{};
+  const ssize_t size = readlink("/proc/self/ns/net", name.data(), name.size());
+  return size > 0 ? std::string(name.data(), static_cast<size_t>(size)) : "";
+}
 
 }  // namespace
 
@@ -145,7 +153,10 @@ class TurnStore::NotedTurn final : public Turn {
 
 TurnStore::TurnStore(std::shared_ptr<Store> inner, std::string_view place, std::string folder,
                      Runtime& runtime)
-    : inner_(std::move(inner)), place_(place), folder_(std::move(folder)), runtime_(runtime) {}
+    : inner_(std::move(inner)),
+      place_(std::string(place) + "\n" + network_of_process()),
+      folder_(std::move(folder)),
+      runtime_(runtime) {}
 
 std::string TurnStore::directory_of(std::string_view key) const {
   if (folder_.empty() || !check_key(key)) return "";

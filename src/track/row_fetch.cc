@@ -1,5 +1,6 @@
 // Fetching the blocks of a planned read: the second half.
 #include <algorithm>
+#include <exception>
 #include <optional>
 
 #include "runtime/thread_pool.h"
@@ -10,6 +11,38 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kRowsWorthAThread = 256;  // some 50 us
+
+// Carries out work on a thread of the pool, where nothing may be thrown: memory that is not to be
+// had is told on the thread that asked.
+class Carried {
+ public:
+  template <typename F>
+  void run(const F& work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      thrown_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  std::exception_ptr thrown_;
+};
+
+// Waits for a task whatever happens.
+class Joined {
+ public:
+  explicit Joined(Task task) : task_(std::move(task)) {}
+  ~Joined() { task_.wait(); }
+  Joined(const Joined&) = delete;
+  Joined& operator=(const Joined&) = delete;
+
+ private:
+  Task task_;
+};
 
 }  // namespace
 
@@ -32,23 +65,29 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
   const bool is_large = rows >= kRowsWorthAThread;
   std::vector<BlockFetch> blocks(columns.size());
   std::vector<Status> begun(columns.size());
-  const auto begin = [&](size_t c) { begun[c] = columns[c]->begin(blocks[c]); };
+  std::vector<Carried> carried(columns.size());
+  const auto begin = [&](size_t c) {
+    carried[c].run([&] { begun[c] = columns[c]->begin(blocks[c]); });
+  };
   if (is_large) {
     shared_pool().parallel_for(columns.size(), begin);
   } else {
     for (size_t c = 0; c < columns.size(); ++c) begin(c);
   }
+  for (const Carried& column : carried) column.rethrow();
   for (Status& status : begun) DREAMDB_TRY(std::move(status));
   std::vector<std::optional<Result<Column>>> finished(columns.size());
-  Task early;
-  if (is_large)
-    early = shared_pool().submit([&] {
-      for (size_t c = 0; c < columns.size(); ++c)
-        if (columns[c]->is_at_hand()) finished[c] = columns[c]->finish(blocks[c]);
-    });
-  const Status ran = BlockFetch::run(objects_, blocks);
-  early.wait();
-  DREAMDB_TRY(ran);
+  Carried finishing;
+  const auto finish_early = [&] {
+    for (size_t c = 0; c < columns.size(); ++c)
+      if (columns[c]->is_at_hand()) finished[c] = columns[c]->finish(blocks[c]);
+  };
+  {
+    const Joined early(is_large ? shared_pool().submit([&] { finishing.run(finish_early); })
+                                : Task());
+    DREAMDB_TRY(BlockFetch::run(objects_, blocks));
+  }
+  finishing.rethrow();
   for (size_t c = 0; c < columns.size(); ++c) DREAMDB_TRY(columns[c]->more(blocks[c]));
   DREAMDB_TRY(BlockFetch::run(objects_, blocks));
   Batch batch;

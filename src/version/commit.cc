@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
-constexpr uint64_t kBytesInTurnMax = 1 << 20;  // written and synced within a millisecond or two
+constexpr uint64_t kAddingMaxNs = 500'000'000;  // of that, for what others offer
+constexpr uint64_t kBytesInTurnMax = 1 << 20;   // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
 // One tree that a commit adds to.
@@ -246,28 +247,24 @@ Committer::TurnOrTip Committer::take_turn(const Tip& tip, const Change& change, 
     }
     if (!answer || answer->is_committed) waited.is_lost = true;
     contest.may_offer = false;  // what did not go onto the version there is seldom does later
-    waited.turn = store.wait_turn(key, kTurnTimeoutMs);
+    if (waited.turn == nullptr) waited.turn = store.wait_turn(key, kTurnTimeoutMs);
   }
   if (waited.is_lost) contest.unheard.push_back(write);
   return {std::move(waited.turn), std::nullopt};
 }
 
-Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, uint64_t depth,
+Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, const Address& start,
                                                    std::span<const WriteId> unheard) {
   HistoryWalk walk(objects_, {moved.address(), moved.manifest});
   for (;;) {
     auto point = walk.next();
     if (!point)
-      return fail(Code::kOutcomeUnknown,
-                  "ref `" + moved.name +
-                      "`: another writer may have committed this change, and the versions cannot "
-                      "be read (" +
-                      point.error().message +
-                      "); open the dataset and look, or repeat the call with the same anchors or "
-                      "idempotency key");
-    if (!*point || (*point)->manifest->depth <= depth) return std::nullopt;
+      return fail(point.error().code, "the versions cannot be read: " + point.error().message);
+    if (!*point || (*point)->address == start) return std::nullopt;
     const Manifest& manifest = *(*point)->manifest;
     if (std::find(unheard.begin(), unheard.end(), manifest.write) == unheard.end()) continue;
+    // Its writer may have died before it was durable.
+    DREAMDB_TRY(objects_.store().make_durable(ref_key(moved.name)));
     Ref ref = moved.ref;
     ref.manifest = (*point)->address;
     ref.write = manifest.write;
@@ -277,8 +274,10 @@ Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, uint64_t de
 
 void Committer::add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,
                            std::vector<PutRequest>& objects) {
+  const uint64_t begin_ns = runtime_.monotonic_ns();
   for (const Offer& offer : turn.take_offers()) {
-    const auto added = add_offer(offer, tip, links, objects);
+    const bool is_late = runtime_.monotonic_ns() - begin_ns > kAddingMaxNs;
+    const auto added = is_late ? Result<bool>(false) : add_offer(offer, tip, links, objects);
     if (!added || !*added) turn.answer(offer, write_offer_answer({}));
   }
 }
@@ -325,6 +324,21 @@ void Committer::answer_offers(Turn& turn, std::span<const Link> links,
 
 Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& rebase,
                               const Commutes& commutes) {
+  Contest contest;
+  contest.must_read = contended_;
+  auto committed = commit_in(contest, start, std::move(change), rebase, commutes);
+  if (committed || contest.unheard.empty() || committed.error().code == Code::kOutcomeUnknown)
+    return committed;
+  // Whatever went wrong here: the one who took the offer may still bring it about.
+  return fail(Code::kOutcomeUnknown,
+              "ref `" + start.name + "`: another writer was asked to commit this change and did " +
+                  "not say whether it has (" + committed.error().message +
+                  "); open the dataset and look, or repeat the call with the same anchors or "
+                  "idempotency key");
+}
+
+Result<Tip> Committer::commit_in(Contest& contest, const Tip& start, Change change,
+                                 const Rebase& rebase, const Commutes& commutes) {
   Tip tip = start;
   const uint64_t begin_ns = runtime_.monotonic_ns();
   uint64_t pause_ns = 1'000'000;
@@ -336,8 +350,6 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
     change.objects.clear();
   }
   bool met_others = false;
-  Contest contest;
-  contest.must_read = contended_;
   for (int tries = 0;; ++tries) {
     // Whoever shares the machine goes first or later, not at the same time: a lost race costs the
     // pages and the manifest that were written for it.
@@ -370,7 +382,7 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
         met_others = true;
         DREAMDB_TRY(check_same_timeline(tip, moved));
         if (!contest.unheard.empty()) {
-          DREAMDB_ASSIGN(auto found, find_unheard(moved, start.manifest->depth, contest.unheard));
+          DREAMDB_ASSIGN(auto found, find_unheard(moved, start.address(), contest.unheard));
           if (found) {
             contended_ = true;
             found->version = start.version;

@@ -85,6 +85,8 @@ class Committer {
     std::optional<Tip> committed;  // by another writer, for us
   };
 
+  Result<Tip> commit_in(Contest& contest, const Tip& start, Change change, const Rebase& rebase,
+                        const Commutes& commutes);
   Result<Built> build_as(const Tip* parent, const Change& change, const WriteId& write,
                          const std::string& program);
   // Puts `objects`, then swaps the ref of `tip` to the last of what was built on it.
@@ -93,8 +95,8 @@ class Committer {
   TurnOrTip take_turn(const Tip& tip, const Change& change, Contest& contest);
   // The version that an answer names, as the tip of a commit.
   std::optional<Tip> tip_of_answer(const Tip& tip, const OfferAnswer& answer, const WriteId& write);
-  // What became of offers that were taken: the version that one of them is, above `depth`.
-  Result<std::optional<Tip>> find_unheard(const Tip& moved, uint64_t depth,
+  // What became of offers that were taken: the version that one of them is, above `start`.
+  Result<std::optional<Tip>> find_unheard(const Tip& moved, const Address& start,
                                           std::span<const WriteId> unheard);
   // Builds what others offer on the links so far, and says no to what does not go there.
   void add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,

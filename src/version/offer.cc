@@ -12,6 +12,7 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kForm = 1;
+constexpr uint64_t kAnswerBytes = 64;  // an answer without objects at most, and what each adds
 
 // As a leaf page has them: its parser checks each entry, and their order.
 void write_entries(std::vector<Entry> entries, CborWriter& out) {
@@ -141,6 +142,11 @@ std::optional<OfferedChange> parse_offered_change(const Buffer& bytes) {
 }
 
 Buffer write_offer_answer(const OfferAnswer& answer) {
+  uint64_t size = kAnswerBytes;
+  for (const PutRequest& object : answer.objects)
+    size += object.key.size() + object.body.size() + kAnswerBytes;
+  // They only spare the reading.
+  if (size > kOfferBytesMax) return write_offer_answer({answer.is_committed, answer.manifest, {}});
   CborWriter out;
   out.array(4);
   out.uint(kForm);

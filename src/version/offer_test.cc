@@ -85,6 +85,12 @@ TEST(Offer, IsReadAsItWasWritten) {
   EXPECT_EQ(heard->manifest, answer.manifest);
   EXPECT_EQ(heard->objects[0].body.view(), "page");
   EXPECT_FALSE(parse_offer_answer(write_offer_answer({}))->is_committed);
+  OfferAnswer wide = answer;
+  wide.objects.push_back({"pages/q", Buffer::copy_of(std::string(kOfferBytesMax, 'q'))});
+  const Buffer cut = write_offer_answer(wide);
+  EXPECT_LE(cut.size(), kOfferBytesMax);
+  EXPECT_EQ(parse_offer_answer(cut)->manifest, wide.manifest);
+  EXPECT_TRUE(parse_offer_answer(cut)->objects.empty());
   for (size_t size = 0; size < said.size(); ++size)
     EXPECT_FALSE(parse_offer_answer(said.slice(0, size))) << size;
 }
@@ -247,6 +253,22 @@ TEST_F(CommittedForOthers, ATakerThatDiedBeforeItsSwapLosesNothing) {
     thread.join();
   }
   EXPECT_EQ(versions().size(), 2u);
+}
+
+TEST_F(CommittedForOthers, WhatGoesWrongMeanwhileDoesNotSayThatNothingHappened) {
+  Writer& writer = add_writer();
+  auto turn = take_turn();
+  std::thread thread([&] {
+    const auto go_on = [](const Tip&, Change&) -> Result<bool> { return true; };
+    const auto goes = [](const Tip&) -> Result<bool> { return true; };
+    const auto moved = writer.committer.commit(writer.tip, append_of(10), go_on, goes);
+    ASSERT_FALSE(moved);
+    EXPECT_EQ(moved.error().code, Code::kOutcomeUnknown) << moved.error().message;
+  });
+  take_offers(*turn, 1);
+  std::filesystem::remove_all(folder_.path() + "/.swap/refs/main");
+  turn.reset();
+  thread.join();
 }
 
 TEST_F(CommittedForOthers, ATakerThatDiedAfterItsSwapHasDoneItForGood) {
