@@ -139,6 +139,7 @@ class Kin {
   // Whether the next entry is one of that page, behind those taken before.
   bool take(CborReader& in, Entry& entry) {
     if (page_ == nullptr || next_ == page_->entries.size()) return false;
+    if (next_ + kAhead < page_->entries.size()) page_->entries[next_ + kAhead].stats.prefetch();
     if (!in.known_item(page_->encoded[next_])) return false;
     entry = page_->entries[next_++];
     return true;
@@ -151,6 +152,8 @@ class Kin {
   }
 
  private:
+  static constexpr size_t kAhead = 12;
+
   const Page* page_;
   size_t next_ = 0;
 };

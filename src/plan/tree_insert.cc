@@ -12,6 +12,7 @@ constexpr size_t kPageOverheadBytes = 96;
 constexpr size_t kRoom = kPageTargetBytes - kPageOverheadBytes;
 // The page at the end of time is rewritten by every small commit: half the size, half the work.
 constexpr size_t kEdgeRoom = kRoom / 2;
+constexpr size_t kAhead = 12;  // entries whose statistics are on their way to the processor
 
 // An entry and its bytes in a page, both held elsewhere.
 struct Item {
@@ -142,7 +143,9 @@ class Inserter {
     ends.reserve(items.size());
     entries.reserve(items.size());
     auto at = bytes.span().begin();
-    for (const Item& item : items) {
+    for (size_t i = 0; i < items.size(); ++i) {
+      const Item& item = items[i];
+      if (i + kAhead < items.size()) items[i + kAhead].entry->stats.prefetch();
       entries.push_back(*item.entry);
       at = std::ranges::copy(item.encoded, at).out;
       ends.push_back(static_cast<uint32_t>(at - bytes.span().begin()));
