@@ -148,9 +148,7 @@ class FolderStore final : public Store {
     std::optional<Loaded> ahead() override { return store_.swap_.ahead(key_, *turn_); }
 
     std::vector<Offer> take_offers() override {
-      auto offers = store_.offers_of(key_).take(store_.files_.runtime());
-      if (!offers.empty()) turn_->keep();
-      return offers;
+      return take_in_turn(*turn_, store_.offers_of(key_), store_.files_.runtime());
     }
 
     void answer(const Offer& offer, const Buffer& body) override {

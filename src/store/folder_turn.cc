@@ -78,6 +78,10 @@ class LockFile {
       is_kept_.store(true, std::memory_order_relaxed);
   }
 
+  void wake_if_kept(uint64_t tenure) {
+    if (tenure_.load(std::memory_order_acquire) == tenure && is_kept_) change_word_and_wake(kAll);
+  }
+
   // Of the owner before this one; call while holding the lock.
   Buffer note() const {
     uint32_t size = 0;
@@ -96,15 +100,19 @@ class LockFile {
     const bool was_kept = is_kept_.exchange(false, std::memory_order_relaxed);
     set_record_lock(F_UNLCK);
     held_.store(false, std::memory_order_release);
-    // Written through the descriptor: a full disk is then an error, not a signal. Any new value
-    // will do; a waiter that read the old one does not fall asleep.
-    const auto word = static_cast<uint32_t>(runtime_.monotonic_ns());
-    [[maybe_unused]] const ssize_t size = pwrite(fd_.get(), &word, kWordSize, 0);
-    const bool woke = futex_wake(word_, was_kept ? kAll : 1) > 0;
+    const bool woke = change_word_and_wake(was_kept ? kAll : 1);
     if (woke && !was_kept) handed_over_.store(true);
   }
 
  private:
+  // Written through the descriptor: a full disk is then an error, not a signal. Any new value will
+  // do; a waiter that read the old one does not fall asleep. Whether somebody slept.
+  bool change_word_and_wake(uint32_t count) {
+    const auto word = static_cast<uint32_t>(runtime_.monotonic_ns());
+    [[maybe_unused]] const ssize_t size = pwrite(fd_.get(), &word, kWordSize, 0);
+    return futex_wake(word_, count) > 0;
+  }
+
   // A note that is not written whole does no harm: its reader checks it.
   void write_note(std::span<const std::byte> note) {
     constexpr size_t kHead = kNoteOffset - kNoteSizeOffset;
@@ -229,6 +237,7 @@ class TurnOnFile final : public FolderTurn {
 
   Buffer note() const override { return file_->note(); }
   void keep() override { file_->keep(tenure_); }
+  void wake_if_kept() override { file_->wake_if_kept(tenure_); }
 
  private:
   const std::shared_ptr<LockFile> file_;

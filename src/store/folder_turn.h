@@ -29,6 +29,8 @@ class FolderTurn : public Turn {
   virtual Buffer note() const = 0;
   // From now on it ends only when it is destroyed, and then all who wait look again.
   virtual void keep() = 0;
+  // When it is kept: all who wait look again now.
+  virtual void wake_if_kept() = 0;
 };
 
 // Waits for the lock file in `directory`, which must exist. nullptr: the time is over, `is_done`

@@ -129,6 +129,13 @@ void OfferBox::answer(const Offer& offer, const Buffer& body) const {
               body);
 }
 
+std::vector<Offer> take_in_turn(FolderTurn& turn, const OfferBox& box, Runtime& runtime) {
+  turn.wake_if_kept();
+  std::vector<Offer> offers = box.take(runtime);
+  if (!offers.empty()) turn.keep();
+  return offers;
+}
+
 WaitedFolderTurn wait_with_offer(const std::string& turns, const OfferBox& box, uint32_t timeout_ms,
                                  const Offer& offer, Runtime& runtime) {
   WaitedFolderTurn waited;

@@ -49,6 +49,9 @@ class OfferBox {
   const std::string directory_;
 };
 
+// What `Turn::take_offers` does, of a store whose turn is `turn`.
+std::vector<Offer> take_in_turn(FolderTurn& turn, const OfferBox& box, Runtime& runtime);
+
 // Waits for a turn in `turns` with an offer in `box`; what `Store::wait_turn_or_answer` does, the
 // turn as the store makes it of a FolderTurn.
 struct WaitedFolderTurn {

@@ -80,9 +80,10 @@ class Turn {
   // key.
   virtual std::optional<Loaded> ahead() { return std::nullopt; }
 
-  // What those who wait for this turn offer. Who takes an offer answers it when it is settled what
-  // became of it; without an answer whoever made it cannot know. A turn in which something was
-  // taken ends only when it is destroyed, after the answers.
+  // What those who wait for this turn offer; those answered since the last call are woken. Who
+  // takes an offer answers it when it is settled what became of it; without an answer whoever made
+  // it cannot know. A turn in which something was taken ends only when it is destroyed, after the
+  // answers.
   virtual std::vector<Offer> take_offers() { return {}; }
   virtual void answer(const Offer& offer, const Buffer& body) {
     (void)offer;

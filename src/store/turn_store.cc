@@ -135,9 +135,7 @@ class TurnStore::NotedTurn final : public Turn {
   }
 
   std::vector<Offer> take_offers() override {
-    auto offers = OfferBox(directory_).take(store_.runtime_);
-    if (!offers.empty()) turn_->keep();
-    return offers;
+    return take_in_turn(*turn_, OfferBox(directory_), store_.runtime_);
   }
 
   void answer(const Offer& offer, const Buffer& body) override {

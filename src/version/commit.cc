@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint64_t kLostPauseMaxNs = 50'000'000;
 constexpr uint32_t kTurnTimeoutMs = 2'000;
+// Groups of offers that one turn commits after its own: their pages are at hand here.
+constexpr int kFurtherGroupsMax = 2;
 constexpr uint64_t kAddingMaxNs = 500'000'000;  // of that, for what others offer
 constexpr uint64_t kBytesInTurnMax = 1 << 20;   // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
@@ -287,11 +289,14 @@ Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, std::vecto
   auto offered = parse_offered_change(offer.body);
   if (!offered || offered->operation.size() > kOperationBytesMax) return false;
   Tip on = tip;
-  on.ref.manifest = links.back().built.address;
-  on.manifest = std::make_shared<const Manifest>(links.back().built.manifest);
+  if (!links.empty()) {
+    const Built& before = links.back().built;
+    on.ref.manifest = before.address;
+    on.manifest = std::make_shared<const Manifest>(before.manifest);
+    for (const NewPage& page : before.pages)
+      objects_.remember(page.address, page.page, page.body.size());
+  }
   if (offered->base != offer_base(on)) return false;
-  for (const NewPage& page : links.back().built.pages)
-    objects_.remember(page.address, page.page, page.body.size());
   if (offered->records.empty()) return false;
   DREAMDB_ASSIGN(const auto taken, find_records(objects_, *on.manifest, offered->records));
   if (!taken.empty()) return false;
@@ -308,6 +313,22 @@ Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, std::vecto
   objects.insert(objects.end(), built.objects.begin(), built.objects.end());
   links.push_back({std::move(built), offered->write, offer});
   return true;
+}
+
+void Committer::commit_offers(Turn& turn, Tip newest) {
+  for (int group = 0; group < kFurtherGroupsMax; ++group) {
+    std::vector<Link> links;
+    std::vector<PutRequest> objects;
+    add_offers(turn, newest, links, objects);
+    if (links.empty()) return;
+    auto attempt = publish(newest, links, objects);
+    answer_offers(turn, links, attempt);
+    if (!attempt || attempt->outcome != Outcome::kCommitted) return;
+    const Built& last = links.back().built;
+    newest = std::move(attempt->tip);
+    newest.manifest = std::make_shared<const Manifest>(last.manifest);
+    objects_.remember(last.address, newest.manifest, last.manifest_bytes);
+  }
 }
 
 void Committer::answer_offers(Turn& turn, std::span<const Link> links,
@@ -413,12 +434,17 @@ Result<Tip> Committer::commit_in(Contest& contest, const Tip& start, Change chan
     if (attempt->outcome == Outcome::kCommitted) {
       // Until a commit meets nobody, each waits its turn: who barges in starves the others.
       contended_ = met_others || links.size() > 1;
+      ManifestPtr last;
       for (Link& link : links) {
         auto manifest = std::make_shared<const Manifest>(std::move(link.built.manifest));
         if (!link.offer) attempt->tip.manifest = manifest;
+        last = manifest;
         objects_.remember(link.built.address, std::move(manifest), link.built.manifest_bytes);
       }
       if (links.size() > 1) {
+        Tip newest = attempt->tip;
+        newest.manifest = std::move(last);
+        commit_offers(*turn, std::move(newest));
         // Ours has others on it by now: the old version, as in `tip_of_answer`.
         attempt->tip.ref.manifest = links.front().built.address;
         attempt->tip.ref.write = write;

@@ -103,6 +103,8 @@ class Committer {
                   std::vector<PutRequest>& objects);
   Result<bool> add_offer(const Offer& offer, const Tip& tip, std::vector<Link>& links,
                          std::vector<PutRequest>& objects);
+  // Commits what has been offered meanwhile, on the version that was just published.
+  void commit_offers(Turn& turn, Tip newest);
   void answer_offers(Turn& turn, std::span<const Link> links, const Result<Attempt>& attempt);
   // What the writer before us is about to make the tip, if the change goes onto it as it is.
   std::optional<Tip> tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes);
