@@ -118,7 +118,10 @@ class BatchStream::Impl {
   }
 
   ~Impl() {
-    if (!home_.is_here()) (void)rows_.release();
+    // The threads of a stream do not exist in a forked child: it is left as it is there.
+    if (!home_.is_here()) {
+      [[maybe_unused]] RowStream* const left = rows_.release();
+    }
   }
 
   Result<std::optional<Batch>> next() {

@@ -255,7 +255,8 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
       if (replies[at]) first_bytes = *std::move(replies[at]);  // without it the list is read later
     }
     auto kept = keep_segment(entry, *replies[r], first_bytes);
-    if (!kept) DREAMDB_TRY(verified(requests[r].key, std::unexpected(std::move(kept).error())));
+    if (!kept)
+      return std::unexpected(verified(requests[r].key, std::unexpected(kept.error())).error());
     out[asked[r]] = *std::move(kept);
   }
   return out;

@@ -159,7 +159,7 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, std::span<const Li
   for (int tries = 0;; ++tries) {
     if (tries > 0) swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
     if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
-    const Error cause = std::move(swapped).error();
+    const Error cause = swapped.error();
     const bool lost = cause.code == Code::kConflict;
     // After a try without an answer no error of a later try says that nothing was committed.
     if (tries == 0 && !lost && cause.code != Code::kOutcomeUnknown &&
