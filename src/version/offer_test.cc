@@ -156,6 +156,14 @@ class CommittedForOthers : public testing::Test {
     return writer;
   }
 
+  // As the one who took the offer does it.
+  static Result<Committer::Built> build_offered(Writer& taker, const OfferedChange& offer) {
+    Change change;
+    change.operation = offer.operation;
+    change.entries = offer.entries;
+    return taker.committer.build(&taker.tip, change, offer.write);
+  }
+
   std::unique_ptr<Turn> take_turn() { return outside().wait_turn("refs/main", 10'000); }
 
   // Offers that wait, once there are `count` of them.
@@ -279,10 +287,7 @@ TEST_F(CommittedForOthers, ATakerThatDiedAfterItsSwapHasDoneItForGood) {
   const auto offer = parse_offered_change(take_offers(*turn, 1)[0].body);
   ASSERT_TRUE(offer);
   // As the taker does it: the offer, and something of its own on it.
-  Change change;
-  change.operation = offer->operation;
-  change.entries = offer->entries;
-  const auto built = taker.committer.build(&taker.tip, change, offer->write);
+  const auto built = build_offered(taker, *offer);
   ASSERT_TRUE(built);
   Tip on = taker.tip;
   on.ref.manifest = built->address;
@@ -317,10 +322,7 @@ TEST_F(CommittedForOthers, ATakerThatIsSlowCannotDoItTwice) {
   const auto offer = parse_offered_change(take_offers(*turn, 1)[0].body);
   ASSERT_TRUE(offer);
   thread.join();  // it waits no longer than two seconds, and commits by itself
-  Change change;
-  change.operation = offer->operation;
-  change.entries = offer->entries;
-  const auto built = taker.committer.build(&taker.tip, change, offer->write);
+  const auto built = build_offered(taker, *offer);
   Ref ref = taker.tip.ref;
   ref.manifest = built->address;
   const auto late =
