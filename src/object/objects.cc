@@ -66,22 +66,21 @@ struct Check {
   std::span<const std::byte> bytes;
 };
 
+std::span<const std::byte> block_in(const Extent& e, size_t block,
+                                    std::span<const std::byte> bytes) {
+  return bytes.subspan(e.run->starts[block] - e.offset(), e.run->sizes[block]);
+}
+
 void add_checks(const Extent& e, const Buffer& bytes, std::vector<Check>& checks) {
-  for (size_t b = 0; b < e.block_count; ++b) {
-    const size_t block = e.first_block + b;
-    const uint64_t at = e.run->starts[block] - e.offset();
-    checks.push_back({&e, block, bytes.span().subspan(at, e.run->sizes[block])});
-  }
+  for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block)
+    checks.push_back({&e, block, block_in(e, block, bytes.span())});
 }
 
 // The blocks of one extent; what is cut short is another's to tell.
 Status verify_extent(const Extent& e, std::span<const std::byte> bytes) {
   if (bytes.size() != e.size()) return {};
-  for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block) {
-    const uint64_t at = e.run->starts[block] - e.offset();
-    DREAMDB_TRY(
-        verify_block(e.segment->segment, *e.run, block, bytes.subspan(at, e.run->sizes[block])));
-  }
+  for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block)
+    DREAMDB_TRY(verify_block(e.segment->segment, *e.run, block, block_in(e, block, bytes)));
   return {};
 }
 

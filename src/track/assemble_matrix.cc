@@ -41,7 +41,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     const uint64_t row_bytes = field_.row_bytes();
     Column out = empty_column(field_, 0);
     if (is_in_place() && !pieces_.empty()) {
-      out.values = fetch.bytes(pieces_[0].extent).slice(pieces_[0].place, rows_ * row_bytes);
+      out.values = fetch.bytes(extents_[0].id).slice(pieces_[0].place, rows_ * row_bytes);
       return out;
     }
     if (values_.size() == 0) make_values();
@@ -58,7 +58,6 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
  private:
   struct Piece {
     MatchRun run;
-    size_t extent;
     uint64_t place;  // of its first row in the extent
   };
   struct ExtentPieces {
@@ -105,7 +104,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       extents_.push_back({id, pieces_.size(), pieces_.size() + to - from});
       for (; from < to; ++from)
         pieces_.push_back(
-            {match.runs[from], id, data.at + match.runs[from].row * segment.row_bytes - offset});
+            {match.runs[from], data.at + match.runs[from].row * segment.row_bytes - offset});
     }
   }
 
