@@ -209,8 +209,7 @@ uint64_t CacheFolder::read_region(const Hash& name, uint64_t region, uint64_t fi
     }
     begin = std::max(end, begin + 1);
   }
-  const uint64_t used_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * kSecondNs +
-                           static_cast<uint64_t>(info.st_mtim.tv_nsec);
+  const uint64_t used_ns = modified_ns(info);
   const uint64_t now_ns = runtime_->now_ns();
   if (damaged > 0)
     (void)unlink(path.c_str());

@@ -79,8 +79,7 @@ void visit_files(const std::string& root,
       const std::string path = folder + "/" + std::string(name);
       struct stat info{};
       if (lstat(path.c_str(), &info) != 0) return;  // another process removed it
-      const uint64_t time_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * kSecondNs +
-                               static_cast<uint64_t>(info.st_mtim.tv_nsec);
+      const uint64_t time_ns = modified_ns(info);
       visit(path, {static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes, time_ns});
     });
   }

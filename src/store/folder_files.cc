@@ -106,8 +106,7 @@ void FolderFiles::remove_stale_temporaries() {
     const std::string path = directory + "/" + std::string(name);
     struct stat info{};
     if (kind != EntryKind::kFile || lstat(path.c_str(), &info) != 0) return;
-    const uint64_t time_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-                             static_cast<uint64_t>(info.st_mtim.tv_nsec);
+    const uint64_t time_ns = modified_ns(info);
     if (time_ns + kStaleAgeNs < now_ns) unlink(path.c_str());
   });
 }

@@ -128,9 +128,7 @@ class Walk {
     } else {
       struct stat info{};
       if (lstat(files_.path_of(key).c_str(), &info) != 0) return {};  // deleted meanwhile
-      object = {key, static_cast<uint64_t>(info.st_size),
-                static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-                    static_cast<uint64_t>(info.st_mtim.tv_nsec)};
+      object = {key, static_cast<uint64_t>(info.st_size), modified_ns(info)};
     }
     if (page_.objects.size() == limit_) {
       page_.more = true;

@@ -150,8 +150,7 @@ Result<FolderSwap::Current> FolderSwap::read_version(const std::string& director
   Current current;
   current.file = std::move(bytes).freeze(read_bytes);
   DREAMDB_ASSIGN(current.header, parse_version_file(current.file.span(), sequence, path));
-  current.time_ns = static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-                    static_cast<uint64_t>(info.st_mtim.tv_nsec);
+  current.time_ns = modified_ns(info);
   return current;
 }
 

@@ -1,12 +1,8 @@
 #include "store/offer_box.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "store/folder_files.h"
 #include "store/key.h"
@@ -20,28 +16,11 @@ namespace {
 constexpr std::string_view kOfferPrefix = "~offer-";
 constexpr std::string_view kAnswerPrefix = "~answer-";
 constexpr std::string_view kUnfinished = "~new-";
+constexpr size_t kOfferIdSizeMax = 32;
 // Answers that nobody came for; whoever waits is long gone.
 constexpr uint64_t kLeftoverAgeNs = 12 * kOfferAgeMaxNs;
 
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= 32 &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-// Whole or not at all.
-bool write_whole(const std::string& temporary, const std::string& path, const Buffer& body) {
-  const auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (!fd) return false;
-  if (write_all(fd->get(), body.span(), temporary) && rename(temporary.c_str(), path.c_str()) == 0)
-    return true;
-  unlink(temporary.c_str());
-  return false;
-}
-
-uint64_t time_ns_of(const struct stat& info) {
-  return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(info.st_mtim.tv_nsec);
-}
+bool is_id(std::string_view text) { return is_hex(text) && text.size() <= kOfferIdSizeMax; }
 
 struct WholeFile {
   Buffer body;
@@ -56,7 +35,7 @@ std::optional<WholeFile> read_whole(const std::string& path) {
   MutableBuffer bytes(static_cast<size_t>(info.st_size));
   const auto size = read_at(fd->get(), 0, bytes.span(), path);
   if (!size || *size < bytes.size()) return std::nullopt;
-  return WholeFile{std::move(bytes).freeze(), time_ns_of(info)};
+  return WholeFile{std::move(bytes).freeze(), modified_ns(info)};
 }
 
 bool is_older(uint64_t time_ns, uint64_t now_ns, uint64_t age_ns) {
@@ -76,10 +55,12 @@ std::string OfferBox::answer_path(std::string_view id) const {
 bool OfferBox::leave(const Offer& offer) const {
   if (directory_.empty() || offer.body.size() > kOfferBytesMax || !is_id(offer.id)) return false;
   const std::string temporary = directory_ + "/" + std::string(kUnfinished) + offer.id;
-  if (write_whole(temporary, offer_path(offer.id), offer.body)) return true;
+  const auto write = [&] {
+    return write_turn_file(temporary, offer_path(offer.id), offer.body.span());
+  };
+  if (write()) return true;
   const std::string parent(parent_of(directory_));  // somebody may tidy up there
-  return make_private_folder(parent) && make_private_folder(directory_) &&
-         write_whole(temporary, offer_path(offer.id), offer.body);
+  return make_private_folder(parent) && make_private_folder(directory_) && write();
 }
 
 bool OfferBox::withdraw(const Offer& offer) const {
@@ -109,7 +90,7 @@ std::vector<Offer> OfferBox::take(Runtime& runtime) const {
       struct stat info{};
       const bool is_ours = name.starts_with(kAnswerPrefix) || name.starts_with(kUnfinished);
       if (is_ours && lstat(path.c_str(), &info) == 0 &&
-          is_older(time_ns_of(info), now_ns, kLeftoverAgeNs))
+          is_older(modified_ns(info), now_ns, kLeftoverAgeNs))
         unlink(path.c_str());
       continue;
     }
@@ -125,8 +106,8 @@ std::vector<Offer> OfferBox::take(Runtime& runtime) const {
 }
 
 void OfferBox::answer(const Offer& offer, const Buffer& body) const {
-  write_whole(directory_ + "/" + std::string(kUnfinished) + offer.id + "a", answer_path(offer.id),
-              body);
+  write_turn_file(directory_ + "/" + std::string(kUnfinished) + offer.id + "a",
+                  answer_path(offer.id), body.span());
 }
 
 std::vector<Offer> take_in_turn(FolderTurn& turn, const OfferBox& box, Runtime& runtime) {

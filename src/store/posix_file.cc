@@ -2,6 +2,7 @@
 #include "store/posix_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -62,6 +63,11 @@ Result<UniqueFd> open_file(const std::string& path, int flags, uint32_t mode) {
     if (fd >= 0) return UniqueFd(fd);
     if (errno != EINTR) return posix_error(errno, "open", path);
   }
+}
+
+uint64_t modified_ns(const struct stat& info) {
+  return static_cast<uint64_t>(info.st_mtim.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(info.st_mtim.tv_nsec);
 }
 
 Result<size_t> read_at(int fd, uint64_t offset, std::span<std::byte> out, std::string_view path) {

@@ -12,6 +12,8 @@
 
 #include "dreamdb/result.h"
 
+struct stat;
+
 namespace dreamdb {
 
 // Owns one descriptor and closes it.
@@ -39,6 +41,9 @@ std::unexpected<Error> posix_error(int error_number, std::string_view action,
 
 // open(2) with O_CLOEXEC, so that no program started later inherits the file.
 Result<UniqueFd> open_file(const std::string& path, int flags, uint32_t mode = 0666);
+
+// When the file was last written to, Unix nanoseconds.
+uint64_t modified_ns(const struct stat& info);
 
 // Reads from `offset` until `out` is full or the file ends; returns the count of bytes read.
 Result<size_t> read_at(int fd, uint64_t offset, std::span<std::byte> out, std::string_view path);

@@ -1,10 +1,14 @@
 #include "store/turn_folder.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+
+#include "store/posix_file.h"
 
 namespace dreamdb {
 
@@ -36,6 +40,20 @@ std::string folder_of_turns() {
   }
   const std::string folder = base + "/dreamdb-" + std::to_string(geteuid());
   return make_private_folder(folder) ? folder : "";
+}
+
+bool write_turn_file(const std::string& temporary, const std::string& path,
+                     std::span<const std::byte> body) {
+  const auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!fd) return false;
+  if (write_all(fd->get(), body, temporary) && rename(temporary.c_str(), path.c_str()) == 0)
+    return true;
+  unlink(temporary.c_str());
+  return false;
+}
+
+bool is_hex(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace dreamdb

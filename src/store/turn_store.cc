@@ -1,7 +1,6 @@
 #include "store/turn_store.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,10 +42,7 @@ std::string read_done(const std::string& path) {
   return text;
 }
 
-bool is_id(std::string_view text) {
-  return text.size() == kIdSize &&
-         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+bool is_id(std::string_view text) { return text.size() == kIdSize && is_hex(text); }
 
 // Data is not read to build on a version; pages and manifests are.
 bool is_structure(std::string_view key) { return !key.starts_with("segments/"); }
@@ -225,14 +221,10 @@ void TurnStore::tell(const std::string& directory, const std::string& id,
                      const std::optional<Version>& version) {
   const std::string path = done_path(directory, id);
   const std::string text = version ? std::string(kWon) + version->token : std::string(kLost);
-  const std::string temporary = path + "~";
-  const auto fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (!fd || text.size() >= kDoneBytesMax ||
-      !write_all(fd->get(), std::as_bytes(std::span(text)), temporary) ||
-      rename(temporary.c_str(), path.c_str()) != 0) {
-    unlink(temporary.c_str());  // whoever waits for it gives up after a while
+  // Whoever waits for what cannot be written gives up after a while.
+  if (text.size() >= kDoneBytesMax ||
+      !write_turn_file(path + "~", path, std::as_bytes(std::span(text))))
     return;
-  }
   const std::lock_guard lock(mutex_);
   const auto before = told_before_.find(directory);
   if (before == told_before_.end()) return;
