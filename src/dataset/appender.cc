@@ -387,7 +387,8 @@ Entry ledger_entry(const std::string& key, uint64_t rows) {
 }
 
 Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key) {
-  return has_ledger_entry(objects, manifest, ledger_entry(key, 0));
+  PageMap pages;
+  return has_ledger_entry(objects, manifest, ledger_entry(key, 0), pages);
 }
 
 }  // namespace dreamdb

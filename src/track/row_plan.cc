@@ -246,10 +246,15 @@ Result<Batch> RowReader::read(Buffer anchors, std::span<const Field* const> fiel
 
 Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
                                            std::span<const uint64_t> anchors) {
+  PageMap pages;
+  return find_records(objects, manifest, anchors, pages);
+}
+
+Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
+                                           std::span<const uint64_t> anchors, PageMap& pages) {
   const Root* root = manifest.find_track(kRecordTrack);
   std::vector<MatchRun> runs;
   if (root == nullptr || anchors.empty()) return runs;
-  PageMap pages;
   DREAMDB_ASSIGN(Found found, with_pages(objects, pages, [&](const PageMap& have) {
                    return find_entries(*root, anchors, have);
                  }));

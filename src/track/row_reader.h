@@ -81,6 +81,9 @@ Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<cons
 // Which of `anchors` (ascending, unique) have a record in the version: runs of positions.
 Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
                                            std::span<const uint64_t> anchors);
+// The same with pages that are at hand; those that are read come to them.
+Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
+                                           std::span<const uint64_t> anchors, PageMap& pages);
 
 // Corruption unless the segment holds rows of the field as the schema describes it (spec S7.8).
 Status check_matrix(const Segment& segment, const Field& field);

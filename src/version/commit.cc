@@ -31,10 +31,9 @@ struct Growth {
 // Puts the entries into their trees: one wave a level for all trees together.
 Result<std::vector<std::optional<Root>>> grow_trees(Objects& objects, std::vector<Growth> growths,
                                                     uint64_t seq, const Nonce& nonce,
-                                                    Committer::Built& built) {
+                                                    PageMap& pages, Committer::Built& built) {
   for (Growth& growth : growths)
     for (Entry& entry : growth.entries) entry.seq = seq;
-  PageMap pages;
   std::vector<std::optional<Inserted>> done(growths.size());
   for (std::vector<PageRef> missing;;) {
     for (size_t i = 0; i < growths.size(); ++i) {
@@ -54,6 +53,7 @@ Result<std::vector<std::optional<Root>>> grow_trees(Objects& objects, std::vecto
   for (std::optional<Inserted>& inserted : done) {
     for (NewPage& page : inserted->pages) {
       built.objects.push_back({page_key(page.address), page.body});
+      pages.add(page.address, page.page);
       built.pages.push_back(std::move(page));
     }
     roots.push_back(inserted->root);
@@ -81,11 +81,13 @@ void set_root(std::vector<Root>& tracks, const Root& root) {
 
 Result<Committer::Built> Committer::build(const Tip* parent, const Change& change,
                                           const WriteId& write) {
-  return build_as(parent, change, write, writer_.program);
+  PageMap pages;
+  return build_as(parent, change, write, writer_.program, pages);
 }
 
 Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& change,
-                                             const WriteId& write, const std::string& program) {
+                                             const WriteId& write, const std::string& program,
+                                             PageMap& pages) {
   Built built;
   Manifest& m = built.manifest;
   if (parent != nullptr) {
@@ -107,7 +109,7 @@ Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& ch
   if (!change.ledger.empty())
     growths.push_back({m.ledger ? &*m.ledger : nullptr, kRecordTrack, change.ledger, true});
   DREAMDB_ASSIGN(const auto roots,
-                 grow_trees(objects_, growths, m.generation, writer_.nonce, built));
+                 grow_trees(objects_, growths, m.generation, writer_.nonce, pages, built));
   for (size_t i = 0; i < roots.size(); ++i) {
     if (!roots[i]) continue;
     if (growths[i].ledger) {
@@ -123,9 +125,9 @@ Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& ch
   return built;
 }
 
-Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted) {
+Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
+                              PageMap& pages) {
   if (!manifest.ledger) return false;
-  PageMap pages;
   DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
                    return find_range(*manifest.ledger, wanted.first, wanted.last, have);
                  }));
@@ -140,20 +142,21 @@ Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, cons
   return found.address == address;
 }
 
-Result<Committer::Attempt> Committer::publish(const Tip& tip, std::span<const Link> links,
-                                              std::span<const PutRequest> objects) {
-  const Built& built = links.back().built;
-  const WriteId& write = links.back().write;
+Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group) {
+  const Built& built = group.links.back().built;
+  const WriteId& write = group.links.back().write;
   Ref ref = tip.ref;
   ref.nonce = writer_.nonce;
   ref.manifest = built.address;
   ref.write = write;
   ref.time_ns = runtime_.now_ns();
   const Buffer body = write_ref(ref);
-  Published published = objects_.store().publish(objects, ref_key(tip.name), tip.version, body);
+  Published published =
+      objects_.store().publish(group.objects, ref_key(tip.name), tip.version, body);
   for (Status& put : published.puts) DREAMDB_TRY(std::move(put));
-  for (const NewPage& page : built.pages)
-    objects_.remember(page.address, page.page, page.body.size());
+  for (const Link& link : group.links)
+    for (const NewPage& page : link.built.pages)
+      objects_.remember(page.address, page.page, page.body.size());
   Result<Version> swapped = *std::move(published.swapped);
   Pauses pauses(runtime_);
   for (int tries = 0;; ++tries) {
@@ -274,57 +277,54 @@ Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, const Addre
   }
 }
 
-void Committer::add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,
-                           std::vector<PutRequest>& objects) {
+void Committer::add_offers(Turn& turn, const Tip& tip, Group& group) {
   const uint64_t begin_ns = runtime_.monotonic_ns();
   for (const Offer& offer : turn.take_offers()) {
     const bool is_late = runtime_.monotonic_ns() - begin_ns > kAddingMaxNs;
-    const auto added = is_late ? Result<bool>(false) : add_offer(offer, tip, links, objects);
+    const auto added = is_late ? Result<bool>(false) : add_offer(offer, tip, group);
     if (!added || !*added) turn.answer(offer, write_offer_answer({}));
   }
 }
 
-Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, std::vector<Link>& links,
-                                  std::vector<PutRequest>& objects) {
+Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, Group& group) {
   auto offered = parse_offered_change(offer.body);
   if (!offered || offered->operation.size() > kOperationBytesMax) return false;
   Tip on = tip;
-  if (!links.empty()) {
-    const Built& before = links.back().built;
+  if (!group.links.empty()) {
+    const Built& before = group.links.back().built;
     on.ref.manifest = before.address;
     on.manifest = std::make_shared<const Manifest>(before.manifest);
-    for (const NewPage& page : before.pages)
-      objects_.remember(page.address, page.page, page.body.size());
   }
   if (offered->base != offer_base(on)) return false;
   if (offered->records.empty()) return false;
-  DREAMDB_ASSIGN(const auto taken, find_records(objects_, *on.manifest, offered->records));
+  DREAMDB_ASSIGN(const auto taken,
+                 find_records(objects_, *on.manifest, offered->records, group.pages));
   if (!taken.empty()) return false;
   for (const Entry& entry : offered->ledger) {
-    DREAMDB_ASSIGN(const bool applied, has_ledger_entry(objects_, *on.manifest, entry));
+    DREAMDB_ASSIGN(const bool applied,
+                   has_ledger_entry(objects_, *on.manifest, entry, group.pages));
     if (applied) return false;
   }
   Change change;
   change.operation = std::move(offered->operation);
   change.entries = std::move(offered->entries);
   change.ledger = std::move(offered->ledger);
-  DREAMDB_ASSIGN(Built built, build_as(&on, change, offered->write, offered->program));
-  objects.insert(objects.end(), offered->objects.begin(), offered->objects.end());
-  objects.insert(objects.end(), built.objects.begin(), built.objects.end());
-  links.push_back({std::move(built), offered->write, offer});
+  DREAMDB_ASSIGN(Built built, build_as(&on, change, offered->write, offered->program, group.pages));
+  group.add_objects(offered->objects);
+  group.add_objects(built.objects);
+  group.links.push_back({std::move(built), offered->write, offer});
   return true;
 }
 
 void Committer::commit_offers(Turn& turn, Tip newest) {
-  for (int group = 0; group < kFurtherGroupsMax; ++group) {
-    std::vector<Link> links;
-    std::vector<PutRequest> objects;
-    add_offers(turn, newest, links, objects);
-    if (links.empty()) return;
-    auto attempt = publish(newest, links, objects);
-    answer_offers(turn, links, attempt);
+  for (int i = 0; i < kFurtherGroupsMax; ++i) {
+    Group further;
+    add_offers(turn, newest, further);
+    if (further.links.empty()) return;
+    auto attempt = publish(newest, further);
+    answer_offers(turn, further.links, attempt);
     if (!attempt || attempt->outcome != Outcome::kCommitted) return;
-    const Built& last = links.back().built;
+    const Built& last = further.links.back().built;
     newest = std::move(attempt->tip);
     newest.manifest = std::make_shared<const Manifest>(last.manifest);
     objects_.remember(last.address, newest.manifest, last.manifest_bytes);
@@ -420,16 +420,16 @@ Result<Tip> Committer::commit_in(Contest& contest, const Tip& start, Change chan
                                      "` is a snapshot and never moves; make a branch of it to "
                                      "write");
     const WriteId write = random_write_id(runtime_);
-    DREAMDB_ASSIGN(Built built, build(&tip, change, write));
-    std::vector<Link> links;
-    links.push_back({std::move(built), write, std::nullopt});
-    std::vector<PutRequest> objects = std::move(change.objects);
+    Group group;
+    DREAMDB_ASSIGN(Built built, build_as(&tip, change, write, writer_.program, group.pages));
+    group.objects = std::move(change.objects);
     change.objects.clear();
-    const std::vector<PutRequest>& own = links.front().built.objects;
-    objects.insert(objects.end(), own.begin(), own.end());
-    if (turn != nullptr && contest.must_read) add_offers(*turn, tip, links, objects);
-    Result<Attempt> attempt = publish(tip, links, objects);
-    if (turn != nullptr) answer_offers(*turn, links, attempt);
+    group.add_objects(built.objects);
+    group.links.push_back({std::move(built), write, std::nullopt});
+    if (turn != nullptr && contest.must_read) add_offers(*turn, tip, group);
+    Result<Attempt> attempt = publish(tip, group);
+    if (turn != nullptr) answer_offers(*turn, group.links, attempt);
+    std::vector<Link>& links = group.links;
     if (!attempt) return std::unexpected(std::move(attempt).error());
     if (attempt->outcome == Outcome::kCommitted) {
       // Until a commit meets nobody, each waits its turn: who barges in starves the others.

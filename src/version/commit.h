@@ -74,6 +74,18 @@ class Committer {
     WriteId write{};
     std::optional<Offer> offer;
   };
+  // What one swap makes visible.
+  struct Group {
+    std::vector<Link> links;
+    std::vector<PutRequest> objects;
+    // Those of the links, which are not on the store yet, and what was read for them. The cache
+    // may not have room for as many.
+    PageMap pages;
+
+    void add_objects(std::span<const PutRequest> more) {
+      objects.insert(objects.end(), more.begin(), more.end());
+    }
+  };
   // How the wait for a turn went so far.
   struct Contest {
     bool must_read = false;  // others were at it: the tip is not the newest
@@ -88,21 +100,18 @@ class Committer {
   Result<Tip> commit_in(Contest& contest, const Tip& start, Change change, const Rebase& rebase,
                         const Commutes& commutes);
   Result<Built> build_as(const Tip* parent, const Change& change, const WriteId& write,
-                         const std::string& program);
-  // Puts `objects`, then swaps the ref of `tip` to the last of what was built on it.
-  Result<Attempt> publish(const Tip& tip, std::span<const Link> links,
-                          std::span<const PutRequest> objects);
+                         const std::string& program, PageMap& pages);
+  // Puts the objects, then swaps the ref of `tip` to the last of the links.
+  Result<Attempt> publish(const Tip& tip, const Group& group);
   TurnOrTip take_turn(const Tip& tip, const Change& change, Contest& contest);
   // The version that an answer names, as the tip of a commit.
   std::optional<Tip> tip_of_answer(const Tip& tip, const OfferAnswer& answer, const WriteId& write);
   // What became of offers that were taken: the version that one of them is, above `start`.
   Result<std::optional<Tip>> find_unheard(const Tip& moved, const Address& start,
                                           std::span<const WriteId> unheard);
-  // Builds what others offer on the links so far, and says no to what does not go there.
-  void add_offers(Turn& turn, const Tip& tip, std::vector<Link>& links,
-                  std::vector<PutRequest>& objects);
-  Result<bool> add_offer(const Offer& offer, const Tip& tip, std::vector<Link>& links,
-                         std::vector<PutRequest>& objects);
+  // Builds what others offer on the group so far, and says no to what does not go there.
+  void add_offers(Turn& turn, const Tip& tip, Group& group);
+  Result<bool> add_offer(const Offer& offer, const Tip& tip, Group& group);
   // Commits what has been offered meanwhile, on the version that was just published.
   void commit_offers(Turn& turn, Tip newest);
   void answer_offers(Turn& turn, std::span<const Link> links, const Result<Attempt>& attempt);
@@ -116,7 +125,9 @@ class Committer {
   bool contended_ = false;  // the last commit lost a race: wait for a turn first
 };
 
-// Whether the version's ledger has the entry: the same idempotency key.
-Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted);
+// Whether the version's ledger has the entry: the same idempotency key. `pages`: at hand; gets
+// those that are read.
+Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
+                              PageMap& pages);
 
 }  // namespace dreamdb

@@ -97,11 +97,12 @@ TEST(Offer, IsReadAsItWasWritten) {
 
 // A writer as a process has it: its own store, cache and committer.
 struct Writer {
-  explicit Writer(const std::string& folder)
-      : store(std::make_shared<CountingStore>(*open_folder_store(folder, true))) {}
+  explicit Writer(const std::string& folder, uint64_t cache_bytes = 8 << 20)
+      : store(std::make_shared<CountingStore>(*open_folder_store(folder, true))),
+        objects(store, cache_bytes) {}
 
   std::shared_ptr<CountingStore> store;
-  Objects objects{store, 8 << 20};
+  Objects objects;
   Committer committer{objects, real_runtime(), {Nonce{std::byte{9}}, "test"}};
   Tip tip;
   std::vector<uint64_t> refused;  // first anchors
@@ -150,8 +151,8 @@ class CommittedForOthers : public testing::Test {
     first.tip = *std::move(tip);
   }
 
-  Writer& add_writer() {
-    Writer& writer = *writers_.emplace_back(std::make_unique<Writer>(folder_.path()));
+  Writer& add_writer(uint64_t cache_bytes = 8 << 20) {
+    Writer& writer = *writers_.emplace_back(std::make_unique<Writer>(folder_.path(), cache_bytes));
     writer.tip = *load_tip(writer.objects, "main");
     return writer;
   }
@@ -220,6 +221,22 @@ TEST_F(CommittedForOthers, ManyAtOnceEachAsItsOwnVersion) {
   uint64_t swaps = 0;
   for (const auto& writer : writers_) swaps += writer->store->snapshot().of(StoreOp::kSwap);
   EXPECT_LT(swaps, kWriters * kCommits / 2);
+}
+
+TEST_F(CommittedForOthers, WithoutRoomInAnyCache) {
+  constexpr size_t kWriters = 6;
+  for (size_t w = 0; w < kWriters; ++w) add_writer(0);
+  auto turn = take_turn();
+  std::vector<std::thread> threads;
+  for (size_t w = 1; w <= kWriters; ++w)
+    threads.emplace_back([this, w] { EXPECT_TRUE(writers_[w]->append(append_of(100 * w))); });
+  real_runtime().sleep_ns(50'000'000);  // all of them wait
+  turn.reset();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(versions().size(), kWriters);
+  uint64_t swaps = 0;
+  for (size_t w = 1; w <= kWriters; ++w) swaps += writers_[w]->store->snapshot().of(StoreOp::kSwap);
+  EXPECT_LE(swaps, kWriters / 2);
 }
 
 TEST_F(CommittedForOthers, WhatMeetsTakenAnchorsIsRefusedByItsMaker) {
