@@ -19,6 +19,7 @@ namespace {
 // Large enough to amortise a request and a task; small enough that what one thread fetches is
 // hashed and used while it is in the cache, and that few bytes under way saturate a far store.
 constexpr uint64_t kPieceBytesMax = 2ull << 20;
+constexpr uint64_t kFarPieceBytesMax = 3ull << 20;
 constexpr uint64_t kPieceBytesMin = 64 * 1024;
 // Estimates go by averages: a piece may be so many times the size before it is cut.
 constexpr uint64_t kPlannedSizesMax = 2;
@@ -81,7 +82,8 @@ struct Limits {
   size_t group_pieces_max;
 
   Limits(const Manifest& manifest, const RowStreamOptions& options, bool far) : is_far(far) {
-    piece_bytes = std::clamp(options.memory_bytes / (far ? 48 : 8), kPieceBytesMin, kPieceBytesMax);
+    piece_bytes = std::clamp(options.memory_bytes / (far ? 32 : 8), kPieceBytesMin,
+                             far ? kFarPieceBytesMax : kPieceBytesMax);
     bytes_max = far ? options.memory_bytes / 4 * 3 : options.memory_bytes / 2;
     pieces_max = far ? kFarPiecesMax
                      : std::min<size_t>(2 * shared_pool().thread_count() + 2,
