@@ -151,7 +151,7 @@ Status run_doctor(const DoctorArgs& o, Session& session) {
   catch_interrupts();
   const InterruptScope scope(interrupted);
   DREAMDB_ASSIGN(const Diagnosis diagnosis, diagnose(locator.store_url, {!o.no_load}));
-  session.costs.push_back(diagnosis.sent);
+  session.costs.push_back(diagnosis.cost);
   session.code = diagnosis.shared_writing == Health::kGood  ? kExitOk
                  : diagnosis.shared_writing == Health::kBad ? kExitUnsafe
                                                             : kExitUnknown;

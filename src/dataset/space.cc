@@ -73,15 +73,7 @@ void Space::build(uint64_t cache_bytes, Runtime& runtime) {
 StoreStats Space::stats() const {
   const StoreCounts counts = store_->snapshot();
   StoreStats out;
-  out.gets = counts.of(StoreOp::kGet);
-  out.puts = counts.of(StoreOp::kPut);
-  out.loads = counts.of(StoreOp::kLoad);
-  out.swaps = counts.of(StoreOp::kSwap);
-  out.lists = counts.of(StoreOp::kList);
-  out.deletes = counts.of(StoreOp::kDelete);
-  out.bytes_read = counts.read_bytes;
-  out.bytes_written = counts.written_bytes;
-  out.waves = counts.waves;
+  add_asked(out, counts);
   if (disk_cache_) {
     const CacheCounts cache = disk_cache_->counts();
     out.cache_hits = cache.hits;

@@ -19,6 +19,18 @@ uint64_t StoreCounts::requests() const {
   return std::accumulate(requests_by_op.begin(), requests_by_op.end(), uint64_t{0});
 }
 
+void add_asked(StoreStats& stats, const StoreCounts& counts) {
+  stats.gets += counts.of(StoreOp::kGet);
+  stats.puts += counts.of(StoreOp::kPut);
+  stats.loads += counts.of(StoreOp::kLoad);
+  stats.swaps += counts.of(StoreOp::kSwap);
+  stats.lists += counts.of(StoreOp::kList);
+  stats.deletes += counts.of(StoreOp::kDelete);
+  stats.bytes_read += counts.read_bytes;
+  stats.bytes_written += counts.written_bytes;
+  stats.waves += counts.waves;
+}
+
 StoreCounts StoreCounts::since(const StoreCounts& earlier) const {
   StoreCounts delta = *this;
   for (size_t op = 0; op < kStoreOpCount; ++op) {

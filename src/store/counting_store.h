@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "dreamdb/dataset.h"
 #include "runtime/fork.h"
 #include "store/store.h"
 
@@ -34,6 +35,9 @@ struct StoreCounts {
   // What happened since `earlier`, a snapshot of the same store.
   StoreCounts since(const StoreCounts& earlier) const;
 };
+
+// Adds what a store was asked.
+void add_asked(StoreStats& stats, const StoreCounts& counts);
 
 // `swap_delete` counts as a swap; a page of `list` is one request, put down to its prefix.
 class CountingStore final : public Store {

@@ -341,7 +341,7 @@ Result<Diagnosis> diagnose(std::string_view url, const DoctorOptions& options, R
     return counted_at_its_end(std::move(store), sent);
   };
   auto diagnosis = diagnose_remote(open, options, runtime);
-  if (diagnosis) diagnosis->sent = sent->stats;
+  if (diagnosis) diagnosis->cost = sent->stats;
   return diagnosis;
 }
 

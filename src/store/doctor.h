@@ -48,7 +48,7 @@ struct Diagnosis {
   bool read_only = false;  // nobody can write through this address: `shared_writing` is kBad
   std::vector<Finding> findings;
   std::optional<LoadFigures> load;
-  StoreStats sent;  // what the examination sent; of a folder or memory nothing
+  StoreStats cost;  // what was asked of a folder, or sent to a server
 };
 
 struct DoctorOptions {

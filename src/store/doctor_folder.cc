@@ -13,6 +13,7 @@
 
 #include "dreamdb/interrupt.h"
 #include "runtime/thread_pool.h"
+#include "store/counting_store.h"
 #include "store/doctor.h"
 #include "store/doctor_ground.h"
 #include "store/folder_copy.h"
@@ -76,11 +77,17 @@ class FolderExamination {
       clean();
     }
     DREAMDB_TRY(check_interrupt());
+    for (const auto& opened : opened_) add_asked(diagnosis_.cost, opened->snapshot());
     conclude(diagnosis_);
     return std::move(diagnosis_);
   }
 
  private:
+  Result<std::shared_ptr<Store>> open_ground() {
+    DREAMDB_ASSIGN(auto store, open_folder_store(ground_, false, runtime_));
+    return opened_.emplace_back(std::make_shared<CountingStore>(std::move(store)));
+  }
+
   void add(Finding finding) { diagnosis_.findings.push_back(std::move(finding)); }
 
   void file_system() {
@@ -194,7 +201,7 @@ class FolderExamination {
                          ThreadPool& pool) {
     std::vector<std::shared_ptr<Store>> stores;
     for (size_t i = 0; i < kRaceWriters; ++i) {
-      DREAMDB_ASSIGN(std::shared_ptr<Store> store, open_folder_store(ground_, false, runtime_));
+      DREAMDB_ASSIGN(std::shared_ptr<Store> store, open_ground());
       stores.push_back(std::move(store));
     }
     std::vector<Result<Version>> results(kRaceWriters, fail(Code::kInternal, "not run"));
@@ -214,7 +221,7 @@ class FolderExamination {
     for (int round = 0; round < kRaceRounds; ++round) {
       const std::string key = "refs/race-" + std::to_string(round);
       auto won = winners(key, std::nullopt, pool);
-      const auto store = open_folder_store(ground_, false, runtime_);
+      const auto store = open_ground();
       const auto loaded = won && store ? (*store)->load(key) : std::unexpected(Error{});
       if (won && *won == 1 && loaded) won = winners(key, loaded->version, pool);
       if (!won) return add({"race", Health::kUnknown, won.error().message, "run this again"});
@@ -234,7 +241,7 @@ class FolderExamination {
 
   void speed() {
     if (!options_.measures_load) return;
-    const auto store = open_folder_store(ground_, false, runtime_);
+    const auto store = open_ground();
     if (!store) return add({"speed", Health::kUnknown, store.error().message, ""});
     std::vector<std::string> keys;
     const auto load = measure_load(**store, "load/", runtime_, keys);
@@ -257,6 +264,7 @@ class FolderExamination {
   Diagnosis diagnosis_;
   std::string folder_;
   std::string ground_;
+  std::vector<std::shared_ptr<CountingStore>> opened_;  // in `ground_`
   bool may_write_ = false;
   bool is_shared_ = false;
 };

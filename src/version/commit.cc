@@ -350,10 +350,12 @@ Result<Tip> Committer::commit(const Tip& start, Change change, const Rebase& reb
   auto committed = commit_in(contest, start, std::move(change), rebase, commutes);
   if (committed || contest.unheard.empty() || committed.error().code == Code::kOutcomeUnknown)
     return committed;
-  // Whatever went wrong here: the one who took the offer may still bring it about.
+  // Whatever went wrong here: the one who took the offer may still bring it about. What the error
+  // says behind its cause, such as "nothing was committed", does not hold then.
+  const std::string& message = committed.error().message;
   return fail(Code::kOutcomeUnknown,
               "ref `" + start.name + "`: another writer was asked to commit this change and did " +
-                  "not say whether it has (" + committed.error().message +
+                  "not say whether it has (" + message.substr(0, message.find(';')) +
                   "); open the dataset and look, or repeat the call with the same anchors or "
                   "idempotency key");
 }

@@ -1,5 +1,6 @@
 """`dreamdb doctor` on folders and in memory."""
 
+import json
 import os
 import signal
 import subprocess
@@ -56,3 +57,11 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         running.communicate(timeout=30)
         assert running.returncode in (0, 130, -signal.SIGINT)
         assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_asked_of_a_folder_is_its_cost(pets):
+    run = dreamdb("doctor", "--no-load", "--cost", "--json", pets)
+    cost = json.loads(run.err.splitlines()[0])["cost"]
+    # Rounds of 16 writers, each round with and without a version before.
+    assert cost["swaps"] > 0 and cost["swaps"] % 32 == 0 and cost["loads"] == cost["swaps"] // 32
+    assert dreamdb("doctor", "--cost", pets).err.startswith("cost: ")
