@@ -38,11 +38,12 @@ std::unexpected<Error> wrong(std::string_view text, const char* what) {
 
 Result<uint64_t> parse_size(std::string_view text) {
   double number = 0;
-  const char* const end = text.data() + text.size();
   const bool begins = !text.empty() && text.front() >= '0' && text.front() <= '9';
-  const auto parsed = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (!begins || parsed.ec != std::errc()) return wrong(text, "it does not begin with a number");
-  const std::string unit = lower_ascii(trimmed({parsed.ptr, end}, " "));
+  const std::string unit =
+      lower_ascii(trimmed(text.substr(static_cast<size_t>(parsed.ptr - text.data())), " "));
   const auto found = std::find_if(kUnits.begin(), kUnits.end(),
                                   [&](const auto& known) { return known.first == unit; });
   if (found == kUnits.end()) return wrong(text, "its unit is unknown");

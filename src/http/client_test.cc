@@ -162,7 +162,7 @@ TEST(Client, ARetryAfterBeyondTheBudgetIsTheEnd) {
 // A server of ranges whose replies are cut after so many bytes, the first two times; then
 // `then` answers.
 ScriptedServer::Script cutting(const std::string& object, size_t after,
-                               ScriptedServer::Script then) {
+                               const ScriptedServer::Script& then) {
   return [=](const Request& request, Peer& peer) {
     if (request.count > 2) return then(request, peer);
     const auto [first, last] = range_of(request);

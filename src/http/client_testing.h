@@ -34,7 +34,7 @@ inline std::unique_ptr<HttpClient> client_of(const ScriptedServer& server) {
 }
 
 // GET of bytes [offset, offset + size) of `path`, or of all when `size` is 0.
-inline HttpJob get(std::string path, uint64_t offset = 0, uint64_t size = 0) {
+inline HttpJob get(const std::string& path, uint64_t offset = 0, uint64_t size = 0) {
   HttpJob job;
   job.prepare = [=](const AttemptContext& context) -> Result<HttpAttempt> {
     HttpAttempt attempt{"GET", context.endpoint + path, {}, {}};
@@ -47,7 +47,7 @@ inline HttpJob get(std::string path, uint64_t offset = 0, uint64_t size = 0) {
 }
 
 // A write that may go only once.
-inline HttpJob put_once(std::string path, std::string body = "body") {
+inline HttpJob put_once(const std::string& path, const std::string& body = "body") {
   HttpJob job;
   job.repeat = Repeat::kNever;
   job.prepare = [=](const AttemptContext& context) -> Result<HttpAttempt> {

@@ -67,7 +67,8 @@ class ScriptedServer {
     static std::string head(int status, size_t size, const Headers& headers = {}) {
       std::string text = "HTTP/1.1 " + std::to_string(status) + " X\r\n";
       text += "content-length: " + std::to_string(size) + "\r\n";
-      for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
+      for (const auto& [name, value] : headers)
+        text.append(name).append(": ").append(value).append("\r\n");
       return text + "\r\n";
     }
     void hang_up() { close(false); }

@@ -54,7 +54,7 @@ std::string write_record(const Record& record) {
 std::optional<Record> parse_record(std::string_view text) {
   Record record;
   const char* const end = text.data() + text.size();
-  const auto bytes = std::from_chars(text.data(), end, record.bytes);
+  const auto bytes = std::from_chars(text.data(), text.data() + text.size(), record.bytes);
   if (bytes.ec != std::errc() || bytes.ptr == end || *bytes.ptr != ' ') return std::nullopt;
   const auto time = std::from_chars(bytes.ptr + 1, end, record.count_time_ns);
   if (time.ec != std::errc() || time.ptr == end || *time.ptr != ' ') return std::nullopt;

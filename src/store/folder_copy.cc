@@ -70,8 +70,8 @@ int rename_to_plain(FolderFiles& files, std::string_view key, const std::string&
 
 // A second name of version `sequence`, below .tmp; empty when there can be none.
 std::string link_temporary(FolderFiles& files, const std::string& versions, uint64_t sequence) {
-  const std::string temporary = files.path_of(std::string(kTemporaryDirectory) + "/" +
-                                              random_hex(files.runtime(), kRandomBytes));
+  std::string temporary = files.path_of(std::string(kTemporaryDirectory) + "/" +
+                                        random_hex(files.runtime(), kRandomBytes));
   const std::string version = versions + "/" + version_file_name(sequence);
   if (link(version.c_str(), temporary.c_str()) == 0) return temporary;
   if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) return {};

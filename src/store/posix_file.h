@@ -12,7 +12,7 @@
 
 #include "dreamdb/result.h"
 
-struct stat;
+struct stat;  // NOLINT(readability-identifier-naming): of <sys/stat.h>
 
 namespace dreamdb {
 
