@@ -308,11 +308,13 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
   return !change.entries.empty() || !change.ledger.empty();
 }
 
-Status Appender::commit_change(Change change, const std::string& key, AppendReport& report) {
+Result<bool> Appender::commit_change(Change change, const std::string& key, AppendReport& report) {
+  bool has_all = false;
   const auto on_moved = [&](const Tip& moved, Change& again) -> Result<bool> {
     DREAMDB_TRY(session_.may_publish());
     DREAMDB_ASSIGN(const bool go_on, rebase(moved, again, key));
-    if (!go_on && !key.empty()) report.already_applied = true;
+    has_all = !go_on;
+    if (has_all && !key.empty()) report.already_applied = true;
     return go_on;
   };
   // Another writer of this handle may have moved it since the groups were checked.
@@ -325,12 +327,14 @@ Status Appender::commit_change(Change change, const std::string& key, AppendRepo
     DREAMDB_TRY(dataset_.objects().put(change.objects));
     change.objects.clear();
     DREAMDB_ASSIGN(const bool go_on, on_moved(tip, change));
-    if (!go_on) return {};
+    if (!go_on) return false;
   }
-  return dataset_.commit(std::move(change), on_moved, [&](const Tip& moved) -> Result<bool> {
+  const auto commutes = [&](const Tip& moved) -> Result<bool> {
     DREAMDB_TRY(session_.may_publish());
     return goes_onto(moved, key);
-  });
+  };
+  DREAMDB_TRY(dataset_.commit(std::move(change), on_moved, commutes));
+  return !has_all;
 }
 
 Result<AppendReport> Appender::commit(const std::string& key) {
@@ -346,8 +350,6 @@ Result<AppendReport> Appender::commit_groups(const std::string& key) {
   DREAMDB_TRY(finish_work(0));
   if (!key.empty()) {
     DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key));
-    // By whom, and whether they knew that it was durable, is not told.
-    if (applied) DREAMDB_TRY(dataset_.objects().store().make_durable(ref_key(dataset_.tip().name)));
     report.already_applied = applied;
   }
   Change change;
@@ -356,9 +358,11 @@ Result<AppendReport> Appender::commit_groups(const std::string& key) {
   unput_.clear();
   fill_change(change);
   if (!key.empty()) change.ledger = {ledger_entry(key, rows)};
+  bool is_committed = false;
   if (!report.already_applied && (!change.entries.empty() || !change.ledger.empty())) {
-    DREAMDB_TRY(commit_change(std::move(change), key, report));
+    DREAMDB_ASSIGN(is_committed, commit_change(std::move(change), key, report));
   }
+  if (!is_committed) DREAMDB_TRY(dataset_.make_durable());
   if (report.already_applied) {
     report.rows = report.unchanged = rows;
   } else {

@@ -76,7 +76,8 @@ class Appender {
   bool meets_groups(std::span<const uint64_t> sorted, const Group* except) const;
   Result<AppendReport> commit_groups(const std::string& key);
   void fill_change(Change& change) const;
-  Status commit_change(Change change, const std::string& key, AppendReport& report);
+  // False: the dataset has all of it already.
+  Result<bool> commit_change(Change change, const std::string& key, AppendReport& report);
 
   Dataset::Impl& dataset_;
   const OnConflict on_conflict_;

@@ -67,6 +67,8 @@ Status Dataset::Impl::commit(Change change, const Rebase& rebase, const Commutes
   return {};
 }
 
+Status Dataset::Impl::make_durable() { return objects().store().make_durable(ref_key(tip().name)); }
+
 Result<uint64_t> Dataset::Impl::assign_anchors(size_t rows) {
   if (!origin_ns_) {
     const std::string key = genesis_key(manifest()->timeline);

@@ -34,6 +34,10 @@ class Dataset::Impl {
   // Commits with `write_mutex` held and moves the handle.
   Status commit(Change change, const Rebase& rebase, const Commutes& commutes = {});
 
+  // For who says that the dataset has something already: whoever committed it may not have lived
+  // to sync it.
+  Status make_durable();
+
   // First anchor for `rows` records to come, 1,000 ns apart: after the clock, after what this
   // handle gave before, in a residue class of its own, so that parallel writers seldom meet.
   Result<uint64_t> assign_anchors(size_t rows);

@@ -50,6 +50,7 @@ Result<AppendReport> Dataset::append(NewRows rows, const AppendOptions& options)
     DREAMDB_ASSIGN(const bool applied,
                    has_key(impl_->objects(), *impl_->manifest(), options.idempotency_key));
     if (applied) {
+      DREAMDB_TRY(impl_->make_durable());
       AppendReport report;
       report.rows = report.unchanged = rows.rows;
       report.already_applied = true;

@@ -175,12 +175,13 @@ struct Injected {
   std::string output;
 };
 
-Injected append_under_strace(const std::string& folder, const std::string& injection) {
+Injected append_under_strace(const std::string& folder, const std::string& injection,
+                             const std::string& key = "''") {
   const std::string command =
       // The leak checker cannot work in a traced process.
       "ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=" +
       injection.substr(0, injection.find(':')) + " -e inject=" + injection + " /proc/" +
-      std::to_string(getpid()) + "/exe --append " + folder + " 2>&1";
+      std::to_string(getpid()) + "/exe --append " + folder + " " + key + " 2>&1";
   Injected out;
   FILE* const pipe = popen(command.c_str(), "r");
   char piece[256];
@@ -257,6 +258,27 @@ TEST(FailingDisk, ASwapThatIsNotSyncedIsNotAcknowledged) {
     }
   }
   EXPECT_TRUE(seen) << "no failing sync made the outcome unknown";
+}
+
+// Who finds its rows or its key in the dataset does not know whether their writer lived to sync
+// the names.
+TEST(FailingDisk, WhatIsThereAlreadyIsSyncedBeforeItIsAcknowledged) {
+  if (std::system("strace -o /dev/null true 2>/dev/null") != 0)
+    GTEST_SKIP() << "strace is not there, or may not trace";
+  for (const std::string key : {"key", "''"}) {
+    SCOPED_TRACE(key);
+    const ScratchFolder scratch;
+    const std::string folder = scratch.path() + "/space";
+    make_at(folder);
+    const std::string no_call_fails = "fsync:error=EIO:when=60000";
+    ASSERT_EQ(append_under_strace(folder, no_call_fails, key).status, 0);
+    const Injected failed = append_under_strace(folder, "fsync:error=EIO:when=1+", key);
+    EXPECT_EQ(failed.status, 1);
+    EXPECT_TRUE(failed.output.starts_with("Unavailable")) << failed.output;
+    const Injected again = append_under_strace(folder, no_call_fails, key);
+    EXPECT_EQ(again.status, 0) << again.output;
+    EXPECT_EQ(open_at(folder)->count(), 15u);
+  }
 }
 
 }  // namespace

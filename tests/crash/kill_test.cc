@@ -139,8 +139,8 @@ TEST(Kill, NothingAcknowledgedIsLost) {
 int main(int argc, char** argv) {
   if (argc == 4 && std::string(argv[1]) == "--writer")
     return dreamdb::kill_writer::write_until_killed(argv[2], std::stoull(argv[3]));
-  if (argc == 3 && std::string(argv[1]) == "--append")
-    return dreamdb::kill_writer::append_once(argv[2]);
+  if (argc == 4 && std::string(argv[1]) == "--append")
+    return dreamdb::kill_writer::append_once(argv[2], argv[3]);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

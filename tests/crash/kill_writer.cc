@@ -66,11 +66,13 @@ int write_until_killed(const std::string& folder, uint64_t run) {
   return 5;
 }
 
-int append_once(const std::string& folder) {
+int append_once(const std::string& folder, const std::string& key) {
   const auto append = [&]() -> Status {
     DREAMDB_ASSIGN(const auto store, open_folder_store(folder, false));
     DREAMDB_ASSIGN(Dataset ds, open_in(model::space_on(store), "main"));
-    DREAMDB_TRY(ds.append(model::rows_of(model::row_range(100, 5, 1))));
+    AppendOptions options;
+    options.idempotency_key = key;
+    DREAMDB_TRY(ds.append(model::rows_of(model::row_range(100, 5, 1)), options));
     return {};
   };
   const Status status = append();

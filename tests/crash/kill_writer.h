@@ -26,6 +26,7 @@ constexpr uint64_t anchor_of(uint64_t salt) { return salt * 1'000'003 % 99'999'9
 int write_until_killed(const std::string& folder, uint64_t run);
 
 // Appends five records of salt 1 from anchor 100 on; 0, or 1 and the error on standard output.
-int append_once(const std::string& folder);
+// key: of idempotency; empty: none.
+int append_once(const std::string& folder, const std::string& key);
 
 }  // namespace dreamdb::kill_writer
