@@ -40,7 +40,7 @@ for entry in json.load(open("build/debug/compile_commands.json")):
     if entry["file"].startswith(sys.argv[1] + "/") and entry["file"].endswith(".cc"):
         print(entry["file"], end="\0")' "$root" |
     xargs -0 -r -n 1 -P "$jobs" clang-tidy-19 -p build/debug --quiet \
-      --extra-arg=-Wno-unknown-warning-option \
+      --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
       2> >(grep -vE 'warnings? .*generated|Processing file' >&2)
 }
 

@@ -258,11 +258,11 @@ TEST_F(CacheStoreTest, TheFolderMayBeRemovedAtAnyTime) {
 TEST_F(CacheStoreTest, TheBoundHoldsInALongRandomRun) {
   constexpr uint64_t kLimit = 16 << 20;
   open(kLimit);
-  for (int i = 0; i < 40; ++i) put(i, static_cast<size_t>(100 + i * 40'000));  // 31 MB
+  for (int i = 0; i < 40; ++i) put(i, 100 + static_cast<size_t>(i) * 40'000);  // 31 MB
   std::mt19937_64 random(3);
   for (int round = 0; round < 300; ++round) {
     const int index = static_cast<int>(random() % 40);
-    const std::string body = body_of(index, static_cast<size_t>(100 + index * 40'000));
+    const std::string body = body_of(index, 100 + static_cast<size_t>(index) * 40'000);
     const uint64_t offset = random() % body.size();
     const uint64_t size = random() % 3 == 0 ? kRest : random() % 300'000 + 1;
     ASSERT_TRUE(get(index, offset, size) == body.substr(offset, size));
@@ -397,8 +397,8 @@ TEST_F(CacheStoreTest, ProcessesShareAFolder) {
   constexpr int kObjects = 30;
   std::vector<std::string> bodies;
   for (int i = 0; i < kObjects; ++i) {
-    put(i, static_cast<size_t>(1'000'000 + i));
-    bodies.push_back(body_of(i, static_cast<size_t>(1'000'000 + i)));
+    put(i, 1'000'000 + static_cast<size_t>(i));
+    bodies.push_back(body_of(i, 1'000'000 + static_cast<size_t>(i)));
   }
   open(kLimit, &real_runtime());  // processes wait for each other in earnest
   std::vector<pid_t> children;
@@ -438,7 +438,8 @@ TEST_F(CacheStoreTest, AProcessThatIsKilledLeavesNothingWrong) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 20; ++round) {
     const pid_t child = fork();
-    for (int i = round; child == 0; ++i) get(i % 30);
+    if (child == 0)
+      for (int i = round;; ++i) get(i % 30);
     usleep(static_cast<useconds_t>(random() % 15'000));
     ASSERT_EQ(kill(child, SIGKILL), 0);
     ASSERT_EQ(waitpid(child, nullptr, 0), child);

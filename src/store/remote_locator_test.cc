@@ -74,7 +74,7 @@ TEST(RemoteLocator, TheBudgetOfARequestIsSecondsInAVariable) {
 }
 
 TEST(RemoteLocator, OpensWithoutARequest) {
-  const auto with = [](std::map<std::string, std::string> variables) {
+  const auto with = [](const std::map<std::string, std::string>& variables) {
     return [variables](const std::string& name) {
       const auto at = variables.find(name);
       return at == variables.end() ? std::string() : at->second;

@@ -21,7 +21,7 @@ class Clock final : public Runtime {
 };
 
 class S3Credential : public testing::Test {
- protected:
+ public:
   Environment environment() {
     return [this](const std::string& name) { return variables[name]; };
   }

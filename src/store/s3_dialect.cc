@@ -130,7 +130,8 @@ Result<HttpAttempt> S3Dialect::attempt(const Draft& draft, const AttemptContext&
                         *now.credentials, region, context.now_ns);
     std::erase_if(headers, [](const NameValue& header) { return header.first == "host"; });
   }
-  for (const auto& [name, value] : headers) made.headers.push_back(name + ": " + value);
+  for (auto& [name, value] : headers)
+    made.headers.push_back(std::move(name.append(": ").append(value)));
   return made;
 }
 

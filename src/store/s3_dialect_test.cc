@@ -23,7 +23,7 @@ class Clock final : public Runtime {
 };
 
 class S3DialectTest : public testing::Test {
- protected:
+ public:
   S3Dialect* dialect(bool virtual_host = false, bool is_aws = false) {
     S3DialectOptions options;
     options.bucket = "bucket";

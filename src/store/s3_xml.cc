@@ -129,8 +129,8 @@ std::optional<uint64_t> parse_s3_time(std::string_view text) {
     if (!parsed) return std::nullopt;
     fraction_ns = *parsed;
   }
-  const uint64_t seconds =
-      static_cast<uint64_t>(days) * 86'400 + hour * 3'600 + minute * 60 + second;
+  const uint64_t seconds = static_cast<uint64_t>(days) * 86'400 + uint64_t{hour} * 3'600 +
+                           uint64_t{minute} * 60 + second;
   return seconds * 1'000'000'000 + fraction_ns;
 }
 

@@ -138,7 +138,8 @@ std::string version_token(uint64_t sequence, const WriteId& id) {
 std::optional<VersionName> parse_version_token(std::string_view token) {
   VersionName name;
   const char* const end = token.data() + token.size();
-  const auto [dash, error] = std::from_chars(token.data(), end, name.sequence);
+  const auto [dash, error] =
+      std::from_chars(token.data(), token.data() + token.size(), name.sequence);
   if (error != std::errc() || name.sequence == 0) return std::nullopt;
   if (static_cast<size_t>(end - dash) != 1 + 2 * name.id.size()) return std::nullopt;
   for (size_t i = 0; i < name.id.size(); ++i) {

@@ -34,7 +34,7 @@ HttpReply reply(int status, const std::string& body = "",
 }
 
 class WebDialectTest : public testing::Test {
- protected:
+ public:
   void expect_error(const HttpReply& reply, std::string_view act, Code code,
                     std::string_view part) {
     const Status status = web.status_of(reply, act, act == "list" ? "" : "segments/x");
