@@ -358,6 +358,7 @@ TEST(Traffic, AChildHasConnectionsOfItsOwn) {
   ASSERT_TRUE(comes_to_be([&] { return server.in_script() == 2; }));
   const pid_t child = fork();
   if (child == 0) {
+    alarm(60);  // who waits for what is the parent's waits for ever
     bool good = true;
     for (int i = 0; i < 3; ++i)
       good = good && run_one(*client, get("/child")).body.view() == "/child";

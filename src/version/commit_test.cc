@@ -196,9 +196,12 @@ class RivalStore final : public Store {
   }
 
  private:
-  struct RivalTurn final : Turn {
+  class RivalTurn final : public Turn {
+   public:
     explicit RivalTurn(std::optional<Loaded> loaded) : loaded_(std::move(loaded)) {}
     std::optional<Loaded> ahead() override { return loaded_; }
+
+   private:
     const std::optional<Loaded> loaded_;
   };
 
