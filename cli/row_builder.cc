@@ -56,9 +56,11 @@ Status RowBuilder::add(const Json& row, const std::string& place, const std::str
     if (key == kAnchorKey) continue;
     if (elsewhere_.contains(key)) {
       if (!value.is_null()) {
-        return fail(
-            Code::kInvalidArgument,
-            place + ": field `" + key + "` comes from --npy; a row may only say null for it");
+        return fail(Code::kInvalidArgument,
+                    std::string(place)
+                        .append(": field `")
+                        .append(key)
+                        .append("` comes from --npy; a row may only say null for it"));
       }
       nulls_.emplace_back(key, rows_);
     } else if (auto field = schema_->get(key); !field) {

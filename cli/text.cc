@@ -62,7 +62,7 @@ std::string human_rate(double per_second) {
   if (!(per_second >= 0) || per_second > 1e18) return "?";
   if (per_second < 10) return formatted("%.2f", per_second);
   if (per_second < 100) return formatted("%.1f", per_second);
-  return with_commas(static_cast<uint64_t>(per_second + 0.5));
+  return with_commas(static_cast<uint64_t>(std::llround(per_second)));
 }
 
 std::string short_double(double value) { return shortest(value); }

@@ -73,7 +73,8 @@ class Writer::Impl {
         appender_(std::make_unique<Appender>(*dataset_, options_.append.on_conflict)) {}
 
   ~Impl() {
-    if (!home_.is_here()) (void)appender_.release();
+    if (home_.is_here()) return;
+    [[maybe_unused]] Appender* const parents = appender_.release();
   }
 
   Status append(NewRows rows) {

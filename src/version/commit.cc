@@ -17,6 +17,7 @@ constexpr uint32_t kTurnTimeoutMs = 2'000;
 // Groups of offers that one turn commits after its own: their pages are at hand here.
 constexpr int kFurtherGroupsMax = 2;
 constexpr uint64_t kAddingMaxNs = 500'000'000;  // of that, for what others offer
+constexpr uint64_t kGroupBytesMax = 16 << 20;   // to put at once; in memory two or three times that
 constexpr uint64_t kBytesInTurnMax = 1 << 20;   // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
@@ -280,8 +281,9 @@ Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, const Addre
 void Committer::add_offers(Turn& turn, const Tip& tip, Group& group) {
   const uint64_t begin_ns = runtime_.monotonic_ns();
   for (const Offer& offer : turn.take_offers()) {
-    const bool is_late = runtime_.monotonic_ns() - begin_ns > kAddingMaxNs;
-    const auto added = is_late ? Result<bool>(false) : add_offer(offer, tip, group);
+    const bool is_full = runtime_.monotonic_ns() - begin_ns > kAddingMaxNs ||
+                         total_bytes(group.objects) > kGroupBytesMax;
+    const auto added = is_full ? Result<bool>(false) : add_offer(offer, tip, group);
     if (!added || !*added) turn.answer(offer, write_offer_answer({}));
   }
 }

@@ -153,7 +153,9 @@ class CommittedForOthers : public testing::Test {
 
   Writer& add_writer(uint64_t cache_bytes = 8 << 20) {
     Writer& writer = *writers_.emplace_back(std::make_unique<Writer>(folder_.path(), cache_bytes));
-    writer.tip = *load_tip(writer.objects, "main");
+    auto tip = load_tip(writer.objects, "main");
+    EXPECT_TRUE(tip) << tip.error().message;
+    if (tip) writer.tip = *std::move(tip);
     return writer;
   }
 
@@ -237,6 +239,44 @@ TEST_F(CommittedForOthers, WithoutRoomInAnyCache) {
   uint64_t swaps = 0;
   for (size_t w = 1; w <= kWriters; ++w) swaps += writers_[w]->store->snapshot().of(StoreOp::kSwap);
   EXPECT_LE(swaps, kWriters / 2);
+}
+
+// Pages of many wide tracks: not as many versions at once as there are offers.
+TEST_F(CommittedForOthers, WithinABoundOfBytes) {
+  constexpr size_t kWriters = 12;
+  constexpr uint32_t kTracks = 100;
+  constexpr uint64_t kEntries = 400;
+  const auto on_all_tracks = [](uint64_t first, uint64_t entries) {
+    Change change = append_of(first);
+    for (uint32_t track = 1; track <= kTracks; ++track)
+      for (uint64_t i = 0; i < entries; ++i)
+        change.entries[FieldId{track}].push_back(record_entry(first + 10 * i, 2));
+    return change;
+  };
+  Change wide = on_all_tracks(0, kEntries);
+  wide.edit = [](Manifest& manifest) -> Status {
+    for (uint32_t track = 1; track <= kTracks; ++track) {
+      Field field;
+      field.name = "field " + std::to_string(track);
+      field.type = FieldType::kText;
+      DREAMDB_TRY(manifest.schema.add(field));
+    }
+    return {};
+  };
+  ASSERT_TRUE(writers_.front()->append(std::move(wide)));
+  for (size_t w = 0; w < kWriters; ++w) add_writer();
+  auto turn = take_turn();
+  std::vector<std::thread> threads;
+  for (size_t w = 1; w <= kWriters; ++w)
+    threads.emplace_back(
+        [&, w] { EXPECT_TRUE(writers_[w]->append(on_all_tracks(100'000 * w, 1))); });
+  real_runtime().sleep_ns(100'000'000);  // all of them wait
+  turn.reset();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(versions().size(), 1 + kWriters);
+  uint64_t swaps = 0;
+  for (size_t w = 1; w <= kWriters; ++w) swaps += writers_[w]->store->snapshot().of(StoreOp::kSwap);
+  EXPECT_GE(swaps, 2u);
 }
 
 TEST_F(CommittedForOthers, WhatMeetsTakenAnchorsIsRefusedByItsMaker) {
