@@ -34,7 +34,8 @@ Result<Json> set_value(const Field& field, const std::string& text) {
     case FieldType::kString:
     case FieldType::kCategorical: return Json(text);
     case FieldType::kTimestamp:
-      if (text.find_first_not_of("-0123456789") != std::string::npos) return Json(text);
+      if (text.find_first_not_of("0123456789", text.starts_with('-')) != std::string::npos)
+        return Json(text);
       break;
     case FieldType::kImage:
     case FieldType::kAudio:
@@ -45,11 +46,8 @@ Result<Json> set_value(const Field& field, const std::string& text) {
                       ": give its bytes with --file " + field.name + "=PATH");
     default: break;
   }
-  auto value = parse_json(text);
-  if (!value) {
-    return fail(Code::kInvalidArgument, "--set " + field.name + ": " + value.error().message);
-  }
-  return value;
+  // Of a text that is no JSON the row says what it should be.
+  return parse_json(text).value_or(Json(text));
 }
 
 // A row with an embedding or array from an .npy file: one row, with or without its dimension.

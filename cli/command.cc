@@ -85,6 +85,15 @@ void add_fields(CLI::App* command, std::vector<std::string>& fields) {
       ->allow_extra_args(false);
 }
 
+CLI::Validator above_zero() {
+  return {[](std::string& text) {
+            return text.find_first_not_of('0') == std::string::npos
+                       ? "expected a number above 0, found " + text
+                       : std::string();
+          },
+          ""};
+}
+
 void add_range(CLI::App* command, ReadArgs& args) {
   add_whole_number(command, "--start", args.start, "first anchor");
   add_whole_number(command, "--end", args.end, "the anchor after the last one");

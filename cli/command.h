@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -68,12 +69,17 @@ CLI::Option* add_whole_number(CLI::App* command, const std::string& name, Number
   return command->add_option(name, value, description)
       ->check(CLI::Validator(
           [](std::string& text) {
-            const bool whole =
-                !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-            return whole ? std::string() : "expected a whole number, found " + text;
+            uint64_t number = 0;
+            const char* const end = text.data() + text.size();
+            const auto parsed = std::from_chars(text.data(), end, number);
+            const bool whole = parsed.ec == std::errc() && parsed.ptr == end;
+            return whole ? std::string() : "expected a whole number below 2^64, found " + text;
           },
           ""));
 }
+
+// For numbers of which 0 makes no sense.
+CLI::Validator above_zero();
 
 // The disk cache that `--cache` and `--cache-size` say.
 DiskCache disk_cache_of(const Session& session);

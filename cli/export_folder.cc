@@ -48,7 +48,7 @@ Result<ExportFolder> open_export(const std::string& folder) {
       return fail(Code::kInvalidArgument, path + ": \"npy\" and \"meta\" are maps of texts");
   }
   for (const auto& [field, file] : npy.items()) {
-    out.npy.push_back(field + "=" + base + file.get<std::string>());
+    out.npy.push_back(std::string(field).append("=").append(base).append(file.get<std::string>()));
   }
   for (const auto& [key, value] : meta.items())
     out.meta.emplace_back(key, value.get<std::string>());

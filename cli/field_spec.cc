@@ -13,7 +13,7 @@ namespace {
 
 // What searches of an embedding will be served by once an index is built; until then they are
 // exact.
-constexpr std::string_view kAlgorithm = "dreamdb.ivf-cosine";
+constexpr std::string_view kAlgorithm = "dreamdb.lsh-cosine";
 
 constexpr std::string_view kHelp =
     "; write name:type[:params][?], for example img:image:jpeg, emb:embedding:512, "

@@ -153,14 +153,14 @@ void add_ingest(CLI::App& app, Session& session) {
                       "each commit is applied once under this key, however often this is run");
   add_whole_number(command, "--skip", o->limits.skip_rows, "leave out the first rows of the input");
   add_whole_number(command, "--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(above_zero());
   add_whole_number(command, "--commit-rows", o->limits.commit_rows,
                    "commit after so many rows (1000000)")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(above_zero());
   command
       ->add_option("--commit-bytes", o->limits.commit_bytes,
                    "commit after so many bytes (1073741824)")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(above_zero());
   on_run(command, session, o, run_ingest);
 }
 

@@ -182,7 +182,7 @@ Result<NewRows> IngestJob::next_batch() {
 
 Error IngestJob::with_outlook(Error error) const {
   std::string& text = error.message;
-  if (committed_ == limits_.skip_rows) {
+  if (commits_ == 0) {
     text +=
         "\nNothing was committed; the dataset is as it was. When the cause is mended, run the "
         "same command again.";

@@ -97,6 +97,11 @@ int main_of(int argc, char** argv) {
     return print_help(app, session);
   } catch (const CLI::CallForVersion&) {
     return print_version(session);
+  } catch (const CLI::RequiredError& error) {
+    const bool is_unknown = argc > 1 && argv[1][0] != '-' && app.get_subcommands().empty();
+    return print_usage_error(
+        app, session,
+        is_unknown ? "there is no command `" + one_line(argv[1], 80) + "`" : error.what());
   } catch (const CLI::ParseError& error) {
     return print_usage_error(app, session, error.what());
   }

@@ -44,9 +44,10 @@ Result<NpyColumns> NpyColumns::open(const std::vector<std::string>& pairs, const
     const uint64_t rows = file.header().rows();
     if (name != "_anchor") DREAMDB_TRY(check_npy_fits(file.header(), field, path));
     if (!first_path.empty() && rows != out.rows_) {
-      return fail(Code::kInvalidArgument, "the files are joined row by row, and " + path + " has " +
-                                              with_commas(rows) + " rows, " + first_path + " has " +
-                                              with_commas(out.rows_));
+      std::string text = "the files are joined row by row, and ";
+      text.append(path).append(" has ").append(with_commas(rows)).append(" rows, ");
+      text.append(first_path).append(" has ").append(with_commas(out.rows_));
+      return fail(Code::kInvalidArgument, std::move(text));
     }
     out.rows_ = rows;
     first_path = path;

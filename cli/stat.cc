@@ -1,4 +1,6 @@
 // `stat` and `meta`: what a dataset weighs, and the user's remarks on it.
+#include <algorithm>
+
 #include "cli/command.h"
 #include "cli/text.h"
 
@@ -61,19 +63,25 @@ Status run_stat(const StatOptions& o, Session& session) {
 }
 
 struct MetaOptions {
-  std::string locator, at, action, key, value;
+  std::string locator, at, action, key;
+  std::optional<std::string> value;
 };
 
 Status change_meta(const MetaOptions& o, Session& session) {
-  if (o.key.empty() || (o.action == "remove" && !o.value.empty())) {
+  if (o.key.empty() || (o.action == "set") != o.value.has_value()) {
     return fail(Code::kInvalidArgument,
                 "expected `meta LOCATOR set KEY VALUE` or `meta LOCATOR "
                 "remove KEY`");
   }
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator, o.at));
   if (o.action == "set") {
-    DREAMDB_TRY(dataset.set_meta(o.key, o.value));
+    DREAMDB_TRY(dataset.set_meta(o.key, *o.value));
   } else {
+    const auto meta = dataset.meta();
+    if (std::none_of(meta.begin(), meta.end(),
+                     [&](const auto& pair) { return pair.first == o.key; }))
+      return fail(Code::kNotFound, "there is no meta key `" + one_line(o.key, 80) +
+                                       "`; `dreamdb meta LOCATOR` shows those there are");
     DREAMDB_TRY(dataset.remove_meta(o.key));
   }
   if (session.json) {

@@ -70,6 +70,7 @@ enum class OnConflict : uint8_t {
 struct AppendOptions {
   OnConflict on_conflict = OnConflict::kRefuse;
   // Applied at most once per dataset history: a second append with this key does nothing.
+  // Conflict when that one had another number of rows: it was not the same append.
   std::string idempotency_key;
   // Called now and then with the bytes and rows written so far; return false to stop.
   std::function<bool(uint64_t rows, uint64_t bytes)> progress;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "dreamdb/interrupt.h"
+#include "store/key.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
 
@@ -53,6 +54,7 @@ void add_counts(AppendReport& into, const AppendReport& counts) {
 
 // A group's segments on their way to the store: built, then put, each on a thread of the pool.
 struct Appender::Work {
+  size_t group = 0;      // in `groups_`
   ManifestPtr manifest;  // the fields of `rows` point into its schema
   SortedRows rows;
   Selection selection;
@@ -125,12 +127,12 @@ Status Appender::start_work(std::shared_ptr<Work> work) {
 }
 
 // Waits until at most `left_max` works are under way; the segments of those done go to their
-// groups, which are the ones before the groups of the works left.
+// groups.
 Status Appender::finish_work(size_t left_max) {
   while (works_.size() > left_max) {
     const std::shared_ptr<Work> work = works_.front();
     work->wait();
-    Group& group = groups_[groups_.size() - works_.size()];
+    Group& group = groups_[work->group];
     works_.pop_front();
     DREAMDB_TRY(work->status);
     group.segments = std::move(work->segments);
@@ -178,6 +180,7 @@ Status Appender::add(NewRows rows, bool spill) {
   if (spill) {
     auto work = std::make_shared<Work>();
     DREAMDB_ASSIGN(Group group, make_group(std::move(sorted), assigned, tip, *work));
+    work->group = groups_.size();
     session_.before_upload(tip);
     DREAMDB_TRY(start_work(std::move(work)));
     groups_.push_back(std::move(group));
@@ -272,7 +275,8 @@ Status Appender::restore_same(const Group& group, SortedRows& rows) {
 
 Result<bool> Appender::goes_onto(const Tip& moved, const std::string& key) {
   if (!key.empty()) {
-    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
+    DREAMDB_ASSIGN(const bool applied,
+                   has_key(dataset_.objects(), *moved.manifest, key, given_rows()));
     if (applied) return false;
   }
   for (const Group& group : groups_) {
@@ -286,7 +290,8 @@ Result<bool> Appender::goes_onto(const Tip& moved, const std::string& key) {
 
 Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::string& key) {
   if (!key.empty()) {
-    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *moved.manifest, key));
+    DREAMDB_ASSIGN(const bool applied,
+                   has_key(dataset_.objects(), *moved.manifest, key, given_rows()));
     if (applied) return false;
   }
   for (Group& group : groups_) {
@@ -337,6 +342,12 @@ Result<bool> Appender::commit_change(Change change, const std::string& key, Appe
   return !has_all;
 }
 
+uint64_t Appender::given_rows() const {
+  uint64_t rows = 0;
+  for (const Group& group : groups_) rows += group.counts.rows;
+  return rows;
+}
+
 Result<AppendReport> Appender::commit(const std::string& key) {
   Result<AppendReport> report = commit_groups(key);
   drop();
@@ -345,11 +356,11 @@ Result<AppendReport> Appender::commit(const std::string& key) {
 
 Result<AppendReport> Appender::commit_groups(const std::string& key) {
   AppendReport report;
-  uint64_t rows = 0;
-  for (const Group& group : groups_) rows += group.counts.rows;
+  const uint64_t rows = given_rows();
   DREAMDB_TRY(finish_work(0));
   if (!key.empty()) {
-    DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key));
+    DREAMDB_ASSIGN(const bool applied,
+                   has_key(dataset_.objects(), *dataset_.manifest(), key, rows));
     report.already_applied = applied;
   }
   Change change;
@@ -390,9 +401,18 @@ Entry ledger_entry(const std::string& key, uint64_t rows) {
   return entry;
 }
 
-Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key) {
+Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key,
+                     uint64_t rows) {
   PageMap pages;
-  return has_ledger_entry(objects, manifest, ledger_entry(key, 0), pages);
+  const Entry wanted = ledger_entry(key, rows);
+  DREAMDB_ASSIGN(const EntryPtr applied, find_ledger_entry(objects, manifest, wanted, pages));
+  if (applied == nullptr || applied->rows == wanted.rows) return applied != nullptr;
+  return fail(
+      Code::kConflict,
+      "idempotency key `" + printable(key) + "` was applied to " +
+          std::to_string(applied->rows - 1) + " rows, and " + std::to_string(rows) +
+          " come with it now: other rows, or the same in other commits; nothing of them was "
+          "written. Repeat what was done before without a change, or take another key");
 }
 
 }  // namespace dreamdb

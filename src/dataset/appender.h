@@ -76,6 +76,7 @@ class Appender {
   bool meets_groups(std::span<const uint64_t> sorted, const Group* except) const;
   Result<AppendReport> commit_groups(const std::string& key);
   void fill_change(Change& change) const;
+  uint64_t given_rows() const;  // of all groups
   // False: the dataset has all of it already.
   Result<bool> commit_change(Change change, const std::string& key, AppendReport& report);
 
@@ -86,12 +87,14 @@ class Appender {
   uint64_t pending_rows_ = 0;
   uint64_t pending_bytes_ = 0;
   std::vector<PutRequest> unput_;            // segments that go up with the commit
-  std::deque<std::shared_ptr<Work>> works_;  // under way, of the last groups
+  std::deque<std::shared_ptr<Work>> works_;  // under way, in the order of their groups
 };
 
 // The ledger entry of an idempotency key (spec 6.4).
 Entry ledger_entry(const std::string& key, uint64_t rows);
 // Whether the version has the key.
-Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key);
+// Conflict: of another number of rows, so not the same append.
+Result<bool> has_key(Objects& objects, const Manifest& manifest, const std::string& key,
+                     uint64_t rows);
 
 }  // namespace dreamdb

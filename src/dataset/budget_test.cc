@@ -99,6 +99,15 @@ TEST(Budget, AppendTakesTwoWavesAndWritesEachThingOnce) {
     EXPECT_EQ(append.of(StoreOp::kSwap), 1u);
     EXPECT_EQ(append.requests(), 8u);
   }
+  // A writer's last rows go up with its commit too.
+  const StoreCounts written = counted.cost([&] {
+    auto writer = ds->writer();
+    ASSERT_TRUE(writer->append(sequence_rows(8000, 50)));
+    ASSERT_TRUE(writer->append(sequence_rows(8050, 50)));
+    ASSERT_TRUE(writer->commit());
+  });
+  EXPECT_EQ(written.waves, 2u);
+  EXPECT_EQ(written.requests(), 8u);
   // A key of idempotency is one page more.
   AppendOptions keyed;
   keyed.idempotency_key = "job 7";

@@ -115,6 +115,12 @@ Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& optio
   DREAMDB_ASSIGN(const auto space,
                  Space::open(parsed.store_url, options.cache_bytes, false, options.disk_cache));
   auto opened = open_in(space, parsed.ref, options);
+  // A snapshot of `main` is found by its label alone.
+  if (!opened && opened.error().code == Code::kNotFound &&
+      parsed.ref.find_first_of("@/") == std::string::npos && parsed.ref != "main") {
+    auto labelled = open_in(space, "main@" + parsed.ref, options);
+    if (labelled) opened = std::move(labelled);
+  }
   if (!opened && options.cost_of_failure != nullptr) *options.cost_of_failure = space->stats();
   return opened;
 }

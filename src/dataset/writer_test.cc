@@ -23,7 +23,45 @@ TEST(Writer, AWriterAndAnAppendShareTheirKeys) {
   ASSERT_TRUE(writer->commit());
   AppendOptions again;
   again.idempotency_key = "job";
-  EXPECT_TRUE(ds->append(small_rows({3}), again)->already_applied);
+  EXPECT_TRUE(ds->append(small_rows({1, 2}), again)->already_applied);
+}
+
+// Groups that are built in the background and one that goes up with the commit.
+TEST(Writer, KeepsAllOfManyBuffers) {
+  auto ds = Dataset::create(fresh_locator(), small_schema());
+  WriterOptions options;
+  options.buffer_bytes = 4000;
+  auto writer = ds->writer(options);
+  std::vector<uint64_t> all;
+  for (const uint64_t rows : {500, 500, 500, 2}) {
+    std::vector<uint64_t> anchors;
+    while (anchors.size() < rows) anchors.push_back(all.size() + anchors.size());
+    all.insert(all.end(), anchors.begin(), anchors.end());
+    ASSERT_TRUE(writer->append(small_rows(anchors)));
+  }
+  ASSERT_TRUE(writer->commit());
+  const auto taken = ds->take(all);
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->rows(), all.size());
+}
+
+// The rows of a key are not compared, but other rows are seldom as many.
+TEST(Writer, AKeyOfOtherRowsIsRefused) {
+  auto ds = Dataset::create(fresh_locator(), small_schema());
+  AppendOptions keyed;
+  keyed.idempotency_key = "job";
+  ASSERT_TRUE(ds->append(small_rows({1, 2}), keyed));
+  const auto other = ds->append(small_rows({3}), keyed);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kConflict);
+  EXPECT_TRUE(other.error().message.contains("`job` was applied to 2 rows, and 1 come"))
+      << other.error().message;
+  WriterOptions options;
+  options.append.idempotency_key = "job";
+  auto writer = ds->writer(options);
+  ASSERT_TRUE(writer->append(small_rows({3, 4, 5})));
+  EXPECT_EQ(writer->commit().error().code, Code::kConflict);
+  EXPECT_EQ(*ds->count(), 2u);
 }
 
 TEST(Writer, TwoHandlesOfOneRefLoseNothing) {

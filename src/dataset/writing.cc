@@ -47,8 +47,8 @@ Result<AppendReport> Dataset::append(NewRows rows, const AppendOptions& options)
   DREAMDB_TRY(impl_->check_writable());
   const std::lock_guard lock(impl_->write_mutex());
   if (!options.idempotency_key.empty()) {
-    DREAMDB_ASSIGN(const bool applied,
-                   has_key(impl_->objects(), *impl_->manifest(), options.idempotency_key));
+    DREAMDB_ASSIGN(const bool applied, has_key(impl_->objects(), *impl_->manifest(),
+                                               options.idempotency_key, rows.rows));
     if (applied) {
       DREAMDB_TRY(impl_->make_durable());
       AppendReport report;
@@ -85,12 +85,12 @@ class Writer::Impl {
     const uint64_t bytes = rows_bytes(rows);
     if (!buffer_.empty() &&
         (!same_shape(buffer_.front(), rows) || buffered_bytes_ + bytes > kJoinBytesMax))
-      DREAMDB_TRY(flush());
+      DREAMDB_TRY(flush(true));
     buffered_rows_ += rows.rows;
     buffered_bytes_ += bytes;
     if (rows.rows > 0) buffer_.push_back(std::move(rows));
     if (buffered_bytes_ >= options_.buffer_bytes || buffered_rows_ >= options_.commit_rows)
-      DREAMDB_TRY(flush());
+      DREAMDB_TRY(flush(true));
     if (appender_->pending_rows() >= options_.commit_rows ||
         appender_->pending_bytes() >= options_.commit_bytes)
       return commit_pending();
@@ -100,7 +100,7 @@ class Writer::Impl {
   Result<AppendReport> commit() {
     DREAMDB_TRY(check_home());
     const std::lock_guard lock(dataset_->write_mutex());
-    if (!buffer_.empty()) DREAMDB_TRY(flush());
+    if (!buffer_.empty()) DREAMDB_TRY(flush(false));
     DREAMDB_TRY(commit_pending());
     return total_;
   }
@@ -153,7 +153,8 @@ class Writer::Impl {
     return out;
   }
 
-  Status flush() {
+  // spill: as of Appender::add; not the last rows, which go up in the wave of the commit.
+  Status flush(bool spill) {
     std::vector<NewRows> pieces;
     if (anchors_repeat()) {
       pieces = std::exchange(buffer_, {});  // appended twice: one after the other
@@ -161,7 +162,7 @@ class Writer::Impl {
       pieces.push_back(join_buffer());
     }
     buffered_rows_ = buffered_bytes_ = 0;
-    for (NewRows& rows : pieces) DREAMDB_TRY(add(std::move(rows)));
+    for (NewRows& rows : pieces) DREAMDB_TRY(add(std::move(rows), spill));
     return {};
   }
 
@@ -177,7 +178,7 @@ class Writer::Impl {
     return std::adjacent_find(anchors.begin(), anchors.end()) != anchors.end();
   }
 
-  Status add(NewRows rows) {
+  Status add(NewRows rows, bool spill) {
     if (appender_->meets_pending(rows)) {
       if (options_.commit_rows == UINT64_MAX && options_.commit_bytes == UINT64_MAX) {
         // All rows are to become one commit, and a version has one value at an anchor.
@@ -187,7 +188,7 @@ class Writer::Impl {
       }
       DREAMDB_TRY(commit_pending());
     }
-    Status added = appender_->add(std::move(rows), true);
+    Status added = appender_->add(std::move(rows), spill);
     if (!added) {
       appender_->drop();
       return added;

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <string_view>
 
 #include "runtime/fork.h"
+#include "runtime/futex.h"
 
 namespace dreamdb {
 
@@ -88,21 +90,36 @@ struct Task::State {
   std::atomic<uint32_t> phase{kQueued};
 };
 
+namespace {
+
+// A futex rather than std::atomic::wait, which knows no timeout.
+uint32_t* word_of(std::atomic<uint32_t>& phase) {
+  static_assert(sizeof(phase) == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);
+  return reinterpret_cast<uint32_t*>(&phase);
+}
+
+constexpr uint64_t kWaitNs = 1'000'000'000;  // and once more
+
+}  // namespace
+
 void Task::run(State& state) noexcept {
   uint32_t queued = State::kQueued;
   if (!state.phase.compare_exchange_strong(queued, State::kRunning)) return;
   state.work();
   state.work = nullptr;  // what the work holds is let go now, not when the last Task goes
   state.phase.store(State::kDone, std::memory_order_release);
-  state.phase.notify_all();
+  futex_wake(word_of(state.phase), std::numeric_limits<int>::max());
 }
 
 void Task::wait() {
-  if (!state_) return;
+  while (!wait_for(kWaitNs)) continue;
+}
+
+bool Task::wait_for(uint64_t timeout_ns) {
+  if (!state_) return true;
   run(*state_);
-  for (uint32_t seen; (seen = state_->phase.load(std::memory_order_acquire)) != State::kDone;) {
-    state_->phase.wait(seen);
-  }
+  if (!done()) futex_wait(word_of(state_->phase), State::kRunning, timeout_ns);
+  return done();
 }
 
 bool Task::done() const {

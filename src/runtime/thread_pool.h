@@ -24,6 +24,8 @@ class Task {
   // Returns when the work is done. Does it on the calling thread if no thread has begun it yet, so
   // waiting can neither dead-lock nor idle. Returns at once for an empty Task.
   void wait();
+  // The same for about so long at most, if a thread is at it; false: it is not done.
+  bool wait_for(uint64_t timeout_ns);
 
   // True when the work is done (or the Task is empty).
   bool done() const;

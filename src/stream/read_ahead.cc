@@ -2,10 +2,13 @@
 #include "stream/read_ahead.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
+#include <thread>
 #include <vector>
 
+#include "dreamdb/interrupt.h"
 #include "runtime/fork.h"
 #include "runtime/thread_pool.h"
 #include "stream/piece_size.h"
@@ -21,6 +24,7 @@ namespace {
 constexpr uint64_t kPieceBytesMax = 2ull << 20;
 constexpr uint64_t kFarPieceBytesMax = 3ull << 20;
 constexpr uint64_t kPieceBytesMin = 64 * 1024;
+constexpr uint64_t kLookNs = 50'000'000;  // between looks whether the reader is interrupted
 // Estimates go by averages: a piece may be so many times the size before it is cut.
 constexpr uint64_t kPlannedSizesMax = 2;
 constexpr uint64_t kReadSizesMax = 4;
@@ -127,6 +131,7 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
   }
 
   Result<std::optional<Batch>> next() {
+    reader_thread_ = std::this_thread::get_id();
     for (;;) {
       DREAMDB_TRY(top_up());
       std::shared_ptr<Group> group;
@@ -135,7 +140,7 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
         if (groups_.empty()) return std::optional<Batch>();
         group = groups_.front();
       }
-      group->planning.wait();
+      DREAMDB_TRY(wait_for(group->planning));
       DREAMDB_TRY(Status(group->status));
       std::shared_ptr<Piece> piece;
       {
@@ -147,7 +152,7 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
         start_pieces();
         piece = group->pieces.front();
       }
-      piece->task.wait();
+      DREAMDB_TRY(wait_for(piece->task));
       const std::lock_guard lock(mutex_);
       group->pieces.pop_front();
       planned_ += piece->rest.size();
@@ -183,9 +188,19 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
     return out;
   }
 
-  bool is_stopped() const {
-    const std::lock_guard lock(mutex_);
-    return stopped_;
+  // What is under way for the reader goes on when it is interrupted: it may come again.
+  static Status wait_for(Task& task) {
+    while (!task.wait_for(kLookNs)) DREAMDB_TRY(check_interrupt());
+    return {};
+  }
+
+  // Runs `work` so that `stop` ends it in the middle of a request, if the reader does not run it
+  // itself.
+  template <typename Work>
+  void run_until_stopped(const Work& work) {
+    if (reader_thread_.load() == std::this_thread::get_id()) return work();
+    const InterruptScope scope([this] { return stopped_.load(); });
+    work();
   }
 
   // With the lock held: whether one more piece may be started.
@@ -209,7 +224,8 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
         ++started_;
         --planned_;
         piece->task = pool_.submit([self = shared_from_this(), piece = piece.get()] {
-          if (!self->is_stopped()) piece->result = self->read(*piece);
+          if (self->stopped_) return;
+          self->run_until_stopped([&] { piece->result = self->read(*piece); });
         });
       }
     }
@@ -230,7 +246,7 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
       is_scanning_ = true;
       groups_.push_back(group);
       group->planning = pool_.submit([self = shared_from_this(), group = group.get()] {
-        self->add_group_there(*group);
+        self->run_until_stopped([&] { self->add_group_there(*group); });
         self->pump();
       });
     }
@@ -257,8 +273,8 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
 
   // Far: the scan of a group, then, while the next one may be scanned, its plan.
   void add_group_there(Group& group) {
-    auto anchors = is_stopped() ? Result<Buffer>(Buffer())
-                                : scan_.next(limits_.piece_rows * group.pieces_expected);
+    auto anchors = stopped_ ? Result<Buffer>(Buffer())
+                            : scan_.next(limits_.piece_rows * group.pieces_expected);
     {
       const std::lock_guard lock(mutex_);
       is_scanning_ = false;
@@ -405,10 +421,11 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
   size_t next_group_pieces_ = 1;  // the first batch waits for one piece only
   bool is_scanning_ = false;
   bool scan_done_ = false;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<std::thread::id> reader_thread_;
 };
 
-ReadAhead::ReadAhead(std::shared_ptr<Objects> objects, ManifestPtr manifest,
+ReadAhead::ReadAhead(std::shared_ptr<Objects> objects, const ManifestPtr& manifest,
                      RowStreamOptions options)
     : queue_(std::make_shared<Queue>(std::move(objects), manifest, std::move(options))) {}
 

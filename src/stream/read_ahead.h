@@ -25,7 +25,8 @@ namespace dreamdb {
 
 class ReadAhead {
  public:
-  ReadAhead(std::shared_ptr<Objects> objects, ManifestPtr manifest, RowStreamOptions options);
+  ReadAhead(std::shared_ptr<Objects> objects, const ManifestPtr& manifest,
+            RowStreamOptions options);
   // Waits for what is under way.
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;

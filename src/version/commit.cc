@@ -126,14 +126,15 @@ Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& ch
   return built;
 }
 
-Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
-                              PageMap& pages) {
-  if (!manifest.ledger) return false;
+Result<EntryPtr> find_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
+                                   PageMap& pages) {
+  if (!manifest.ledger) return nullptr;
   DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
                    return find_range(*manifest.ledger, wanted.first, wanted.last, have);
                  }));
-  return std::any_of(found.entries.begin(), found.entries.end(),
-                     [&](const EntryPtr& entry) { return entry->child == wanted.child; });
+  const auto at = std::find_if(found.entries.begin(), found.entries.end(),
+                               [&](const EntryPtr& entry) { return entry->child == wanted.child; });
+  return at == found.entries.end() ? nullptr : *at;
 }
 
 Result<bool> Committer::is_ancestor(const Address& address, uint64_t depth, const Address& of) {
@@ -303,9 +304,9 @@ Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, Group& gro
                  find_records(objects_, *on.manifest, offered->records, group.pages));
   if (!taken.empty()) return false;
   for (const Entry& entry : offered->ledger) {
-    DREAMDB_ASSIGN(const bool applied,
-                   has_ledger_entry(objects_, *on.manifest, entry, group.pages));
-    if (applied) return false;
+    DREAMDB_ASSIGN(const EntryPtr applied,
+                   find_ledger_entry(objects_, *on.manifest, entry, group.pages));
+    if (applied != nullptr) return false;
   }
   Change change;
   change.operation = std::move(offered->operation);

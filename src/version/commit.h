@@ -125,9 +125,9 @@ class Committer {
   bool contended_ = false;  // the last commit lost a race: wait for a turn first
 };
 
-// Whether the version's ledger has the entry: the same idempotency key. `pages`: at hand; gets
-// those that are read.
-Result<bool> has_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
-                              PageMap& pages);
+// The entry of the same idempotency key in the version's ledger; nullptr: none. `pages`: at hand;
+// gets those that are read.
+Result<EntryPtr> find_ledger_entry(Objects& objects, const Manifest& manifest, const Entry& wanted,
+                                   PageMap& pages);
 
 }  // namespace dreamdb

@@ -265,3 +265,40 @@ def test_closed_standard_output_is_noticed(pets):
 def test_a_payload_has_a_limit(pets):
     run = dreamdb("append", pets, "--anchor", 0, "--file", "raw=/dev/zero", code=10)
     assert "/dev/zero" in run.err and "1 GiB" in run.err
+
+
+def test_small_slips_of_the_hand(tip):
+    assert "meta LOCATOR set KEY VALUE" in dreamdb("meta", tip, "set", "license", code=2).err
+    assert "no meta key `nope`" in dreamdb("meta", tip, "remove", "nope", code=3).err
+    assert "there is no command `bogus`" in dreamdb("bogus", code=2).err
+    for option in ("--batch-rows", "--commit-rows", "--commit-bytes"):
+        assert "expected a number above 0, found 0" in dreamdb("ingest", tip, "-", option, "0", code=2).err
+    assert "18446744073709551616" in dreamdb("append", tip, "--anchor", "18446744073709551616", code=2).err
+
+
+def test_a_key_of_other_rows_is_refused(tmp_path):
+    target, rows = tmp_path / "keyed", tmp_path / "rows.jsonl"
+    dreamdb("create", target, "--field", "n:int")
+    rows.write_text("".join(f'{{"_anchor": {i}, "n": {i}}}\n' for i in range(100)), encoding="utf-8")
+    dreamdb("ingest", target, rows, "--idempotency-key", "k")
+    again = dreamdb("ingest", target, rows, "--idempotency-key", "k")
+    assert "applied already" in again.out
+    with rows.open("a", encoding="utf-8") as file:
+        file.write('{"_anchor": 100, "n": 100}\n')
+    assert "`k` was applied to 100 rows, and 101 come" in \
+        dreamdb("ingest", target, rows, "--idempotency-key", "k", code=5).err
+    assert dreamdb("count", target).out.strip() == "100"
+
+
+def test_a_snapshot_of_main_is_found_by_its_label(pets):
+    dreamdb("snapshot", pets, "v1")
+    assert dreamdb("count", f"{pets}@v1").out == dreamdb("count", f"{pets}@main@v1").out
+    assert "snapshot" in dreamdb("meta", f"{pets}@v1", "set", "a", "b", code=9).err
+    assert "`v2` not found" in dreamdb("count", f"{pets}@v2", code=3).err
+
+
+def test_a_day_is_a_timestamp(tmp_path):
+    dreamdb("create", tmp_path / "days", "--field", "t:timestamp", "--field", "b:bool?")
+    dreamdb("append", tmp_path / "days", "--set", "t=2026-01-02")
+    assert json.loads(dreamdb("stream", tmp_path / "days").out)["t"] == 1767312000 * 10**9
+    assert "`b`" in dreamdb("append", tmp_path / "days", "--set", "t=0", "--set", "b=maybe", code=2).err

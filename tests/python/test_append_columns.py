@@ -248,3 +248,33 @@ def test_writer_commits_by_rows(plain):
             writer.append_columns(given)
     assert len(plain) == 10_000
     assert 5 <= plain.generation - before <= 11
+
+
+def test_times_that_nanoseconds_do_not_hold(plain):
+    for unit in ("D", "s", "us"):
+        for far in ("3000-01-01", "1500-01-01", "2262-04-12", "1677-09-20"):
+            times = np.array(["2000-01-01", "NaT", far], f"datetime64[{unit}]")
+            with pytest.raises(dreamdb.OutOfRangeError, match=f"{far}.* in row 2 .*1677"):
+                plain.append_many({"_anchor": [1, 2, 3], "e": np.ones((3, 3), "f4"), "i": [1, 2, 3], "t": times})
+    assert len(plain) == 0
+    edge = np.array(["1677-09-22", "2262-04-11"], "datetime64[D]")
+    plain.append_many({"_anchor": [1, 2], "e": np.ones((2, 3), "f4"), "i": [1, 2], "t": edge})
+    assert plain.take([1, 2], ["t"])["t"] == edge.astype("datetime64[ns]").astype(int).tolist()
+
+
+def test_a_value_masked_in_part_is_refused(plain):
+    vectors = np.ma.array(np.ones((2, 3), "f4"), mask=[[0, 0, 0], [1, 0, 0]])
+    with pytest.raises(dreamdb.InvalidArgumentError, match="`e`: row 1 is masked in part"):
+        plain.append_many({"_anchor": [1, 2], "e": vectors, "i": [1, 2]})
+
+
+def test_numpys_names_of_dtypes(url):
+    schema = Schema()
+    for i, (name, wanted) in enumerate([("<i8", "i64"), ("=u8", "u64"), ("|u1", "u8"), ("i8", "i8"), ("f4", "f32"),
+                                        ("<f4", "f32"), ("float64", "f64"), (np.dtype("<i8").str, "i64"),
+                                        (np.float16, "f16"), (float, "f64"), ("?", "bool"), ("bf16", "bf16")]):
+        schema.add_array(f"a{i}", name, (2,))
+        assert schema[f"a{i}"].dtype == wanted, name
+    for wrong in ("nope", ">i8", "U5"):
+        with pytest.raises(dreamdb.InvalidArgumentError, match="dtype"):
+            schema.add_array("b", wrong, (2,))

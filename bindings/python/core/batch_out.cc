@@ -1,8 +1,11 @@
 #include "batch_out.h"
 
+#include <chrono>
+
 #include "arrow_stream.h"
 #include "buffers.h"
 #include "errors.h"
+#include "gil.h"
 
 namespace dreamdb::python {
 
@@ -35,6 +38,30 @@ nb::object array_of(const Column& column, size_t rows) {
   return numpy_view(column.values, column.dtype, shape);
 }
 
+// Lets other threads and Ctrl-C in, every few milliseconds of a long conversion.
+class Pauses {
+ public:
+  // Call once a row.
+  void row_done() {
+    if (++rows_ % kRowsBetweenLooks != 0) return;
+    const Clock::time_point now = Clock::now();
+    if (now - last_ < kInterval) return;
+    {
+      const GilReleased released;
+    }
+    check(PyErr_CheckSignals() == 0);
+    last_ = Clock::now();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr size_t kRowsBetweenLooks = 64;
+  static constexpr std::chrono::milliseconds kInterval{5};
+
+  size_t rows_ = 0;
+  Clock::time_point last_ = Clock::now();
+};
+
 // Converts one value of a column; the matrix kinds need their array as rows.
 class ValueReader {
  public:
@@ -48,12 +75,13 @@ class ValueReader {
       zero_d_ = true;
     } else {
       lists_ = lists && column.type == FieldType::kEmbedding;
-      items_ = lists_ ? array.attr("tolist")() : nb::steal(PySequence_List(array.ptr()));
+      items_ = lists_ ? array : nb::steal(PySequence_List(array.ptr()));
     }
     check(items_.is_valid());
   }
 
-  nb::object get(size_t row) const {
+  // Fastest when rows ascend.
+  nb::object get(size_t row) {
     if (!column_.is_valid(row)) return nb::none();
     const auto i = static_cast<Py_ssize_t>(row);
     switch (column_.type) {
@@ -65,6 +93,8 @@ class ValueReader {
       case FieldType::kCategorical: return text_of(column_.text(row));
       case FieldType::kText: return text_of(column_.blobs[row].view());
       case FieldType::kEmbedding:
+        if (lists_) return list_item(row);
+        [[fallthrough]];
       case FieldType::kArray: {
         nb::object item = nb::borrow(PyList_GetItem(items_.ptr(), i));
         return zero_d_ ? item.attr("reshape")(nb::make_tuple()) : item;
@@ -74,22 +104,42 @@ class ValueReader {
   }
 
  private:
+  // Lists are made of some rows at a time, so that nobody waits long for the GIL.
+  nb::object list_item(size_t row) {
+    if (!chunk_.is_valid() || row < chunk_begin_ || row >= chunk_end_) {
+      const size_t rows = std::max<size_t>(1, kChunkValues / column_.shape[0]);
+      chunk_begin_ = row;
+      chunk_end_ = row + rows;  // NumPy stops at the last
+      const nb::object part =
+          nb::steal(PySequence_GetSlice(items_.ptr(), static_cast<Py_ssize_t>(chunk_begin_),
+                                        static_cast<Py_ssize_t>(chunk_end_)));
+      check(part.is_valid());
+      chunk_ = part.attr("tolist")();
+    }
+    return nb::borrow(PyList_GetItem(chunk_.ptr(), static_cast<Py_ssize_t>(row - chunk_begin_)));
+  }
+
+  static constexpr size_t kChunkValues = 16 * 1024;
+
   const Column& column_;
   nb::object items_;
+  nb::object chunk_;
+  size_t chunk_begin_ = 0, chunk_end_ = 0;
   bool zero_d_ = false;
   bool lists_ = false;
 };
 
 nb::object list_of(const Column& column, size_t rows) {
-  const ValueReader reader(column, rows, true);
-  nb::object list = nb::steal(PyList_New(static_cast<Py_ssize_t>(rows)));
-  check(list.is_valid());
+  ValueReader reader(column, rows, true);
+  Pauses pauses;
+  nb::list list;  // never with holes: other threads may see it
   for (size_t row = 0; row < rows; ++row) {
-    nb::object value = reader.get(row);
+    const nb::object value = reader.get(row);
     check(value.is_valid());
-    PyList_SetItem(list.ptr(), static_cast<Py_ssize_t>(row), value.release().ptr());
+    list.append(value);
+    pauses.row_done();
   }
-  return list;
+  return std::move(list);
 }
 
 // Arrays where the type has one; masked where values are absent.
@@ -129,6 +179,7 @@ nb::list to_rows(const Batch& batch) {
     readers.emplace_back(nb::steal(name), ValueReader(column, batch.rows(), false));
   }
   const nb::str anchor_name("_anchor");
+  Pauses pauses;
   nb::list out;
   for (size_t row = 0; row < batch.rows(); ++row) {
     nb::dict values;
@@ -141,6 +192,7 @@ nb::list to_rows(const Batch& batch) {
       check(PyDict_SetItem(values.ptr(), readers[i].first.ptr(), value.ptr()) == 0);
     }
     out.append(std::move(values));
+    pauses.row_done();
   }
   return out;
 }

@@ -14,6 +14,7 @@ from .schema import Schema
 
 ANCHOR = "_anchor"
 ANCHOR_MAX = 2**64 - 2
+SECONDS_MAX = 2**63 // 10**9  # in 64 bits of nanoseconds
 
 
 def prepare(schema: Schema, columns: Mapping[str, Any]) -> tuple[int, Any, dict[str, Any]]:
@@ -94,9 +95,9 @@ def _column(field: _core.Field, values: Any, rows: int) -> Any:
     if not isinstance(values, np.ndarray) and not hasattr(values, "__array_interface__"):
         return list(values)
     array = np.asarray(values)
-    if array.dtype.kind in "OSUT" or isinstance(values, np.ma.MaskedArray):
-        return _as_list(values)
     what = f"field `{field.name}`"
+    if array.dtype.kind in "OSUT" or isinstance(values, np.ma.MaskedArray):
+        return _as_list(values, what)
     if field.shape is not None and field.dtype is not None:
         return _matrix(field, array, what, rows)
     if array.ndim != 1:
@@ -141,6 +142,7 @@ def _matrix(field: _core.Field, array: Any, what: str, rows: int) -> Any:
 
 
 def _datetimes(array: Any, what: str) -> Any:
+    _check_in_nanoseconds(array, what)
     if np.isnat(array).any():
         return [
             None if np.isnat(value) else int(value.astype("datetime64[ns]").astype(np.int64))
@@ -149,8 +151,28 @@ def _datetimes(array: Any, what: str) -> Any:
     return np.ascontiguousarray(array.astype("datetime64[ns]").view(np.int64))
 
 
-def _as_list(values: Any) -> list[Any]:
+def _check_in_nanoseconds(array: Any, what: str) -> None:
+    """NumPy wraps around where 64 bits of nanoseconds do not reach."""
+    absent = np.isnat(array)
+    years = array.astype("datetime64[Y]").astype(np.int64) + 1970
+    seconds = array.astype("datetime64[s]").astype(np.int64)
+    outside = (years < 1677) | (years > 2262) | (seconds < -SECONDS_MAX) | (seconds >= SECONDS_MAX)
+    if (outside & ~absent).any():
+        row = int(np.flatnonzero(outside & ~absent)[0])
+        raise OutOfRangeError(
+            f"{what}: {array[row]} in row {row} is outside of what 64 bits of nanoseconds hold, "
+            "1677-09-21 to 2262-04-11"
+        )
+
+
+def _as_list(values: Any, what: str) -> list[Any]:
     if isinstance(values, np.ma.MaskedArray):
-        mask: Any = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
+        masks: Any = np.ma.getmaskarray(values).reshape(len(values), -1)
+        mask: Any = masks.all(axis=1)
+        if (masks.any(axis=1) != mask).any():
+            row = int(np.flatnonzero(masks.any(axis=1) != mask)[0])
+            raise InvalidArgumentError(
+                f"{what}: row {row} is masked in part; a value is there or absent as a whole"
+            )
         return [None if absent else row for absent, row in zip(mask, values.data, strict=True)]
     return list(np.asarray(values))

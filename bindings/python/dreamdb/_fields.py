@@ -9,6 +9,9 @@ from typing import Any
 from . import _core
 from .errors import InvalidArgumentError, WrongTypeError
 
+OUR_DTYPES = frozenset(
+    ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64")
+)
 SCALAR_TYPES = ("bool", "int", "float", "string", "categorical", "timestamp")
 
 
@@ -68,15 +71,19 @@ def scalar_field(name: str, kind: str, required: bool) -> _core.Field:
 
 
 def dtype_name(dtype: Any) -> str:
-    """'f32' as it is; numpy.float32, numpy.dtype('<f4') and float as their names."""
-    if isinstance(dtype, str):
-        return dtype.lstrip("<=|")
-    name = getattr(dtype, "name", None)  # numpy.dtype
-    if isinstance(name, str):
-        return name
+    """Our own names as they are ('i8' has 8 bits); what NumPy knows ('<i8', 'float32', 'f4',
+    numpy.float32, float) as its name there.
+    """
+    if isinstance(dtype, str) and (dtype in OUR_DTYPES or dtype.startswith(">")):
+        return dtype
     import numpy
 
-    return str(numpy.dtype(dtype).name)
+    try:
+        return str(numpy.dtype(dtype).name)
+    except TypeError:
+        if isinstance(dtype, str):
+            return dtype.lstrip("<=|")  # the core says what there is
+        raise
 
 
 def _size(name: str, size: Any) -> int:

@@ -41,7 +41,8 @@ class Writing(Handle):
         `on_conflict` says what becomes of a value at an anchor that has another one: "refuse"
         (nothing is written), "skip" (the old one stays), "replace". An equal value is never a
         conflict, and a row at an existing anchor may bring just fields that its record lacks.
-        `idempotency_key`: a second append with the same key does nothing.
+        `idempotency_key`: a second append with the same key does nothing; ConflictError when
+        it brings another number of rows, so that it cannot be the same one.
 
         `commit=False` keeps the rows in this handle, unseen by reads, until `commit()` or an append
         with `commit=True`. `hot` and `embedding_specs` have no meaning here and are ignored.

@@ -242,18 +242,7 @@ def _open(
     cache_bytes: int,
     disk: tuple[str, int] = BY_ENVIRONMENT,
 ) -> _core.Dataset:
-    """Opens a locator; a snapshot of `main` is found by its label alone."""
-    try:
-        return _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk)
-    except NotFoundError:
-        head, separator, ref = where.rpartition("@")
-        if not separator or "@" in head.partition("://")[2] or "/" in ref:
-            raise
-        try:
-            return _core.Dataset.open(f"{head}@main@{ref}", manifest, time_ns, cache_bytes, *disk)
-        except NotFoundError:
-            pass
-        raise
+    return _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk)
 
 
 def _unpickle(
