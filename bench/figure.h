@@ -44,14 +44,14 @@ struct Figure {
   // Processor seconds of the baseline / of ours: what others do to the machine hardly touches it.
   double cpu_ratio = 0;
 
-  Figure(std::string name_, std::string unit_, std::string against_)
-      : name(std::move(name_)), unit(std::move(unit_)), against(std::move(against_)) {}
+  Figure(std::string figure, std::string of_unit, std::string measured_against)
+      : name(std::move(figure)), unit(std::move(of_unit)), against(std::move(measured_against)) {}
   Figure& at_least(double value) { return set_bar(Bar::kAtLeast, value); }
   Figure& at_most(double value) { return set_bar(Bar::kAtMost, value); }
 
  private:
-  Figure& set_bar(Bar kind_, double value) {
-    kind = kind_;
+  Figure& set_bar(Bar bar_kind, double value) {
+    kind = bar_kind;
     bar = value;
     return *this;
   }

@@ -13,7 +13,7 @@ Result<std::vector<nlohmann::json>> run_jobs(const std::string& name,
   std::vector<FILE*> pipes;
   for (const auto& list : args) {
     std::string command = "'" + program + "' --job " + name;
-    for (const std::string& arg : list) command += " '" + arg + "'";
+    for (const std::string& arg : list) command.append(" '").append(arg).append("'");
     FILE* pipe = popen(command.c_str(), "r");
     if (pipe == nullptr) return fail(Code::kExhausted, "cannot start a process: " + command);
     pipes.push_back(pipe);

@@ -8,6 +8,7 @@
 #include "cli/ingest_job.h"
 #include "cli/interrupt.h"
 #include "cli/text.h"
+#include "dreamdb/interrupt.h"
 
 namespace dreamdb::cli {
 
@@ -107,7 +108,14 @@ Status run_ingest(const IngestOptions& o, Session& session) {
   }
   catch_interrupts();
   DREAMDB_ASSIGN(const Input input, resolve_input(o));
-  DREAMDB_ASSIGN(const Dataset dataset, open_or_create(o, input, session));
+  auto opened = [&] {
+    const InterruptScope scope(interrupted);
+    return open_or_create(o, input, session);
+  }();
+  if (!opened && interrupted())
+    return fail(Code::kCancelled,
+                "stopped before anything was ingested: " + opened.error().message);
+  DREAMDB_ASSIGN(const Dataset dataset, std::move(opened));
   DREAMDB_ASSIGN(NpyColumns npy, NpyColumns::open(input.npy, dataset.schema()));
   AppendOptions options;
   options.on_conflict = parse_on_conflict(o.on_conflict);

@@ -106,8 +106,9 @@ Status print_json(const SearchHits& hits, size_t query, bool several, BlobForm f
   std::string line;
   for (size_t row = 0; row < hits.rows.rows(); ++row) {
     line.clear();
-    std::string extra = ",\"_score\":" + short_float(hits.scores[row]);
-    if (several) extra = ",\"_query\":" + std::to_string(query) + extra;
+    std::string extra;
+    if (several) extra.append(",\"_query\":").append(std::to_string(query));
+    extra.append(",\"_score\":").append(short_float(hits.scores[row]));
     append_row(line, hits.rows, row, form, extra);
     DREAMDB_TRY(session.out.line(line));
   }

@@ -24,9 +24,9 @@ constexpr off_t kProfileFileSizeMax = 1 << 20;
 Result<std::string> read_profile_file(const std::string& path) {
   struct stat info{};
   if (path.empty() || stat(path.c_str(), &info) != 0) return std::string();
-  if (!S_ISREG(info.st_mode) && !S_ISFIFO(info.st_mode))
+  if (S_ISDIR(info.st_mode))
     return fail(Code::kInvalidArgument, path +
-                                            " is no file; AWS_SHARED_CREDENTIALS_FILE and "
+                                            " is a folder; AWS_SHARED_CREDENTIALS_FILE and "
                                             "AWS_CONFIG_FILE name files of AWS profiles");
   if (info.st_size > kProfileFileSizeMax)
     return fail(Code::kInvalidArgument,

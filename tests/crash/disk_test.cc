@@ -210,7 +210,8 @@ TEST(FailingDisk, EachCallOfAnAppendIsToldOrHarmless) {
         const model::State before = state_at(folder);
         model::State after = before;
         after.set(row_range(100, 5, 1));
-        const std::string injection = call + ":error=" + number + ":when=" + std::to_string(when);
+        std::string injection = call;
+        injection.append(":error=").append(number).append(":when=").append(std::to_string(when));
         SCOPED_TRACE(injection);
         const Injected run = append_under_strace(folder, injection);
         const model::State found = state_at(folder);

@@ -48,7 +48,7 @@ Status or_exists(Status status) {
   return status;
 }
 
-Step append_step(std::vector<model::Row> rows, AppendOptions options = {}) {
+Step append_step(const std::vector<model::Row>& rows, const AppendOptions& options = {}) {
   return {"append", [=](Dataset& ds) { return ok_of(ds.append(model::rows_of(rows), options)); },
           [=](Picture& p) { p["main"].set(rows); }};
 }
@@ -99,7 +99,7 @@ Step add_field_step() {
           [](Picture& p) { p["main"].has_extra = true; }};
 }
 
-Step fill_step(std::vector<uint64_t> anchors) {
+Step fill_step(const std::vector<uint64_t>& anchors) {
   return {"fill the field",
           [=](Dataset& ds) { return ok_of(ds.append(model::extra_rows(anchors))); },
           [=](Picture& p) { p["main"].extras.insert(anchors.begin(), anchors.end()); }};

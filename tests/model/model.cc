@@ -209,7 +209,7 @@ std::string State::summary() const {
   out += " } " + std::to_string(assigned.size()) + " assigned {";
   for (const uint64_t salt : assigned) out += " +" + std::to_string(salt - kAssignedSalt);
   out += " } " + std::to_string(extras.size()) + (has_extra ? " extras" : " no extra field");
-  for (const auto& [key, value] : meta) out += " " + key + "=" + value;
+  for (const auto& [key, value] : meta) out.append(" ").append(key).append("=").append(value);
   return out;
 }
 

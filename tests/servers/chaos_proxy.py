@@ -27,6 +27,8 @@ class ChaosProxy:
         self.random = random.Random(seed)
         self.lock = threading.Lock()
         self.losses = self.cuts = self.connections = 0
+        self.flows = threading.Event()  # clear it, and nothing comes back any more
+        self.flows.set()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = {self.listener}
@@ -36,6 +38,7 @@ class ChaosProxy:
         return self
 
     def __exit__(self, *_):
+        self.flows.set()
         with self.lock:
             open_sockets, self.sockets = list(self.sockets), set()
         for one in open_sockets:
@@ -92,6 +95,7 @@ class ChaosProxy:
         try:
             size = 0
             while piece := server.recv(PIECE):
+                self.flows.wait()
                 size += len(piece)
                 if self.reply_max and size > self.reply_max:
                     with self.lock:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -123,6 +125,55 @@ def test_a_second_pass_through_the_disk_cache_sends_one_request(url, tmp_path):
         [os.environ["DREAMDB"], "count", url, "--where", 'label == "cat"', "--cache", cache, "--cost", "--json"],
         capture_output=True, check=True, timeout=120).stderr)["cost"]
     assert cost["sent"]["gets"] == cost["sent"]["requests"] == 1 and cost["cache"]["misses"] == 0
+
+
+# Reads until it is interrupted, and says how.
+READER = """
+import signal, sys
+import dreamdb
+signal.signal(signal.SIGINT, signal.default_int_handler)
+dataset = dreamdb.Dataset.open("main", backend=sys.argv[1])
+try:
+    for batch in dataset.iter_stream(10):
+        print("batch", flush=True)
+        sys.stdin.readline()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_ctrl_c_ends_a_stream_whose_server_stopped_answering(url, s3, monkeypatch):
+    noise = np.random.default_rng(1)
+    dreamdb.Dataset.create("main", schema(), backend=url).append_many(
+        [{**row, "img": noise.bytes(1 << 20)} for row in rows(1, 200)])
+    with ChaosProxy(int(s3.endpoint.rsplit(":", 1)[1])) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        with subprocess.Popen([sys.executable, "-c", READER, url], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as reader:
+            assert reader.stdout.readline() == "batch\n"
+            proxy.flows.clear()
+            for _ in range(20):  # what was on its way is used up
+                reader.stdin.write("\n")
+            reader.stdin.flush()
+            time.sleep(2)
+            reader.send_signal(signal.SIGINT)
+            begin = time.monotonic()
+            assert reader.stdout.read().endswith("interrupted\n")
+            assert reader.wait(60) == 0
+            assert time.monotonic() - begin < 10  # else the minute that a request is tried for
+
+
+def test_ctrl_c_ends_an_ingest_that_waits_for_its_server(url, s3, monkeypatch, tmp_path):
+    run("create", url, "--field", "n:int")
+    (tmp_path / "rows.jsonl").write_text('{"n": 1}\n', encoding="utf-8")
+    with ChaosProxy(int(s3.endpoint.rsplit(":", 1)[1])) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        proxy.flows.clear()
+        with subprocess.Popen([os.environ["DREAMDB"], "ingest", url, tmp_path / "rows.jsonl"],
+                              stderr=subprocess.PIPE, text=True) as ingest:
+            time.sleep(1)
+            ingest.send_signal(signal.SIGINT)
+            assert ingest.wait(10) == 130, ingest.stderr.read()
 
 
 # Opens, says so, waits for the word, and appends until the time is over.
