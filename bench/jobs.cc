@@ -12,7 +12,8 @@ Result<std::vector<nlohmann::json>> run_jobs(const std::string& name,
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
   std::vector<FILE*> pipes;
   for (const auto& list : args) {
-    std::string command = "'" + program + "' --job " + name;
+    std::string command = "'";
+    command.append(program).append("' --job ").append(name);
     for (const std::string& arg : list) command.append(" '").append(arg).append("'");
     FILE* pipe = popen(command.c_str(), "r");
     if (pipe == nullptr) return fail(Code::kExhausted, "cannot start a process: " + command);
