@@ -109,7 +109,8 @@ TEST_F(Flip, EachByteThatOnlyWritersRead) {
     auto ds = open_in(model::space_on(store_), "main");
     AppendOptions keyed;
     keyed.idempotency_key = "job";
-    if (auto known = ds->append(model::unanchored_rows(2, model::kAssignedSalt), keyed); !known)
+    // As many rows as the key was applied to.
+    if (auto known = ds->append(model::unanchored_rows(5, model::kAssignedSalt), keyed); !known)
       return known;
     return ds->append(model::unanchored_rows(2, model::kAssignedSalt));
   };
