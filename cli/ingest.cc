@@ -158,7 +158,8 @@ void add_ingest(CLI::App& app, Session& session) {
       ->type_name("FILE");
   add_on_conflict(command, o->on_conflict);
   command->add_option("--idempotency-key", o->idempotency_key,
-                      "each commit is applied once under this key, however often this is run");
+                      "each commit is applied once under this key, however often this is run with "
+                      "the same input and limits");
   add_whole_number(command, "--skip", o->limits.skip_rows, "leave out the first rows of the input");
   add_whole_number(command, "--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
       ->check(above_zero());

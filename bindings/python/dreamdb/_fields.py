@@ -9,9 +9,6 @@ from typing import Any
 from . import _core
 from .errors import InvalidArgumentError, WrongTypeError
 
-OUR_DTYPES = frozenset(
-    ("bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64")
-)
 SCALAR_TYPES = ("bool", "int", "float", "string", "categorical", "timestamp")
 
 
@@ -74,10 +71,12 @@ def dtype_name(dtype: Any) -> str:
     """Our own names as they are ('i8' has 8 bits); what NumPy knows ('<i8', 'float32', 'f4',
     numpy.float32, float) as its name there.
     """
-    if isinstance(dtype, str) and (dtype in OUR_DTYPES or dtype.startswith(">")):
-        return dtype
     import numpy
 
+    from ._cast import DTYPES
+
+    if isinstance(dtype, str) and (dtype in DTYPES or dtype.startswith(">")):
+        return dtype
     try:
         return str(numpy.dtype(dtype).name)
     except TypeError:
