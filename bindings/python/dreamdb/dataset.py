@@ -81,7 +81,9 @@ class Dataset(Reading, Searching, Fielding, Versions):
         `DREAMDB_CACHE_SIZE` count. Worth it where requests take long or cost money."""
         disk = _disk_cache(cache_dir, cache_size)
         where = locator(name, backend)
-        return cls._cached(_open(where, manifest, time_ns, cache_bytes, disk), disk)._expect(schema)
+        return cls._cached(
+            _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk), disk
+        )._expect(schema)
 
     @classmethod
     def open_ref(
@@ -96,7 +98,10 @@ class Dataset(Reading, Searching, Fielding, Versions):
         the only branch that has one. `cache_dir`, `cache_size`: as of `open`."""
         disk = _disk_cache(cache_dir, cache_size)
         try:
-            return cls._cached(_open(locator(ref_name, backend), None, None, CACHE_BYTES, disk), disk)
+            where = locator(ref_name, backend)
+            return cls._cached(
+                _core.Dataset.open(where, None, None, CACHE_BYTES, *disk), disk
+            )
         except NotFoundError:
             if "@" in ref_name:
                 raise
@@ -111,7 +116,10 @@ class Dataset(Reading, Searching, Fielding, Versions):
                 ) from None
             if not found:
                 raise
-            return cls._cached(_open(locator(found[0], backend), None, None, CACHE_BYTES, disk), disk)
+            where = locator(found[0], backend)
+            return cls._cached(
+                _core.Dataset.open(where, None, None, CACHE_BYTES, *disk), disk
+            )
 
     @classmethod
     def open_at(
@@ -131,7 +139,8 @@ class Dataset(Reading, Searching, Fielding, Versions):
             raise InvalidArgumentError("a version has a 'label', a 'manifest', or both")
         if label:
             try:
-                found = _open(locator(str(label), backend), None, None, CACHE_BYTES, disk)
+                where = locator(str(label), backend)
+                found = _core.Dataset.open(where, None, None, CACHE_BYTES, *disk)
                 if manifest is None or found.manifest() == manifest:
                     return cls._cached(found, disk)
             except NotFoundError:
@@ -217,7 +226,7 @@ class Dataset(Reading, Searching, Fielding, Versions):
 
     def _open_other(self, name: str) -> Dataset:
         where = name if "://" in name else f"{self._core.store_url()}@{name}"
-        return Dataset(_open(where, None, None, CACHE_BYTES, self._disk_cache))
+        return Dataset(_core.Dataset.open(where, None, None, CACHE_BYTES, *self._disk_cache))
 
 
 def _disk_cache(
@@ -233,16 +242,6 @@ def _disk_cache(
             f'cache_size is a number of bytes above 0 or a text like "20GB", not {size!r}'
         )
     return "" if folder is None else os.path.abspath(os.fspath(folder)), size or 0
-
-
-def _open(
-    where: str,
-    manifest: str | None,
-    time_ns: int | None,
-    cache_bytes: int,
-    disk: tuple[str, int] = BY_ENVIRONMENT,
-) -> _core.Dataset:
-    return _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk)
 
 
 def _unpickle(
