@@ -11,7 +11,8 @@ import sys
 from cases import FAILED, PASSED, Case
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build/fuzz"
+BUILD = ROOT / "build/asan"  # the sanitizers' libraries serve tests and fuzz targets
+FOUND = ROOT / "build/fuzz"  # what runs find: crashes, and inputs that reach new code
 JOBS = int(os.environ.get("DREAMDB_JOBS") or os.cpu_count() or 1)
 # Each input ends within 10 s and 1 GiB, and asks for no single allocation above 512 MiB.
 LIMITS = ["-timeout=10", "-rss_limit_mb=1024", "-malloc_limit_mb=512", "-print_final_stats=0"]
@@ -22,11 +23,11 @@ SYMBOLIZER = {"ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19"}
 
 def build():
     """Names of the targets, built. RuntimeError with the output when that fails."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    command(["cmake", "--preset", "fuzz"])
+    FOUND.mkdir(parents=True, exist_ok=True)
+    command(["cmake", "--preset", "asan"])
     targets = (BUILD / "targets.txt").read_text(encoding="utf-8").split()
     if targets:
-        command(["cmake", "--build", "--preset", "fuzz", "-j", str(JOBS), "--target", *targets])
+        command(["cmake", "--build", "--preset", "asan", "-j", str(JOBS), "--target", *targets])
     return targets
 
 
@@ -38,10 +39,10 @@ def command(words):
 
 
 def run_target(target, *arguments):
-    crashes = BUILD / "crashes"
+    crashes = FOUND / "crashes"
     crashes.mkdir(exist_ok=True)
     return subprocess.run([BUILD / "targets" / target, f"-artifact_prefix={crashes}/{target}-",
-                           *LIMITS, *arguments], cwd=BUILD, stdout=subprocess.PIPE,
+                           *LIMITS, *arguments], cwd=FOUND, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, env={**os.environ, **OPTIONS, **SYMBOLIZER},
                           text=True, errors="replace", check=False)
 
@@ -62,17 +63,17 @@ def run_corpus(target):
         return Case(name, FAILED, f"tests/corpus/{target}/ has no input; add at least one valid one")
     return judge(name, run_target(target, *map(str, sorted(inputs))), f"{len(inputs)} inputs",
                  "the last line with 'Running:' above names the input; again with: "
-                 f"build/fuzz/targets/{target} <that file>")
+                 f"build/asan/targets/{target} <that file>")
 
 
 def run_new(target, seconds):
-    found = BUILD / "corpus" / target
+    found = FOUND / "corpus" / target
     found.mkdir(parents=True, exist_ok=True)
     done = run_target(target, f"-max_total_time={seconds}", "-use_value_profile=1", str(found),
                       str(ROOT / "tests/corpus" / target))
     return judge(f"fuzz.{target}.new", done, f"{seconds} s of new input",
                  f"the input is at build/fuzz/crashes/{target}-*; again with: "
-                 f"build/fuzz/targets/{target} <that file>")
+                 f"build/asan/targets/{target} <that file>")
 
 
 def fuzz(seconds):
