@@ -7,7 +7,18 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from vector_cases import basics, broken_segments, folders, segments, sessions, trees, versions  # noqa: E402
+from vector_cases import (  # noqa: E402
+    basics,
+    broken_segments,
+    folders,
+    manifests,
+    segments,
+    sessions,
+    spatial,
+    trees,
+    vector_codes,
+    versions,
+)
 
 FILES = {
     "addresses": basics.addresses,
@@ -16,7 +27,7 @@ FILES = {
     "genesis": versions.genesis,
     "ref": versions.ref,
     "session": sessions.session,
-    "manifest": versions.manifest,
+    "manifest": manifests.manifest,
     "ancestors": versions.ancestors,
     "page": trees.page,
     "stats": trees.statistics,
@@ -26,8 +37,11 @@ FILES = {
     "segment_scalar": segments.scalar,
     "segment_two_blocks": segments.two_blocks,
     "segment_anchors": segments.anchors,
+    "segment_codes": segments.codes,
+    "segment_spatial": spatial.spatial,
     "segment_broken": broken_segments.broken,
     "version_file": folders.version_files,
+    "vector_codes": vector_codes.vector_codes,
 }
 
 

@@ -6,6 +6,7 @@ import sys
 
 from . import address
 from .errors import Violation
+from .indexes import CHECKED_NUMBERS
 from .segment import Array
 from .space import Dataset, all_ancestors, read_space
 
@@ -44,6 +45,14 @@ def _summary(dataset: Dataset, versions: int) -> dict:
     }
 
 
+def _index_line(index, as_json: bool) -> str:
+    summary = index.summary()
+    if as_json:
+        return json.dumps({"index": summary})
+    parts = [f"{key} {json.dumps(value)}" for key, value in summary.items() if key != "field"]
+    return f"index of {summary['field']}: " + ", ".join(parts).replace('"', "")
+
+
 def main(arguments: list) -> int:
     parser = argparse.ArgumentParser(prog="dreamdb_reference", description=__doc__)
     parser.add_argument("folder", help="the folder that the space is in")
@@ -55,9 +64,13 @@ def main(arguments: list) -> int:
     parser.add_argument(
         "--full", action="store_true", help="bytes as hex instead of hash and length"
     )
+    parser.add_argument(
+        "--every-code", action="store_true", help="make all codes of vectors again, not some"
+    )
     options = parser.parse_args(arguments)
+    checked = None if options.every_code else CHECKED_NUMBERS
     try:
-        dataset = read_space(options.folder, options.ref)
+        dataset = read_space(options.folder, options.ref, checked)
         versions = all_ancestors(dataset) if options.all else 1
     except Violation as error:
         print(f"{error} ({error.code})", file=sys.stderr)
@@ -67,6 +80,8 @@ def main(arguments: list) -> int:
         return 1
     for row in dataset.rows():
         print(_line(row, options.full, options.json))
+    for index in dataset.indexes:
+        print(_index_line(index, options.json))
     summary = _summary(dataset, versions)
     print(
         json.dumps({"summary": summary})

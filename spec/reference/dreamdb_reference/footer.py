@@ -1,19 +1,24 @@
 """Footers of segments: their keys, and what each run is for (sections 7.2 to 7.5)."""
 
+import struct
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from . import codecs, limits, shape, stats
 from .errors import require
-from .runs import Run, Use, parse_run
+from .runs import Run, Use, parse_run, per_code_block, per_matrix_block
 from .schema import ELEMENT_BYTES, SCALAR_TYPES, check_row_shape, row_bytes
+from .spatial import SPATIAL_KEYS, Spatial, parse_spatial
 from .stats import STRING_TYPES
+from .vector_codes import padded_dim
 
 ROWS_PER_BLOCK = 4096
-MATRIX_BLOCK_BYTES = 16384
 ALIGNMENT = 64
 HEADER_BYTES = 64
-SEGMENT_TYPES = {"scalar": 1, "blob": 2, "matrix": 3}
+SEGMENT_TYPES = {"scalar": 1, "blob": 2, "matrix": 3, "codes": 4, "spatial": 5}
+VERSION_OF_TYPE = {"codes": 2, "spatial": 2}  # the others: 1
+SEGMENT_VERSION_MAX = 2
 COMMON_CODECS = (codecs.RAW, codecs.ZSTD)
 INTEGER_CODECS = COMMON_CODECS + (codecs.FRAME,)
 ANCHOR_CODECS = COMMON_CODECS + (codecs.DELTA,)
@@ -29,11 +34,23 @@ class Column(NamedTuple):
     data: Run
 
 
+class Codes(NamedTuple):
+    """What a segment of codes has besides (12.7)."""
+
+    spatial: bytes
+    dim: int
+    bits: int
+    cells: list
+    ends: list
+    codes: Run
+    extra: Run | None
+
+
 class Footer(NamedTuple):
     """What a footer says; `runs` in the order in which they stand in the object."""
 
     type: str
-    rows: int
+    rows: int  # 0 of a spatial index
     sequence: tuple | None  # (first, step), or
     anchors: Run | None
     field: int
@@ -44,6 +61,8 @@ class Footer(NamedTuple):
     dtype: str | None
     shape: list | None
     data: Run | None
+    codes: Codes | None
+    spatial: Spatial | None
     end: int
     runs: list
 
@@ -52,9 +71,17 @@ def bitmap_bytes(items: int) -> int:
     return (items + 7) // 8
 
 
-def per_matrix_block(one_row: int) -> int:
-    """Rows in a block of a matrix (7.5)."""
-    return max(1, MATRIX_BLOCK_BYTES // one_row) if one_row else 1
+def segment_version(kind: str) -> int:
+    """`v` of the footer and of the header (S7.1)."""
+    return VERSION_OF_TYPE.get(kind, 1)
+
+
+def code_row_bytes(dim: int) -> int:
+    return padded_dim(dim) // 8 + 20
+
+
+def extra_row_bytes(dim: int, bits: int) -> int:
+    return padded_dim(dim) // 8 * (bits - 1) + 12
 
 
 def _rows_use(rows: int, allowed: tuple, raw_size: Callable | None, item_bytes: int = 0) -> Use:
@@ -123,24 +150,30 @@ def _more_keys(kind: str) -> tuple:
         return {"columns": shape.array, "stats": stats.parse}, {}
     if kind == "blob":
         return {"payloads": anything}, {"index": anything}
+    if kind == "codes":
+        required = {"spatial": shape.b33, "dim": shape.uint, "bits": shape.uint}
+        tables = {"cells": shape.byte_string, "ends": shape.byte_string}
+        return required | tables | {"codes": anything}, {"extra": anything}
+    if kind == "spatial":
+        return SPATIAL_KEYS, {}
     return {"dtype": shape.text, "shape": check_row_shape, "data": anything}, {}
 
 
 def parse_footer(data: bytes) -> Footer:
-    value = shape.envelope(data, "segment", limits.FOOTER_BYTES)
+    value = shape.envelope(data, "segment", limits.FOOTER_BYTES, SEGMENT_VERSION_MAX)
     require("type" in value, "S3.8", "the footer lacks the key 'type'")
     kind = shape.text(value["type"], "type")
     require(kind in SEGMENT_TYPES, "S3.9", f"a segment of type {kind!r:.60}")
+    version = segment_version(kind)
+    require(value["v"] == version, "S7.1", f"a {kind} segment of version {value['v']}")
     required, optional = _more_keys(kind)
-    common = {
-        "type": shape.text,
-        "rows": shape.uint,
-        "anchors": lambda item, _: item,
-        "field": shape.uint,
-        "end": shape.uint,
-    }
+    common = {"type": shape.text, "field": shape.uint, "end": shape.uint}
+    if kind != "spatial":
+        common["rows"] = shape.uint
+    if kind not in ("codes", "spatial"):
+        common["anchors"] = lambda item, _: item
     known = shape.fields(value, "footer", shape.ENVELOPE | common | required, optional)
-    rows = value["rows"]
+    rows = value.get("rows", 1)
     require(rows >= 1, "S3.9", "a segment without rows")
     require(rows <= limits.SEGMENT_ROWS, "S1.3", f"a segment of {rows} rows")
     require(
@@ -148,8 +181,10 @@ def parse_footer(data: bytes) -> Footer:
         "S3.9",
         f"a {kind} segment of field {value['field']}",
     )
-    sequence, anchors = _parse_anchors(value["anchors"], rows)
-    columns, index, payloads, matrix = [], None, None, None
+    sequence, anchors = None, None
+    if "anchors" in value:
+        sequence, anchors = _parse_anchors(value["anchors"], rows)
+    columns, index, payloads, matrix, codes, spatial = [], None, None, None, None, None
     if kind == "scalar":
         columns = [
             _parse_column(one, f"column {i}", rows) for i, one in enumerate(value["columns"])
@@ -163,9 +198,15 @@ def parse_footer(data: bytes) -> Footer:
             )
     elif kind == "blob":
         index, payloads = _parse_blob(value, rows)
+    elif kind == "codes":
+        codes = _parse_codes(value, rows)
+    elif kind == "spatial":
+        spatial, rows = parse_spatial(known), 0
     else:
         matrix = _parse_matrix(value, rows)
     runs = [run for column in columns for run in (column.valid, column.dict, column.data)]
+    runs += [codes.codes, codes.extra] if codes else []
+    runs += [spatial.centroids, spatial.routes] if spatial else []
     runs = [run for run in [anchors] + runs + [index, payloads, matrix] if run]
     footer = Footer(
         kind,
@@ -180,6 +221,8 @@ def parse_footer(data: bytes) -> Footer:
         value.get("dtype"),
         value.get("shape"),
         matrix,
+        codes,
+        spatial,
         value["end"],
         runs,
     )
@@ -206,6 +249,33 @@ def _parse_matrix(value: dict, rows: int) -> Run:
     one = row_bytes(value["dtype"], value["shape"])
     use = Use(rows if one else 0, per_matrix_block(one), (codecs.RAW,), lambda n: n * one)
     return parse_run(value["data"], "data", use)
+
+
+def _parse_codes(value: dict, rows: int) -> Codes:
+    dim, bits = value["dim"], value["bits"]
+    require(1 <= dim <= 65536 and 1 <= bits <= 8, "S12.5", f"codes of {dim} x {bits} bits")
+    tables = {}
+    for name in ("cells", "ends"):
+        require(len(value[name]) % 4 == 0, "S12.5", f"{name} of {len(value[name])} bytes")
+        tables[name] = list(struct.unpack(f"<{len(value[name]) // 4}I", value[name]))
+        ascending = all(left < right for left, right in pairwise(tables[name]))
+        require(ascending and tables[name], "S12.5", f"{name} do not ascend")
+    cells, ends = tables["cells"], tables["ends"]
+    require(
+        len(cells) == len(ends) and ends[0] >= 1 and ends[-1] == rows,
+        "S12.5",
+        f"{len(cells)} cells end at {ends} of {rows} rows",
+    )
+    codes = _code_run(value["codes"], "codes", rows, code_row_bytes(dim))
+    require(("extra" in value) == (bits > 1), "S12.5", f"{bits} bits with or without `extra`")
+    extra = None
+    if "extra" in value:
+        extra = _code_run(value["extra"], "extra", rows, extra_row_bytes(dim, bits))
+    return Codes(value["spatial"], dim, bits, cells, ends, codes, extra)
+
+
+def _code_run(value, name: str, rows: int, one: int) -> Run:
+    return parse_run(value, name, Use(rows, per_code_block(one), (codecs.RAW,), lambda n: n * one))
 
 
 def _check_places(footer: Footer) -> None:

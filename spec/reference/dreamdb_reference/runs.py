@@ -7,6 +7,18 @@ from typing import NamedTuple
 from . import codecs, limits, shape
 from .errors import require
 
+MATRIX_BLOCK_BYTES = 16384
+
+
+def per_code_block(one_row: int) -> int:
+    """Rows in a block of codes (12.7)."""
+    return max(8, MATRIX_BLOCK_BYTES // one_row // 8 * 8)
+
+
+def per_matrix_block(one_row: int) -> int:
+    """Rows in a block of a matrix (7.5)."""
+    return max(1, MATRIX_BLOCK_BYTES // one_row) if one_row else 1
+
 
 class Run(NamedTuple):
     """A sequence of blocks without gaps; one element of each list for each block."""

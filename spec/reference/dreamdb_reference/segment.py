@@ -6,14 +6,22 @@ from typing import NamedTuple
 
 from . import address, codecs, limits, stats
 from .errors import Violation, require
-from .footer import HEADER_BYTES, SEGMENT_TYPES, Column, Footer, parse_footer
+from .code_rows import read_codes
+from .footer import (
+    HEADER_BYTES,
+    SEGMENT_TYPES,
+    Column,
+    Footer,
+    parse_footer,
+    segment_version,
+)
 from .runs import Run, items_of_block
 from .schema import ELEMENT_BYTES
+from .spatial import check_centroids, read_routes
 from .stats import STRING_TYPES
 
 MAGIC, END_MAGIC = b"DREAMSEG", b"DREAMEND"
 TRAILER_BYTES = 16
-HEADER_VERSION = 1
 _ELEMENT_FORMS = {
     "i8": "b",
     "u8": "B",
@@ -47,7 +55,7 @@ class Array(NamedTuple):
 
 
 def header(kind: str) -> bytes:
-    return MAGIC + struct.pack("<II", HEADER_VERSION, SEGMENT_TYPES[kind]) + bytes(48)
+    return MAGIC + struct.pack("<II", segment_version(kind), SEGMENT_TYPES[kind]) + bytes(48)
 
 
 def trailer(footer_size: int) -> bytes:
@@ -84,6 +92,8 @@ class Segment:
         self.footer: Footer = parse_footer(found)
         self.rows = self.footer.rows
         self._check_frame()
+        self.codes = self._read_codes()
+        self.routes, self._centroids = self._read_spatial()
         self.anchors = self._read_anchors()
         self._columns = {column.field: self._read_column(column) for column in self.footer.columns}
         self._payloads, self._index = self._read_blobs()
@@ -175,7 +185,28 @@ class Segment:
             check_string(value, run.name)
         return result
 
+    def _read_codes(self) -> list:
+        """The rows of a segment of codes, in their order."""
+        codes = self.footer.codes
+        if not codes:
+            return []
+        extra = self._blocks(codes.extra) if codes.extra else []
+        return read_codes(codes, self._blocks(codes.codes), extra)
+
+    def _read_spatial(self) -> tuple:
+        """The codes of the centroids of a spatial index, and the centroids, row by row."""
+        spatial = self.footer.spatial
+        if not spatial:
+            return [], b""
+        centroids = b"".join(self._blocks(spatial.centroids))
+        check_centroids(centroids)
+        return read_routes(spatial, self._blocks(spatial.routes)), centroids
+
     def _read_anchors(self) -> list:
+        if self.footer.spatial:
+            return []
+        if self.footer.codes:
+            return sorted(row.anchor for row in self.codes)
         if self.footer.sequence:
             first, step = self.footer.sequence
             return list(range(first, first + step * self.rows, step))
@@ -250,6 +281,11 @@ class Segment:
         return Array(
             self.footer.dtype, tuple(self.footer.shape), self._matrix[row * size : (row + 1) * size]
         )
+
+    def centroid(self, cell: int) -> list:
+        """The centroid of a cell of a spatial index, `dim` values."""
+        dim = self.footer.spatial.dim
+        return list(struct.unpack_from(f"<{dim}f", self._centroids, 4 * dim * cell))
 
     def value(self, field: int, row: int) -> object | None:
         """The value of `field` in `row`."""

@@ -3,11 +3,19 @@
 import struct
 from itertools import pairwise
 
-from . import address, cbor, codecs, shape, stats
-from .footer import ALIGNMENT, ROWS_PER_BLOCK, per_matrix_block
+from . import address, cbor, code_rows, codecs, shape, stats
+from .footer import (
+    ALIGNMENT,
+    ROWS_PER_BLOCK,
+    code_row_bytes,
+    extra_row_bytes,
+    segment_version,
+)
 from .pages import LeafEntry
+from .runs import per_code_block, per_matrix_block
 from .schema import row_bytes
 from .segment import Segment, header, trailer
+from .spatial import ALGORITHMS, Spatial, route_row_bytes
 from .stats import STRING_TYPES
 
 
@@ -57,7 +65,9 @@ class _Body:
     def finish(self, nonce: bytes, **keys) -> bytes:
         self._align()
         footer = cbor.encode(
-            shape.new("segment", nonce, type=self.kind, end=len(self.data), **keys)
+            shape.new(
+                "segment", nonce, segment_version(self.kind), type=self.kind, end=len(self.data), **keys
+            )
         )
         return bytes(self.data) + footer + trailer(len(footer))
 
@@ -170,10 +180,90 @@ def write_matrix(
     )
 
 
+def write_codes(nonce: bytes, field: int, spatial: bytes, dim: int, bits: int, rows: list) -> bytes:
+    """`rows`: CodeRow, in their order."""
+    body = _Body("codes")
+    ends = {row.cell: i + 1 for i, row in enumerate(rows)}
+    keys = {}
+
+    def run(one: int, pack) -> dict:
+        per = per_code_block(one)
+        blocks = [pack(rows[at : at + per]) for at in range(0, len(rows), per)]
+        return body.run(len(rows), per, blocks)
+
+    keys["codes"] = run(code_row_bytes(dim), code_rows.write_codes)
+    if bits > 1:
+        keys["extra"] = run(extra_row_bytes(dim, bits), code_rows.write_extra)
+    return body.finish(
+        nonce,
+        rows=len(rows),
+        field=field,
+        spatial=spatial,
+        dim=dim,
+        bits=bits,
+        cells=struct.pack(f"<{len(ends)}I", *ends),
+        ends=struct.pack(f"<{len(ends)}I", *ends.values()),
+        **keys,
+    )
+
+
+def write_spatial(
+    nonce: bytes,
+    field: int,
+    metric: str,
+    centroids: list,
+    origin: list,
+    signs: bytes,
+    bits: int = 1,
+    level_scale: float = 0.0,
+    trained: int = 0,
+    spread: float = 0.0,
+    recall: list = (),
+) -> bytes:
+    """`centroids`: one of `dim` values for each cell; `origin`, `signs`: padded, as stored."""
+    body = _Body("spatial")
+    dim = len(centroids[0])
+    algorithm = next(name for name, ending in ALGORITHMS.items() if ending == metric)
+    spatial = Spatial(
+        field, algorithm, dim, bits, level_scale, signs, origin, None, None, trained, spread, recall
+    )
+
+    def run(values: list, per: int, pack) -> dict:
+        blocks = [pack(values[at : at + per]) for at in range(0, len(values), per)]
+        return body.run(len(values), per, blocks)
+
+    rows = run(
+        centroids,
+        per_matrix_block(4 * dim),
+        lambda part: b"".join(struct.pack(f"<{dim}f", *row) for row in part),
+    )
+    routes = [spatial.route(centroid) for centroid in centroids]
+    return body.finish(
+        nonce,
+        field=field,
+        algorithm=algorithm,
+        dim=dim,
+        bits=bits,
+        level_scale=struct.pack("<d", level_scale),
+        signs=signs,
+        origin=struct.pack(f"<{len(origin)}f", *origin),
+        centroids=rows,
+        routes=run(routes, per_code_block(route_row_bytes(dim)), code_rows.write_packed),
+        trained=trained,
+        spread=struct.pack("<d", spread),
+        recall=list(recall),
+    )
+
+
 def leaf_entry(data: bytes, seq: int, primary: bool = True) -> LeafEntry:
     """The entry that names this segment (6.1); `primary` is of a segment of track 0."""
     segment = Segment(data)
     step = segment.footer.sequence[1] if segment.footer.sequence else 0
+    found = segment.footer.stats
+    if segment.footer.codes:
+        cells = segment.footer.codes.cells
+        found = {segment.footer.field: stats.Stats(segment.rows, cells[0], cells[-1], None)}
+        step = 1 if segment.rows == 1 else 0
     return LeafEntry(
         segment.anchors[0],
         segment.anchors[-1],
@@ -184,5 +274,5 @@ def leaf_entry(data: bytes, seq: int, primary: bool = True) -> LeafEntry:
         segment.address,
         segment.size,
         segment.footer_size,
-        segment.footer.stats,
+        found,
     )

@@ -5,7 +5,7 @@ from .errors import Violation, require
 from .limits import ANCHOR_MAX, I64_MAX, I64_MIN, U64_MAX
 
 NONCE_BYTES = 16
-VERSION = 1
+VERSION = 1  # of every kind; of a segment see footer.py
 
 
 def uint(value, name: str) -> int:
@@ -95,7 +95,7 @@ def fields(value, name: str, required: dict, optional: dict | None = None) -> di
     }
 
 
-def envelope(data: bytes, kind: str, size_max: int) -> dict:
+def envelope(data: bytes, kind: str, size_max: int, version_max: int = VERSION) -> dict:
     """The map that `data` encodes, its kind and version being the expected ones (S3.7)."""
     require(len(data) <= size_max, "S1.3", f"a {kind} of {len(data)} bytes exceeds {size_max}")
     value = mapping(cbor.decode(data), kind)
@@ -104,19 +104,19 @@ def envelope(data: bytes, kind: str, size_max: int) -> dict:
     found = text(value["kind"], "kind")
     require(found == kind, "S3.7", f"this is a {found!r:.60}, not a {kind}")
     version = uint(value["v"], "v")
-    if version > VERSION:
+    if version > version_max:
         raise Violation(
             "S3.7",
-            f"{kind} has version {version}, this reader knows up to {VERSION}: upgrade to read it",
+            f"{kind} has version {version}, this reader knows up to {version_max}: upgrade to read it",
             code="Unsupported",
         )
-    require(version == VERSION, "S3.7", f"{kind} has version {version}, the first is 1")
+    require(version >= 1, "S3.7", f"{kind} has version {version}, the first is 1")
     return value
 
 
 ENVELOPE = {"kind": text, "v": uint, "nonce": b16}
 
 
-def new(kind: str, nonce: bytes, **keys) -> dict:
+def new(kind: str, nonce: bytes, version: int = VERSION, **keys) -> dict:
     """A map with the envelope and these keys, ready to be encoded."""
-    return {"kind": kind, "v": VERSION, "nonce": nonce, **keys}
+    return {"kind": kind, "v": version, "nonce": nonce, **keys}

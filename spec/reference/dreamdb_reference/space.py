@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from . import address, limits, structures
 from .errors import Violation, require
 from .folder import Folder
+from .indexes import CHECKED_NUMBERS, Index
 from .stats import STRING_TYPES
 from .structures import RECORD_TRACK
-from .track import Objects, check_segment, leaves
+from .track import Objects, check_segment, check_seq, leaves
 
 
 class Dataset:
-    """One version whose every byte has been checked when it was made."""
+    """One version whose every byte has been checked when it was made; of the codes of vectors as
+    many as `checked` numbers of `indexes` allow are made again."""
 
-    def __init__(self, objects: Objects, name: bytes):
+    def __init__(self, objects: Objects, name: bytes, checked: int | None = CHECKED_NUMBERS):
         self.objects = objects
+        self.checked = checked
         self.address = name
         self.key = address.object_key("manifests", name)
         self.manifest = objects.get(
@@ -26,6 +29,7 @@ class Dataset:
         self._valued = {}
         self._records = set()
         self.ledger = []
+        self.indexes = []
         objects.get(
             "genesis",
             self.manifest["timeline"],
@@ -47,11 +51,7 @@ class Dataset:
         ledger = self.manifest["ledger"]
         self.ledger = leaves(self.objects, ledger, ledger=True) if ledger else []
         for entry in [entry for _, entries in tracks for entry in entries] + self.ledger:
-            require(
-                entry.seq <= self.manifest["generation"],
-                "S6.6",
-                f"seq {entry.seq} is above generation {self.manifest['generation']}",
-            )
+            check_seq(entry, self.manifest["generation"])
         for root, entries in tracks:  # the records first: track 0 is the first track
             for entry in entries:
                 self._add_segment(root.field, entry)
@@ -69,6 +69,17 @@ class Dataset:
                     "S6.3",
                     f"anchor {min(strange, default=0)} of track {root.field} is no record's",
                 )
+        entries_of = {root.field: entries for root, entries in tracks}
+        for named in self.manifest.get("indexes", []):
+            index = Index(
+                self.objects,
+                named,
+                self.fields[named.field],
+                entries_of.get(named.field, []),
+                self.manifest["generation"],
+            )
+            index.check_codes(self.checked)
+            self.indexes.append(index)
 
     def _add_segment(self, track: int, entry) -> None:
         segment = self.objects.segment(entry.child)
@@ -124,7 +135,7 @@ class Dataset:
 
     def parents(self) -> list:
         """The parents, checked, and this version checked against them (5, 5.3)."""
-        found = [Dataset(self.objects, parent) for parent in self.manifest["parents"]]
+        found = [Dataset(self.objects, one, self.checked) for one in self.manifest["parents"]]
         try:
             _check_descent(self.manifest, [parent.manifest for parent in found])
         except Violation as error:
@@ -195,10 +206,11 @@ def read_sessions(folder) -> dict:
     return sessions
 
 
-def read_space(folder, ref: str = "main") -> Dataset:
-    """The version that a ref of the space in `folder` names; raises `Violation` if it is wrong."""
+def read_space(folder, ref: str = "main", checked: int | None = CHECKED_NUMBERS) -> Dataset:
+    """The version that a ref of the space in `folder` names; raises `Violation` if it is wrong.
+    `checked`: numbers of vectors of each index whose codes are made again; None: all."""
     files = Folder(folder)
-    return Dataset(Objects(files), read_ref(files, ref)["manifest"])
+    return Dataset(Objects(files), read_ref(files, ref)["manifest"], checked)
 
 
 def all_ancestors(dataset: Dataset) -> int:

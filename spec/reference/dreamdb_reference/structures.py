@@ -9,6 +9,8 @@ from .schema import BLOB_TYPES, MATRIX_TYPES, parse_schema
 
 RECORD_TRACK = 0
 CHECK_BYTES = 16
+MANIFEST_VERSION_MAX = 2  # with indexes (12.8)
+SEGMENT_FRAME_BYTES = 64 + 16  # header and trailer
 
 
 class Root(NamedTuple):
@@ -24,6 +26,17 @@ class Root(NamedTuple):
     records: int
     segments: int
     bytes: int
+
+
+class Index(NamedTuple):
+    """One spatial index of a version (12.8)."""
+
+    field: int
+    spatial: bytes
+    size: int  # of the object, and
+    footer: int  # of its footer
+    codes: Root | None
+    covered: Root | None
 
 
 # 4.1 Genesis
@@ -158,6 +171,47 @@ def _parse_ledger(value, name: str):
     return root
 
 
+# 12.8 Indexes
+
+
+def _parse_index(value, name: str) -> Index:
+    def sizes(part, name: str) -> list:
+        return shape.tuple_of(part, name, shape.b33, shape.uint, shape.uint)
+
+    def root(part, name: str) -> Root | None:
+        return None if part is None else parse_root(part, name)
+
+    keys = {"field": shape.uint, "spatial": sizes, "codes": root, "covered": root}
+    found = shape.fields(value, name, keys)
+    index = Index(found["field"], *found["spatial"], found["codes"], found["covered"])
+    require(index.size <= limits.SEGMENT_BYTES, "S1.3", f"{name} names {index.size} bytes")
+    require(
+        index.footer <= limits.FOOTER_BYTES,
+        "S1.3",
+        f"{name} names a footer of {index.footer} bytes",
+    )
+    require(
+        index.size >= SEGMENT_FRAME_BYTES + index.footer,
+        "S6.6",
+        f"{name}: {index.size} bytes cannot hold a footer of {index.footer}",
+    )
+    for key in ("codes", "covered"):
+        require(
+            found[key] is None or found[key].field == index.field,
+            "S12.9",
+            f"{name}.{key} is not of field {index.field}",
+        )
+    return index
+
+
+def _parse_indexes(value, name: str) -> list:
+    indexes = [_parse_index(one, f"{name}[{i}]") for i, one in enumerate(shape.array(value, name))]
+    ids = [index.field for index in indexes]
+    require(bool(ids), "S3.9", f"{name} is empty, and not left out")
+    require(ids == sorted(set(ids)), "S12.9", f"{name} are of fields {ids}, not ascending")
+    return indexes
+
+
 # 5.3 Ancestors
 
 
@@ -192,7 +246,9 @@ def _parse_ancestors(value, name: str) -> list:
 
 
 def parse_manifest(data: bytes) -> dict:
-    value = shape.envelope(data, "manifest", limits.STRUCTURED_OBJECT_BYTES)
+    value = shape.envelope(
+        data, "manifest", limits.STRUCTURED_OBJECT_BYTES, MANIFEST_VERSION_MAX
+    )
     keys = {
         "timeline": shape.b33,
         "generation": shape.uint,
@@ -209,6 +265,8 @@ def parse_manifest(data: bytes) -> dict:
         "time_ns": shape.uint,
         "meta": shape.text_map,
     }
+    if value["v"] > 1:
+        keys["indexes"] = _parse_indexes
     manifest = shape.fields(value, "manifest", shape.ENVELOPE | keys)
     _check_manifest(manifest)
     return manifest
@@ -248,7 +306,27 @@ def _check_manifest(manifest: dict) -> None:
     for root in manifest["tracks"]:
         has_track = root.field == RECORD_TRACK or known.get(root.field) in BLOB_TYPES + MATRIX_TYPES
         require(has_track, "S5.5", f"a track of field {root.field}, which has none")
+    for index in manifest.get("indexes", []):
+        require(
+            known.get(index.field) == "embedding",
+            "S12.9",
+            f"an index of field {index.field}, which is no embedding",
+        )
 
 
-def encode_manifest(nonce: bytes, **keys) -> bytes:
-    return cbor.encode(shape.new("manifest", nonce, **keys))
+def index_map(index: Index) -> dict:
+    """The map that a manifest has for an index (12.8)."""
+    spatial = [index.spatial, index.size, index.footer]
+    return {
+        "field": index.field,
+        "spatial": spatial,
+        "codes": index.codes,
+        "covered": index.covered,
+    }
+
+
+def encode_manifest(nonce: bytes, indexes: list = (), **keys) -> bytes:
+    """`indexes`: Index, ascending by field; with them `v` is 2."""
+    if indexes:
+        keys["indexes"] = [index_map(index) for index in indexes]
+    return cbor.encode(shape.new("manifest", nonce, 2 if indexes else 1, **keys))

@@ -15,6 +15,7 @@ class Objects:
 
     def __init__(self, folder: Folder):
         self.folder = folder
+        self.codes = {}  # what `indexes` has made again
         self._known = {}
 
     def get(self, kind: str, name: bytes, size_max: int, parse, address_of=address.address_of):
@@ -82,9 +83,16 @@ def _descend(objects: Objects, named, page: bytes, height: int, name: str, resul
         _descend(objects, entry, entry.child, height - 1, f"entry {number} of {key}", result)
 
 
-def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: dict) -> None:
-    """A segment is what its entry (S6.6) and the schema (S7.8) say."""
+def check_seq(entry: pages.LeafEntry, generation: int) -> None:
+    require(
+        entry.seq <= generation, "S6.6", f"seq {entry.seq} is above generation {generation}"
+    )
+
+
+def check_entry(segment: Segment, entry: pages.LeafEntry) -> None:
+    """A segment is what its entry says (S6.6)."""
     footer = segment.footer
+    require(bool(segment.anchors), "S7.8", f"a {footer.type} segment in a track")
     step = footer.sequence[1] if footer.sequence else 0
     found = {
         "first": segment.anchors[0],
@@ -97,6 +105,12 @@ def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: 
     for key, value in found.items():
         stated = getattr(entry, key)
         require(stated == value, "S6.6", f"its entry says {key} {stated}, the segment has {value}")
+
+
+def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: dict) -> None:
+    """A segment is what its entry (S6.6) and the schema (S7.8) say."""
+    check_entry(segment, entry)
+    footer = segment.footer
     if track != RECORD_TRACK:
         require(entry.records == entry.rows, "S6.6", f"records is {entry.records} outside track 0")
         require(not entry.stats, "S6.5", "statistics outside track 0")

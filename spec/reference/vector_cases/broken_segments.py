@@ -7,23 +7,23 @@ from dreamdb_reference.segment import footer_bytes, trailer
 from dreamdb_reference.segment_writer import pack_strings, write_blob, write_matrix, write_scalar
 
 from .notation import nonce, refuse, without
-from .versions import _envelope_refusals
+from .versions import envelope_refusals
 
 
-def _parts(data: bytes) -> tuple:
+def parts(data: bytes) -> tuple:
     """`(body, footer map)`."""
     found = footer_bytes(data)
     return data[: -16 - len(found)], cbor.decode(found)
 
 
-def _join(body: bytes, footer: dict) -> bytes:
+def join(body: bytes, footer: dict) -> bytes:
     found = cbor.encode(footer)
     return body + found + trailer(len(found))
 
 
 def _last_run(data: bytes, path: list, stored: bytes, raw_size: int, codec: int) -> bytes:
     """The segment with its last run, of one block, replaced by these bytes."""
-    body, footer = _parts(data)
+    body, footer = parts(data)
     run = footer
     for step in path:
         run = run[step]
@@ -33,13 +33,13 @@ def _last_run(data: bytes, path: list, stored: bytes, raw_size: int, codec: int)
     if codec:
         run.update(codecs=bytes([codec]), raws=struct.pack("<I", raw_size))
     footer["end"] = len(body)
-    return _join(body, footer)
+    return join(body, footer)
 
 
 def _frame_cases() -> list:
     """Header, padding, trailer, zero bytes between runs."""
     good = write_scalar(nonce(120), [1, 2, 4], [(1, "int", [1, 2, 3], 0, False)])
-    body, footer = _parts(good)
+    body, footer = parts(good)
 
     def flip(at: int) -> bytes:
         changed = bytearray(good)
@@ -61,8 +61,8 @@ def _frame_cases() -> list:
         refuse("header alone", good[:64], "S7.1"),
         refuse("footer larger than the object", good[:-16] + trailer(size), "S7.1"),
         refuse("footer above 16 MiB", good[:-16] + trailer(2**24 + 1), "S1.3"),
-        refuse("64 zero bytes before the footer", _join(body + bytes(64), footer), "S7.2"),
-        refuse("end too large", _join(body, footer | {"end": footer["end"] + 64}), "S7.2"),
+        refuse("64 zero bytes before the footer", join(body + bytes(64), footer), "S7.2"),
+        refuse("end too large", join(body, footer | {"end": footer["end"] + 64}), "S7.2"),
         refuse("first block", flip(64), "S7.6"),
         refuse("last block", flip(128), "S7.6"),
     ]
@@ -74,7 +74,7 @@ def _footer_cases() -> list:
         [1, 2, 4],
         [(1, "int", [1, None, 3], 0, False), (2, "string", [b"a"] * 3, 0, True)],
     )
-    body, footer = _parts(good)
+    body, footer = parts(good)
     one, two = footer["columns"]
     run = one["data"]
 
@@ -140,15 +140,15 @@ def _footer_cases() -> list:
         ),
         ("a matrix key", {"dtype": "f32"}, "S3.8"),
     ]
-    refused = [refuse(name, _join(body, footer | changes), rule) for name, changes, rule in cases]
+    refused = [refuse(name, join(body, footer | changes), rule) for name, changes, rule in cases]
     other = [
         refuse(
             f"footer: {case['name']}",
-            _join(body, cbor.decode(bytes.fromhex(case["hex"]))),
+            join(body, cbor.decode(bytes.fromhex(case["hex"]))),
             case["invariant"],
             **({"code": case["code"]} if "code" in case else {}),
         )
-        for case in _envelope_refusals(footer, "segment")
+        for case in envelope_refusals(footer, "segment")
         if case["name"] not in ("a byte follows", "last byte cut")
     ]
     return refused + other
@@ -276,12 +276,12 @@ def _block_cases() -> list:
 
 def _patched(good: bytes, key: str, stored: bytes) -> bytes:
     """The segment with the bytes of a run replaced by as many others, the hashes made to fit."""
-    body, footer = _parts(good)
+    body, footer = parts(good)
     run = footer[key]
     sizes = struct.unpack(f"<{len(run['sizes']) // 4}I", run["sizes"])
     blocks = [stored[sum(sizes[:i]) : sum(sizes[: i + 1])] for i in range(len(sizes))]
     run["hashes"] = b"".join(map(address.blake3, blocks))
-    return _join(body[: run["at"]] + stored + body[run["at"] + len(stored) :], footer)
+    return join(body[: run["at"]] + stored + body[run["at"] + len(stored) :], footer)
 
 
 def _column_cases(words: bytes, gaps: bytes) -> list:
@@ -293,27 +293,27 @@ def _column_cases(words: bytes, gaps: bytes) -> list:
     ]
     refused = []
     for name, good, key, stored, rule in cases:
-        body, footer = _parts(good)
+        body, footer = parts(good)
         run = footer["columns"][0][key]
         run["hashes"] = address.blake3(stored)
         body = body[: run["at"]] + stored + body[run["at"] + len(stored) :]
-        refused.append(refuse(name, _join(body, footer), rule))
+        refused.append(refuse(name, join(body, footer), rule))
     return refused + [_no_value()]
 
 
 def _no_value() -> dict:
     """A column all of whose rows have no value: it should not be there."""
-    body, footer = _parts(write_scalar(nonce(131), [1, 2], [(1, "bool", [None, False], 0, False)]))
+    body, footer = parts(write_scalar(nonce(131), [1, 2], [(1, "bool", [None, False], 0, False)]))
     column = footer["columns"][0]
     column["valid"]["hashes"] = address.blake3(b"\0")
     body = bytearray(body)
     body[column["valid"]["at"]] = 0
     footer["stats"] = {1: [0, None, None, None]}
-    return refuse("column without a value", _join(bytes(body), footer), "S7.7")
+    return refuse("column without a value", join(bytes(body), footer), "S7.7")
 
 
 def _matrix_cases() -> list:
-    body, footer = _parts(write_matrix(nonce(132), [1, 2], 7, "u8", [3], bytes(6)))
+    body, footer = parts(write_matrix(nonce(132), [1, 2], 7, "u8", [3], bytes(6)))
     run = footer["data"]
     cases = [
         ("matrix of field 0", {"field": 0}, "S3.9"),
@@ -329,12 +329,12 @@ def _matrix_cases() -> list:
     refused = [
         refuse(
             name,
-            _join(body, without(footer, "shape") if changes is None else footer | changes),
+            join(body, without(footer, "shape") if changes is None else footer | changes),
             rule,
         )
         for name, changes, rule in cases
     ]
-    body, footer = _parts(write_blob(nonce(133), [1, 2], 4, [b"a", b"b"]))
+    body, footer = parts(write_blob(nonce(133), [1, 2], 4, [b"a", b"b"]))
     run = footer["payloads"]
     cases = [
         (
@@ -354,7 +354,7 @@ def _matrix_cases() -> list:
         ),
     ]
     return refused + [
-        refuse(name, _join(body, footer | changes), rule) for name, changes, rule in cases
+        refuse(name, join(body, footer | changes), rule) for name, changes, rule in cases
     ]
 
 
@@ -364,3 +364,47 @@ def broken() -> dict:
         "accept": [],
         "refuse": _frame_cases() + _footer_cases() + _block_cases() + _matrix_cases(),
     }
+
+
+def broken_codes(good: bytes) -> list:
+    """`good`: 8 rows of 2 bits and 64 dimensions in the cells 0, 5 and 10."""
+    body, footer = parts(good)
+
+    def u32s(*values) -> bytes:
+        return struct.pack(f"<{len(values)}I", *values)
+
+    def codes_block(at: int, value: bytes) -> bytes:
+        """With the bytes at `at` of the only block of `codes` replaced, and hashed anew."""
+        run = dict(footer["codes"])
+        place, size = run["at"], len(body) and struct.unpack("<I", run["sizes"])[0]
+        changed = bytearray(body)
+        changed[place + at : place + at + len(value)] = value
+        run["hashes"] = address.blake3(bytes(changed[place : place + size]))
+        return join(bytes(changed), footer | {"codes": run})
+
+    anchors = 8 * 8  # behind the signs of 8 rows
+    scale = anchors + 8 * 8 + 4 * 8
+    return [
+        refuse("version 1", join(body, footer | {"v": 1}), "S7.1"),
+        refuse("version 3", join(body, footer | {"v": 3}), "S3.7", code="Unsupported"),
+        refuse("anchors", join(body, footer | {"anchors": [1, 1]}), "S3.8"),
+        refuse("no index", join(body, without(footer, "spatial")), "S3.8"),
+        refuse("0 bits", join(body, without(footer, "extra") | {"bits": 0}), "S12.5"),
+        refuse("9 bits", join(body, footer | {"bits": 9}), "S12.5"),
+        refuse("0 dimensions", join(body, footer | {"dim": 0}), "S12.5"),
+        refuse("more dimensions than there are", join(body, footer | {"dim": 65}), "S7.3"),
+        refuse("2 bits, no extra", join(body, without(footer, "extra")), "S12.5"),
+        refuse("1 bit and extra", join(body, footer | {"bits": 1}), "S12.5"),
+        refuse("cells out of order", join(body, footer | {"cells": u32s(5, 0, 10)}), "S12.5"),
+        refuse("a cell twice", join(body, footer | {"cells": u32s(0, 5, 5)}), "S12.5"),
+        refuse("a cell without an end", join(body, footer | {"ends": u32s(3, 8)}), "S12.5"),
+        refuse("an empty cell", join(body, footer | {"ends": u32s(0, 3, 8)}), "S12.5"),
+        refuse("rows behind the last cell", join(body, footer | {"ends": u32s(3, 6, 7)}), "S12.5"),
+        refuse("half a u32", join(body, footer | {"ends": u32s(3, 6, 8) + b"\0"}), "S12.5"),
+        refuse("no cell", join(body, footer | {"cells": b"", "ends": b""}), "S12.5"),
+        refuse("anchors out of order", codes_block(anchors, struct.pack("<Q", 200_000)), "S12.6"),
+        refuse("an anchor twice", codes_block(anchors + 24, struct.pack("<Q", 100_000)), "S12.6"),
+        refuse("anchor 2^64-1", codes_block(anchors + 56, b"\xff" * 8), "S12.6"),
+        refuse("a scale that is no number", codes_block(scale, b"\0\0\xc0\x7f"), "S12.7"),
+        refuse("a negative scale", codes_block(scale, struct.pack("<f", -1)), "S12.7"),
+    ]

@@ -2,17 +2,26 @@
 
 import struct
 
-from dreamdb_reference import address, codecs
+from dreamdb_reference import address, codecs, vector_codes
+from dreamdb_reference.code_rows import CodeRow, Packed
 from dreamdb_reference.segment import Segment
-from dreamdb_reference.segment_writer import leaf_entry, write_blob, write_matrix, write_scalar
+from dreamdb_reference.segment_writer import (
+    leaf_entry,
+    write_blob,
+    write_codes,
+    write_matrix,
+    write_scalar,
+)
 from dreamdb_reference.stats import STRING_TYPES
 
-from .notation import nonce, plain
+from .broken_segments import broken_codes
+from .notation import name_of, nonce, plain
 
 _BYTES_IN_FULL = 4096
 
 
-def _bytes(data: bytes) -> dict:
+def bytes_or_hash(data: bytes) -> dict:
+    """Large ones by size and hash."""
     if len(data) <= _BYTES_IN_FULL:
         return plain(data)
     return {"size": len(data), "blake3": address.blake3(data).hex()}
@@ -34,15 +43,27 @@ def _value(segment: Segment) -> dict:
             )
         return value
     value["field"] = footer.field
+    if footer.codes:
+        del value["anchors"]
+        rows = [
+            {
+                "cell": row.cell,
+                "anchor": row.anchor,
+                "factors": plain(struct.pack("<3f", *row.code.factors)),
+                "more": plain(row.more and struct.pack("<3f", *row.more.factors)),
+            }
+            for row in segment.codes
+        ]
+        return value | {"dim": footer.codes.dim, "bits": footer.codes.bits, "codes": rows}
     if footer.type == "blob":
         order = [segment.payload(row) for row in range(segment.rows)]
         distinct = list(dict.fromkeys(order))
         return value | {
-            "payloads": [_bytes(one) for one in distinct],
+            "payloads": [bytes_or_hash(one) for one in distinct],
             "index": [distinct.index(one) for one in order],
         }
     data = b"".join(segment.array(row).data for row in range(segment.rows))
-    return value | {"dtype": footer.dtype, "shape": footer.shape, "data": _bytes(data)}
+    return value | {"dtype": footer.dtype, "shape": footer.shape, "data": bytes_or_hash(data)}
 
 
 def _case(name: str, data: bytes) -> dict:
@@ -250,4 +271,38 @@ def anchors() -> dict:
         "title": "Anchors (7.2), in scalar segments without columns",
         "accept": [_case(name, data) for name, data in cases],
         "refuse": [],
+    }
+
+
+def _code_rows(count: int, dim: int, bits: int) -> list:
+    """Made-up codes: what they stand for does not matter here."""
+    padded = vector_codes.padded_dim(dim)
+    rows = []
+    for i in range(count):
+        signs = [(i * j + j // 7) % 3 % 2 for j in range(padded)]
+        code = Packed(codecs.pack_bits(signs, 1), (i / 4 - 1, (i + 1) / 8, i / 16))
+        more = None
+        if bits > 1:
+            low = [(i + j * j) % (1 << bits - 1) for j in range(padded)]
+            more = Packed(codecs.pack_bits(low, bits - 1), (i / 2, i / 32, 0.0))
+        rows.append(CodeRow(i // 3 * 5, 100_000 - 10 * (i // 3) + i, code, more))
+    return rows
+
+
+def codes() -> dict:
+    spatial = name_of("a spatial index")
+    cases = [
+        ("one row", 1, 64, 1),
+        ("three cells", 8, 64, 1),
+        ("100 dimensions", 4, 100, 1),
+        ("5 bits", 4, 64, 5),
+        ("two blocks", 601, 1, 1),
+    ]
+    return {
+        "title": "Segments of codes (12.7); factors are f32 add, scale, error",
+        "accept": [
+            _case(name, write_codes(nonce(130 + i), 3, spatial, dim, bits, _code_rows(count, dim, bits)))
+            for i, (name, count, dim, bits) in enumerate(cases)
+        ],
+        "refuse": broken_codes(write_codes(nonce(139), 3, spatial, 64, 2, _code_rows(8, 64, 2))),
     }

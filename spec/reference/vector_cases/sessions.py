@@ -3,7 +3,7 @@
 from dreamdb_reference import cbor, structures
 
 from .notation import name_of, nonce, refuse, without
-from .versions import _accepted, _envelope_refusals
+from .versions import accepted, envelope_refusals
 
 
 def session() -> dict:
@@ -69,10 +69,10 @@ def session() -> dict:
     return {
         "title": "Sessions (11.1)",
         "accept": [
-            _accepted("a writer", writer, structures.parse_session),
-            _accepted("a reader with 64 pins", reader, structures.parse_session),
-            _accepted("a fenced one", fenced, structures.parse_session),
-            _accepted("the longest labels", largest, structures.parse_session),
+            accepted("a writer", writer, structures.parse_session),
+            accepted("a reader with 64 pins", reader, structures.parse_session),
+            accepted("a fenced one", fenced, structures.parse_session),
+            accepted("the longest labels", largest, structures.parse_session),
         ],
-        "refuse": refused + _envelope_refusals(value, "session"),
+        "refuse": refused + envelope_refusals(value, "session"),
     }

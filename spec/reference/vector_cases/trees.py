@@ -5,7 +5,7 @@ from dreamdb_reference.pages import InnerEntry, LeafEntry
 from dreamdb_reference.stats import Stats
 
 from .notation import name_of, nonce, plain, refuse
-from .versions import _envelope_refusals
+from .versions import envelope_refusals
 
 _NAN = float("nan")
 
@@ -64,7 +64,7 @@ def page() -> dict:
     return {
         "title": "Pages (6); `below` has the pages that the entries of an inner page name",
         "accept": accept,
-        "refuse": _envelope_refusals(base, "page")
+        "refuse": envelope_refusals(base, "page")
         + _leaf_refusals()
         + _inner_refusals(inner)
         + _stats_refusals(),
