@@ -8,6 +8,9 @@
 // All of it stands in an anonymous namespace, for each file is compiled with flags of its own. Each
 // sum has one accumulator, filled in order of the dimensions: so the sum of a row and a query is
 // the same number in every tile shape. Several rows at once hide the latency of the additions.
+#pragma once
+
+#include "simd/kernels.h"
 
 namespace dreamdb::simd {
 namespace {
@@ -206,30 +209,6 @@ bool any_nonzero(const T* values, size_t count) {
     if (bits != 0) return true;
   }
   return false;
-}
-
-template <typename V>
-constexpr Kernels make_kernels(const char* name) {
-  return Kernels{
-      .name = name,
-      .dot_rows_f32 = scan_rows<V, Dot, float>,
-      .dot_rows_f16 = scan_rows<V, Dot, uint16_t>,
-      .dot_norm_rows_f32 = scan_dot_norm<V, float>,
-      .dot_norm_rows_f16 = scan_dot_norm<V, uint16_t>,
-      .l2_rows_f32 = scan_rows<V, SquaredDistance, float>,
-      .l2_rows_f16 = scan_rows<V, SquaredDistance, uint16_t>,
-      .dot_matrix_f32 = scan_matrix<V, Dot, float>,
-      .dot_matrix_f16 = scan_matrix<V, Dot, uint16_t>,
-      .dot_norm_matrix_f32 = scan_dot_norm_matrix<V, float>,
-      .dot_norm_matrix_f16 = scan_dot_norm_matrix<V, uint16_t>,
-      .l2_matrix_f32 = scan_matrix<V, SquaredDistance, float>,
-      .l2_matrix_f16 = scan_matrix<V, SquaredDistance, uint16_t>,
-      .widen_f16 = widen<V>,
-      .all_finite_f32 = all_finite<0x7f800000u, float>,
-      .all_finite_f16 = all_finite<0x7c00u, uint16_t>,
-      .any_nonzero_f32 = any_nonzero<float>,
-      .any_nonzero_f16 = any_nonzero<uint16_t>,
-  };
 }
 
 }  // namespace

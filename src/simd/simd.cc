@@ -5,11 +5,13 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "simd/amx_permission.h"
+
 namespace dreamdb::simd {
 namespace {
 
 struct Available {
-  const Kernels* tables[3];
+  const Kernels* tables[6];
   size_t count = 0;
 };
 
@@ -22,9 +24,20 @@ Available detect() {
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (avx2) found.tables[found.count++] = &kAvx2Kernels;
+  const bool bitalg =
+      __builtin_cpu_supports("avx512bitalg") && __builtin_cpu_supports("avx512vnni");
   if (avx2 && avx512) found.tables[found.count++] = &kAvx512Kernels;
+  const bool bf16 = bitalg && __builtin_cpu_supports("avx512bf16");
+  // Products of bf16 without tiles take Intel's processors longer than those of f32.
+  const bool slow_bf16 = __builtin_cpu_is("intel");
+  if (avx2 && avx512 && bf16 && slow_bf16) found.tables[found.count++] = &kAvx512Bf16Kernels;
+  if (avx2 && avx512 && bitalg) found.tables[found.count++] = &kAvx512BitalgKernels;
+  if (avx2 && avx512 && bf16 && !slow_bf16) found.tables[found.count++] = &kAvx512Bf16Kernels;
+  if (avx2 && avx512 && bf16 && has_amx()) found.tables[found.count++] = &kAmxKernels;
 #elif defined(__aarch64__)
   found.tables[found.count++] = &kNeonKernels;
+#elif defined(__wasm_simd128__)
+  found.tables[found.count++] = &kWasmKernels;
 #endif
   return found;
 }

@@ -1,8 +1,8 @@
 // Kernels over rows of vectors, of the best instruction set that this processor has.
 //
 // The choice is made once, at the first call. The environment variable DREAMDB_SIMD=scalar, avx2,
-// avx512 or neon forces one; a name that is unknown or not available here is reported once on
-// stderr and the default is taken.
+// avx512, avx512_bitalg, avx512_bf16, amx, neon or wasm forces one; a name that is unknown or not
+// available here is reported once on stderr and the default is taken.
 //
 // Thread rule: pure functions over the caller's memory; call from any thread.
 #pragma once
@@ -82,6 +82,34 @@ inline bool any_nonzero_f32(const float* values, size_t count) {
 }
 inline bool any_nonzero_f16(const uint16_t* values, size_t count) {
   return active().any_nonzero_f16(values, count);
+}
+inline const NearestKernels& nearest() { return active().nearest; }
+inline void rotate(float* values, size_t dim, const uint64_t* signs) {
+  active().rotate(values, dim, signs);
+}
+inline float dot_ordered(const float* a, const float* b, size_t dim) {
+  return active().dot_ordered(a, b, dim);
+}
+inline void encode_bits(const float* rotated, const float* t, size_t dim, uint64_t* bits,
+                        float* sums) {
+  active().encode_bits(rotated, t, dim, bits, sums);
+}
+inline void scan_bits(const BitQuery& query, const uint64_t* codes, const float* add,
+                      const float* scale, const float* err, size_t count, float* lower,
+                      float* upper) {
+  active().scan_bits(query, codes, add, scale, err, count, lower, upper);
+}
+inline void scan_bits_many(const BitQuery* queries, size_t q, const uint64_t* codes,
+                           const float* add, const float* scale, const float* err, size_t count,
+                           float* lower, float* upper) {
+  active().scan_bits_many(queries, q, codes, add, scale, err, count, lower, upper);
+}
+inline void level_values(const uint64_t* high, const uint8_t* low, unsigned width, size_t dim,
+                         float* out) {
+  active().level_values(high, low, width, dim, out);
+}
+inline size_t select_at_least(const float* values, size_t count, float threshold, uint32_t* out) {
+  return active().select_at_least(values, count, threshold, out);
 }
 
 }  // namespace dreamdb::simd
