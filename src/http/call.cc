@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "dreamdb/interrupt.h"
-#include "http/fault.h"
 #include "http/retry.h"
 #include "http/skew.h"
 
@@ -12,21 +11,16 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kMsNs = 1'000'000;
-constexpr int kPollMs = 100;  // at most so long without a look at the interrupt
+constexpr uint64_t kMsNs = 1'000'000, kSecondNs = 1'000 * kMsNs;
+constexpr int kPollMs = 100;              // at most so long without a look at the interrupt
+constexpr uint64_t kLookNs = 20 * kMsNs;  // between looks at what has moved
+// The bytes of an attempt that was lost have led to nothing; but a connection of an hour may break.
+constexpr uint64_t kLostPartMax = 4;  // at most this part of the budget is charged for one
 constexpr uint64_t kHedgeAgainNs = 10 * kMsNs;
 // What the job has put right is sent again at once; what it calls transient on and on is not.
 constexpr uint32_t kMendsAtOnce = 4;
 // Wider is no faster for replies that take so long; what takes half the budget is too wide.
-constexpr uint64_t kSlowNs = 5'000 * kMsNs;
-
-std::string named(const HttpAttempt& attempt) {
-  return attempt.method + " " + attempt.url.substr(0, attempt.url.find('?'));
-}
-
-std::string counted(uint32_t attempts) {
-  return " (" + std::to_string(attempts) + (attempts == 1 ? " attempt)" : " attempts)");
-}
+constexpr uint64_t kSlowNs = 5 * kSecondNs;
 
 Limit::Word load_of(const HttpReply& reply, uint64_t duration_ns, uint64_t budget_ns) {
   if (reply.failure == HttpFailure::kTimeout) return Limit::Word::kComplaint;
@@ -42,7 +36,8 @@ Endpoints::Word health_of(const HttpReply& reply) {
     case HttpFailure::kTimeout: return Endpoints::Word::kDead;
     case HttpFailure::kCut: return Endpoints::Word::kFailed;
     case HttpFailure::kNone:
-    case HttpFailure::kRefused: break;
+    case HttpFailure::kRefused:
+    case HttpFailure::kStopped: break;
   }
   const bool gateway = reply.status >= 502 && reply.status <= 504;
   return gateway ? Endpoints::Word::kFailed : Endpoints::Word::kAlive;
@@ -57,7 +52,9 @@ Call::Call(const HttpOptions& options, Runtime& runtime, Traffic& traffic,
       traffic_(traffic),
       wire_(traffic.take_wire()),
       flights_(jobs.size()),
-      begin_ns_(runtime.monotonic_ns()) {
+      begin_ns_(runtime.monotonic_ns()),
+      pace_(begin_ns_),
+      looked_ns_(begin_ns_) {
   for (size_t i = 0; i < jobs.size(); ++i) {
     flights_[i].job = &jobs[i];
     flights_[i].reply = &replies[i];
@@ -75,13 +72,14 @@ void Call::run() {
     launch_due();
     launch_hedges();
     wire_->drive();
-    const bool has_landed = land_all();
+    bool has_landed = land_all();
+    has_landed = land_late() || has_landed;
     if (!check_interrupt()) break;
     if (!has_landed && done_ < flights_.size()) wire_->wait(wait_ms());
   }
   for (Flight& flight : flights_) {
     if (flight.is_done) continue;
-    flight.reply->failure = HttpFailure::kTimeout;
+    flight.reply->failure = HttpFailure::kStopped;
     flight.reply->what = "the caller asked to stop";
     flight.reply->attempts = flight.attempts;
   }
@@ -113,7 +111,7 @@ void Call::launch_due() {
   }
   while (next_ < flights_.size() && places > 0) {
     Flight& flight = flights_[next_++];
-    flight.begin_ns = std::max(begin_ns_, traffic_.last_good_ns());
+    flight.begin_ns = std::max({begin_ns_, traffic_.last_good_ns(), now - pace_.unpaid_ns(now)});
     if (!is_too_late_to_begin(flight, now) && launch(flight, false, now)) --places;
   }
   for (; places > 0; --places) traffic_.return_place(wire_.get());
@@ -122,8 +120,7 @@ void Call::launch_due() {
 // Where no reply comes, a long batch must not take the budget of each of its jobs in turn.
 bool Call::is_too_late_to_begin(Flight& flight, uint64_t now_ns) {
   if (last_failure_ == HttpFailure::kNone) return false;
-  if (now_ns - std::min(now_ns, flight.begin_ns) < budget_of(last_failure_, options_.budget_ns))
-    return false;
+  if (spent_ns(flight, now_ns) < budget_of(last_failure_, options_.budget_ns)) return false;
   HttpReply reply;
   reply.failure = HttpFailure::kNotSent;
   reply.what = "not sent, since no reply came to what was sent before: " + last_what_;
@@ -162,7 +159,7 @@ bool Call::launch(Flight& flight, bool is_hedge, uint64_t now_ns) {
   std::unique_ptr<Shot> shot = spare_shot();
   shot->flight = &flight;
   shot->attempt = *std::move(made);
-  shot->is_resumed = kept.size > 0;
+  shot->resumed_bytes = kept.size;
   shot->incoming.begin(job.body_bytes_max, std::move(kept));
   shot->only_once = job.repeat == Repeat::kNever;
   shot->is_hedge = is_hedge;
@@ -170,9 +167,9 @@ bool Call::launch(Flight& flight, bool is_hedge, uint64_t now_ns) {
   // HTTP/2, which there is under TLS alone, would put it on the connection that is late.
   shot->fresh_connection = job.races || (is_hedge && context.endpoint.starts_with("https"));
   shot->endpoint = begun.endpoint;
-  shot->began_ns = now_ns;
-  const uint64_t spent = now_ns - std::min(now_ns, flight.begin_ns);
-  shot->timeout_ns = options_.budget_ns - std::min(options_.budget_ns, spent);
+  shot->began_ns = shot->moved_ns = now_ns;
+  shot->moved_bytes = shot->paid_ns = 0;
+  shot->is_out_of_budget = false;
   ++flight.attempts;
   flight.shots[is_hedge ? 1 : 0] = shot.get();
   flight.late_ns = UINT64_MAX;
@@ -216,74 +213,128 @@ bool Call::land_all() {
   return has_landed;
 }
 
-// What came of an attempt, as the reply that the job gets if this is its last.
-void Call::read_reply(Shot& shot, CURLcode code, HttpReply& reply, bool& is_lasting) {
-  const auto& flight = *static_cast<Flight*>(shot.flight);
-  Incoming& incoming = shot.incoming;
-  using Stop = Incoming::Stop;
-  if (code == CURLE_OK) incoming.finish();
-  reply.status = incoming.status();
-  reply.attempts = flight.attempts;
-  reply.endpoint = options_.endpoints[shot.endpoint];
-  std::string reason;
-  if (incoming.stop() == Stop::kBodyTooLong || incoming.stop() == Stop::kHeadTooLong) {
-    is_lasting = true;
-    reason =
-        incoming.stop() == Stop::kHeadTooLong
-            ? "the head of the reply has no end"
-            : "the reply is longer than " + std::to_string(incoming.body_bytes_max()) + " bytes";
-    // A write may have been done all the same.
-    const bool unclear = shot.only_once || incoming.stop() == Stop::kHeadTooLong;
-    reply.failure = unclear ? HttpFailure::kCut : HttpFailure::kRefused;
-    if (!unclear) reply.error = {Code::kCorruption, named(shot.attempt) + ": " + reason};
-  } else if (incoming.is_stale()) {
-    reply.failure = HttpFailure::kCut;
-    reason = "the rest of a reply that was cut is none: it is of another object or place";
-  } else if (code != CURLE_OK && incoming.stop() == Stop::kNone) {
-    const Fault fault = fault_of(code, shot.sends);
-    reply.failure = fault.failure;
-    is_lasting = fault.is_lasting;
-    reply.way_out = fault.way_out;
-    reason = shot.reason;
-  } else if (reply.status == 0) {
-    reply.failure = HttpFailure::kCut;
-    reason = "the reply is none of HTTP";
+// Ends what had no byte to move for too long, and what has used up its budget.
+bool Call::land_late() {
+  const uint64_t now = runtime_.monotonic_ns();
+  if (now - looked_ns_ < kLookNs) return false;
+  look(now);
+  bool has_landed = false;
+  while (Shot* shot = late_shot(now)) {
+    wire_->recall(*shot, CURLE_OPERATION_TIMEDOUT);
+    land(*shot, CURLE_OPERATION_TIMEDOUT);
+    has_landed = true;
   }
-  reply.headers = incoming.take_headers();
-  if (reply.failure == HttpFailure::kNone) {
-    reply.body = incoming.take_whole();
-  } else {
-    reply.what = named(shot.attempt) + ": " + reason + counted(flight.attempts);
+  return has_landed;
+}
+
+Shot* Call::late_shot(uint64_t now_ns) {
+  for (const auto& shot : flying_) {
+    const auto& flight = *static_cast<const Flight*>(shot->flight);
+    shot->is_out_of_budget = spent_ns(flight, now_ns) >= options_.budget_ns;
+    if (shot->is_out_of_budget || now_ns - shot->moved_ns >= options_.stall_timeout_ns)
+      return shot.get();
   }
+  return nullptr;
+}
+
+// Bytes that moved pay for the time of every attempt that had some of them.
+void Call::look(uint64_t now_ns) {
+  looked_ns_ = now_ns;
+  for (const auto& shot : flying_) count_moved(*shot, now_ns);
+  const uint64_t paid_ns = pace_.pay(now_ns, std::exchange(moved_bytes_, 0));
+  for (const auto& shot : flying_)
+    if (shot->moved_bytes > 0) pay(*shot, paid_ns, now_ns);
+}
+
+void Call::count_moved(Shot& shot, uint64_t now_ns) {
+  const uint64_t moved = wire_->moved_bytes(shot);
+  if (moved <= shot.moved_bytes) return;
+  moved_bytes_ += moved - shot.moved_bytes;
+  shot.moved_bytes = moved;
+  shot.moved_ns = now_ns;
+}
+
+void Call::pay(Shot& shot, uint64_t paid_ns, uint64_t now_ns) {
+  auto& flight = *static_cast<Flight*>(shot.flight);
+  const Shot* const first = flight.shots[0];
+  if (&shot != first && first != nullptr && first->moved_bytes > 0) return;  // one time for both
+  const uint64_t own_ns = std::min(paid_ns, now_ns - shot.began_ns - shot.paid_ns);
+  shot.paid_ns += own_ns;
+  flight.paid_ns += own_ns;
+}
+
+// Of the budget.
+uint64_t Call::spent_ns(const Flight& flight, uint64_t now_ns) {
+  const uint64_t free_ns = flight.begin_ns + flight.paid_ns;
+  return now_ns - std::min(now_ns, free_ns);
+}
+
+// Of a failure, with why the attempts at other endpoints failed:
+// "GET http://h:1/k: timed out (3 attempts), and at http://h:2: Connection refused".
+std::string Call::text_of(const Flight& flight, const Word& word) const {
+  std::string text = word.name + ": " + word.reason + counted(flight.attempts);
+  for (const auto& [endpoint, reason] : flight.reasons)
+    if (options_.endpoints[endpoint] != word.reply.endpoint)
+      text += ", and at " + options_.endpoints[endpoint] + ": " + reason;
+  return text;
+}
+
+// The reply of a job whose last attempt ended with `word`. Silence in what the budget had left says
+// nothing about the server: what was said before counts. Where nothing ever was, the whole time
+// does.
+HttpReply Call::last_word(Flight& flight, Word word, uint64_t now_ns) const {
+  if (word.is_silence && !flight.word) {
+    word.reason = silence_text(word.reply.failure, flight.has_begun, now_ns - flight.begin_ns);
+  } else if (word.is_cut_short && word.reply.failure == HttpFailure::kTimeout &&
+             flight.word->reply.failure == HttpFailure::kNotSent) {
+    word.reason += ", and before that: " + flight.word->reason;  // but this one was sent
+  } else if (word.is_cut_short) {
+    word = *std::move(flight.word);
+  }
+  if (word.reply.failure != HttpFailure::kNone) word.reply.what = text_of(flight, word);
+  return std::move(word.reply);
+}
+
+// What is remembered of an attempt, whatever becomes of its job.
+void Call::note(Flight& flight, const Shot& shot, const Word& word) {
+  flight.has_begun |= word.reply.status != 0;
+  if (word.reply.failure == HttpFailure::kNone) return;
+  std::string& reason = flight.reasons[shot.endpoint];
+  if (!word.is_silence || reason.empty()) reason = word.reason;
+  if (word.is_cut_short && last_failure_ != HttpFailure::kNone) return;
+  last_failure_ = word.reply.failure;
+  last_what_ = text_of(flight, word);
 }
 
 void Call::land(Shot& shot, CURLcode code) {
   auto& flight = *static_cast<Flight*>(shot.flight);
   const HttpJob& job = *flight.job;
-  HttpReply reply;
-  bool is_lasting = false;
-  read_reply(shot, code, reply, is_lasting);
   const uint64_t now = runtime_.monotonic_ns();
+  count_moved(shot, now);
+  Word word = word_of(shot, code, now - shot.began_ns);
+  HttpReply& reply = word.reply;
+  reply.endpoint = options_.endpoints[shot.endpoint];
+  note(flight, shot, word);
   const bool replied = reply.failure == HttpFailure::kNone;
   if (replied) {
     if (const auto skew = skew_of(shot.attempt.method, reply, runtime_.now_ns()))
       traffic_.learn_skew(*skew);
-  } else {
-    last_failure_ = reply.failure;
-    last_what_ = reply.what;
   }
-  const bool passes = may_pass(reply) && !is_lasting;
+  const bool passes = may_pass(reply) && !word.is_lasting;
   report(shot, reply, replied && !passes, now);
   const bool is_mended = replied && !passes && job.is_transient && job.is_transient(reply);
-  if (passes) keep_part(flight, shot);
+  if (!(passes && keep_part(flight, shot)))
+    flight.paid_ns -= std::min(shot.paid_ns, options_.budget_ns / kLostPartMax);
   flight.avoid = passes ? shot.endpoint : Endpoints::kNone;
   release(shot);
   const bool has_other = flight.shots[0] != nullptr || flight.shots[1] != nullptr;
-  if ((passes || is_mended) && has_other) return;  // the other attempt decides
-  if ((passes && may_repeat(reply, job.repeat)) || is_mended) {
-    if (repeat_later(flight, reply, is_mended, now)) return;
+  const bool again = (passes && may_repeat(reply, job.repeat)) || is_mended;
+  if (((passes || is_mended) && has_other) ||  // the other attempt decides
+      (again && repeat_later(flight, reply, is_mended, now))) {
+    if (!word.is_silence) flight.word = std::move(word);
+    return;
   }
-  finish(flight, std::move(reply));
+  finish(flight, last_word(flight, std::move(word), now));
 }
 
 void Call::report(Shot& shot, const HttpReply& reply, bool is_whole, uint64_t now_ns) {
@@ -295,11 +346,13 @@ void Call::report(Shot& shot, const HttpReply& reply, bool is_whole, uint64_t no
   traffic_.end(wire_.get(), shot, ended, now_ns);
 }
 
-// Of what two attempts brought, the longer is kept.
-void Call::keep_part(Flight& flight, Shot& shot) {
-  if (!flight.job->resume) return;
+// Of what two attempts brought, the longer is kept. False when this one brought nothing more.
+bool Call::keep_part(Flight& flight, Shot& shot) {
+  if (!flight.job->resume) return false;
   Part part = shot.incoming.take_part();
+  const bool is_more = part.size > shot.resumed_bytes;
   if (part.size > flight.kept.size) flight.kept = std::move(part);
+  return is_more;
 }
 
 // False when the budget does not reach to another attempt.
@@ -313,8 +366,7 @@ bool Call::repeat_later(Flight& flight, const HttpReply& reply, bool is_mended, 
                            parse_retry_after(reply.header("retry-after"), server_now));
   }
   const uint64_t due = now_ns + pause;
-  if (due - std::min(due, flight.begin_ns) >= budget_of(reply.failure, options_.budget_ns))
-    return false;
+  if (spent_ns(flight, due) >= budget_of(reply.failure, options_.budget_ns)) return false;
   pausing_.push({due, &flight});
   return true;
 }
@@ -334,7 +386,7 @@ void Call::finish(Flight& flight, HttpReply reply) {
 
 // Takes an attempt that nobody waits for any more out of the air.
 void Call::drop(Shot& shot) {
-  wire_->recall(shot);
+  wire_->recall(shot, CURLE_OK);
   traffic_.end(wire_.get(), shot, {}, runtime_.monotonic_ns());
   release(shot);
 }

@@ -2,22 +2,26 @@
 //
 // The thread that called drives its own connections, and asks only for a place before each attempt
 // (traffic.h). What an attempt's end means for its job is put together here from the pure parts:
-// fault.h, incoming.h, retry.h.
+// word.h, incoming.h, retry.h, pace.h.
 //
 // Thread rule: lives on one thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <queue>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "http/http.h"
+#include "http/pace.h"
 #include "http/traffic.h"
 #include "http/wire.h"
+#include "http/word.h"
 #include "runtime/runtime.h"
 
 namespace dreamdb {
@@ -42,11 +46,15 @@ class Call {
     std::array<Shot*, 2> shots = {};  // in the air: the attempt and its hedge
     Part kept;                        // of the body, from attempts that were cut
     uint64_t begin_ns = 0;            // of its budget
+    uint64_t paid_ns = 0;             // time since then that does not count: bytes moved
     uint64_t late_ns = UINT64_MAX;    // when it is late enough for a hedge
     uint32_t attempts = 0;
     uint32_t failures = 0;
-    uint32_t mends = 0;               // replies that the job called transient
-    size_t avoid = Endpoints::kNone;  // the endpoint that failed last
+    uint32_t mends = 0;                     // replies that the job called transient
+    size_t avoid = Endpoints::kNone;        // the endpoint that failed last
+    std::map<size_t, std::string> reasons;  // of the endpoints that failed, the last of each
+    std::optional<Word> word;               // the last that was no silence
+    bool has_begun = false;                 // a head came, in whichever attempt
     bool is_done = false;
   };
   struct Due {
@@ -60,11 +68,19 @@ class Call {
   bool is_too_late_to_begin(Flight& flight, uint64_t now_ns);
   void launch_hedges();
   bool land_all();
+  bool land_late();
+  Shot* late_shot(uint64_t now_ns);
+  void look(uint64_t now_ns);
+  void count_moved(Shot& shot, uint64_t now_ns);
+  static void pay(Shot& shot, uint64_t paid_ns, uint64_t now_ns);
+  static uint64_t spent_ns(const Flight& flight, uint64_t now_ns);
   void land(Shot& shot, CURLcode code);
-  void read_reply(Shot& shot, CURLcode code, HttpReply& reply, bool& is_lasting);
+  void note(Flight& flight, const Shot& shot, const Word& word);
+  std::string text_of(const Flight& flight, const Word& word) const;
+  HttpReply last_word(Flight& flight, Word word, uint64_t now_ns) const;
   void report(Shot& shot, const HttpReply& reply, bool is_whole, uint64_t now_ns);
   bool repeat_later(Flight& flight, const HttpReply& reply, bool is_mended, uint64_t now_ns);
-  void keep_part(Flight& flight, Shot& shot);
+  static bool keep_part(Flight& flight, Shot& shot);
   void finish(Flight& flight, HttpReply reply);
   void drop(Shot& shot);
   void release(Shot& shot);
@@ -83,6 +99,9 @@ class Call {
   uint64_t next_late_ns_ = UINT64_MAX;
   bool is_waiting_ = false;  // for places
   const uint64_t begin_ns_;
+  Pace pace_;
+  uint64_t moved_bytes_ = 0;  // not yet paid with
+  uint64_t looked_ns_ = 0;    // when that was last done
   HttpFailure last_failure_ = HttpFailure::kNone;
   std::string last_what_;
 };

@@ -335,36 +335,6 @@ TEST(Client, AReplyThatIsTooLongIsRefused) {
   EXPECT_EQ(server.count(), 2u);
 }
 
-TEST(Client, WhoSendsAByteNowAndThenEndsWithTheBudget) {
-  ScriptedServer server([](const Request& request, Peer& peer) {
-    if (request.path == "/body") peer.send(Peer::head(200, 100'000));
-    while (peer.send("x")) real_runtime().sleep_ns(20'000'000);
-    peer.hang_up();
-  });
-  const auto client = make_client(options_for({server.endpoint()}, kSecondNs));
-  for (const char* path : {"/body", "/head"}) {
-    const uint64_t begin = real_runtime().monotonic_ns();
-    const HttpReply reply = run_one(*client, get(path));
-    EXPECT_NE(reply.failure, HttpFailure::kNone);
-    EXPECT_LT(real_runtime().monotonic_ns() - begin, 5 * kSecondNs);
-  }
-}
-
-TEST(Client, WhoNeverAnswersEndsWithTheBudgetHoweverLongTheBatch) {
-  ScriptedServer server([](const Request&, Peer& peer) { peer.wait_until_gone(); });
-  HttpOptions options = options_for({server.endpoint()}, kSecondNs);
-  options.connections_first = options.connections_max = 2;
-  const auto client = make_client(options);
-  std::vector<HttpJob> jobs(50, get("/a"));
-  const uint64_t begin = real_runtime().monotonic_ns();
-  const auto replies = client->run(jobs);
-  EXPECT_LT(real_runtime().monotonic_ns() - begin, 5 * kSecondNs);
-  EXPECT_EQ(replies.front().failure, HttpFailure::kTimeout);
-  EXPECT_EQ(replies.back().failure, HttpFailure::kNotSent);
-  EXPECT_EQ(replies.back().attempts, 0u);
-  EXPECT_NE(replies.back().what.find("no reply came to what was sent before"), std::string::npos);
-}
-
 TEST(Client, WhatDoesNotMendItselfFailsAtOnce) {
   ScriptedServer server([](const Request&, Peer& peer) { peer.reply(200); });
   HttpOptions options = options_for({"https" + server.endpoint().substr(4)});

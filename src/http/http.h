@@ -77,6 +77,7 @@ enum class HttpFailure : uint8_t {
   kCut,      // sent, at least in part; the reply is lost or its body cut
   kTimeout,  // sent, at least in part; no answer in time
   kRefused,  // `prepare` failed, or the reply is longer than allowed: see `error`
+  kStopped,  // the caller was interrupted; sent, unless `attempts` is 0
 };
 
 struct HttpReply {
@@ -85,6 +86,7 @@ struct HttpReply {
   std::map<std::string, std::string> headers;  // of the last attempt; names in lower case
   Buffer body;                                 // 64-byte aligned
   std::string endpoint;                        // that answered last
+  uint64_t request_bytes = 0;                  // of the body that the last attempt had to send
   uint32_t attempts = 0;
   // For messages, without secrets and without the query string: "GET http://host:1/b/k: timed out
   // after 30 s (4 attempts)". Empty when all is well.
@@ -100,11 +102,13 @@ struct HttpOptions {
   std::vector<std::string> endpoints;  // scheme://host:port, at least one
   uint32_t connections_max = 128;      // in flight, of all calls together
   uint32_t connections_first = 16;     // in flight at the beginning; grows and shrinks (limit.h)
-  // Of one job with all its attempts, from the first one on. A job of a long batch that has not
-  // begun when no reply has come for so long is not sent at all.
+  // Of one job with all its attempts, from the first one on: time in which nothing moves. What its
+  // call moves at 16 KiB a second or more (pace.h) does not count for the jobs that have a part in
+  // it; of an attempt that was lost it counts after all, up to a quarter of the budget. A job of a
+  // long batch that has not begun when no reply has come for so long is not sent at all.
   uint64_t budget_ns = 60'000'000'000;
   uint64_t connect_timeout_ns = 5'000'000'000;
-  uint64_t stall_timeout_ns = 20'000'000'000;  // no byte for so long ends an attempt; whole seconds
+  uint64_t stall_timeout_ns = 20'000'000'000;  // no byte for so long ends an attempt
   std::string ca_file;                         // of own authorities; empty: the system's
   std::string user_agent = "dreamdb";
 };
@@ -127,7 +131,7 @@ class HttpClient {
 
   // Carries out all jobs at once (as many in flight as the server bears, shared with other calls)
   // and returns when each has a reply or has failed; replies in the order of the jobs. Returns
-  // early, with kTimeout, for jobs that are not done when the caller is interrupted
+  // early, with kStopped, for jobs that are not done when the caller is interrupted
   // (`check_interrupt`).
   virtual std::vector<HttpReply> run(std::span<const HttpJob> jobs) = 0;
 

@@ -125,7 +125,14 @@ bool Incoming::grow(uint64_t needed) {
 
 bool Incoming::take_body(std::span<const std::byte> bytes) {
   if (stop_ != Stop::kNone || !settle()) return false;
+  const bool is_first = received_ == 0;
   received_ += bytes.size();
+  // What the head says to be too long is not waited for.
+  if (is_first && is_success() &&
+      content_length(headers_).value_or(0) > body_bytes_max_ - part_.size) {
+    stop_ = Stop::kBodyTooLong;
+    return false;
+  }
   if (!is_success()) {
     const size_t room = kErrorBytesMax - error_.size();
     error_.append(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), room));

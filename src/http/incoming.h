@@ -62,6 +62,7 @@ class Incoming {
   // reply is no answer to the job, which begins anew.
   bool is_stale() const;
   uint64_t received_bytes() const { return received_; }  // of bodies, in this attempt
+  uint64_t moved_bytes() const { return head_bytes_ + received_; }
 
   // The whole body, or what was kept of an error's; once.
   Buffer take_whole();

@@ -110,7 +110,7 @@ void Traffic::end(Wire* caller, const Shot& shot, const Ended& ended, uint64_t n
   const uint32_t sends = std::max(shot.only_once ? 1u : shot.sends, 1u);
   stats_.attempts += sends;
   stats_.retries += sends - 1 + (shot.is_retry ? 1 : 0);
-  stats_.resumed += shot.is_resumed;
+  stats_.resumed += shot.resumed_bytes > 0;
   stats_.throttled += ended.is_throttled;
   stats_.connections += shot.connections;
   stats_.sent_bytes += shot.sent_bytes;

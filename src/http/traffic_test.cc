@@ -207,12 +207,20 @@ TEST(Traffic, AnEndpointThatFailsIsLeftOutAfterThreeTimes) {
 }
 
 TEST(Traffic, WhereNobodyListensTheBudgetDecides) {
-  const auto client = make_client(
-      options_for({ScriptedServer::dead_endpoint(), ScriptedServer::dead_endpoint()}, kSecondNs));
+  const std::string one = ScriptedServer::dead_endpoint();
+  const std::string other = ScriptedServer::dead_endpoint();
+  const auto client = make_client(options_for({one, other}, kSecondNs));
   const auto replies = client->run(std::vector<HttpJob>(40, get("/a")));
   for (const HttpReply& reply : replies) {
     EXPECT_EQ(reply.failure, HttpFailure::kNotSent);
     EXPECT_FALSE(reply.what.empty());
+  }
+  // Each with its reason, whichever was asked last.
+  const std::string& what = replies.front().what;
+  for (const std::string& endpoint : {one, other}) {
+    const size_t at = what.find(endpoint);
+    ASSERT_NE(at, std::string::npos) << what;
+    EXPECT_NE(what.find("connect", at), std::string::npos) << what;
   }
   EXPECT_GE(replies.front().attempts, 2u);
   EXPECT_EQ(client->stats().failed, 40u);
@@ -330,7 +338,7 @@ TEST(Traffic, AnInterruptEndsTheCallAndTheClientGoesOn) {
     const InterruptScope scope([&] { return server.count() >= 3; });
     const auto replies = client->run(std::vector<HttpJob>{get("/a"), get("/never"), get("/never")});
     for (size_t i : {1, 2}) {
-      EXPECT_EQ(replies[i].failure, HttpFailure::kTimeout);
+      EXPECT_EQ(replies[i].failure, HttpFailure::kStopped);
       EXPECT_EQ(replies[i].what, "the caller asked to stop");
     }
   }

@@ -1,5 +1,8 @@
 #include "http/wire.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -9,7 +12,7 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kMsNs = 1'000'000, kSecondNs = 1'000'000'000;
+constexpr uint64_t kMsNs = 1'000'000;
 constexpr uint64_t kLargeBody = 1 << 20;
 constexpr long kLargeReadBytes = 128 << 10;
 
@@ -41,6 +44,14 @@ T info_of(CURL* easy, CURLINFO what) {
   T value{};
   curl_easy_getinfo(easy, what, &value);
   return value;
+}
+
+// What libcurl has sent may wait in the kernel: megabytes on a slow link. Of what the network has
+// not taken no more than this waits there, so that what is sent has moved.
+int on_socket(void*, curl_socket_t socket, curlsocktype) {
+  const int waiting_bytes_max = 128 << 10;
+  setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max, sizeof(waiting_bytes_max));
+  return CURL_SOCKOPT_OK;
 }
 
 }  // namespace
@@ -79,13 +90,8 @@ void Wire::set_up(Shot& shot, const HttpOptions& options) {
   curl_easy_setopt(easy, CURLOPT_URL, shot.attempt.url.c_str());
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_2TLS});
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                   whole_ms(std::min(options.connect_timeout_ns, shot.timeout_ns)));
-  // Whoever sends a byte now and then would never stall.
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, whole_ms(shot.timeout_ns));
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
-                   std::max(1L, static_cast<long>(options.stall_timeout_ns / kSecondNs)));
+  // All else that takes too long is recalled by the caller.
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(options.connect_timeout_ns));
   if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   const HttpAttempt& attempt = shot.attempt;
   if (attempt.method == "HEAD") {
@@ -102,6 +108,7 @@ void Wire::set_up(Shot& shot, const HttpOptions& options) {
   if (shot.incoming.body_bytes_max() >= kLargeBody)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, kLargeReadBytes);
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, shot.headers);
+  curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, &shot);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -123,7 +130,14 @@ void Wire::take_down(Shot& shot, CURLcode code) {
   curl_slist_free_all(std::exchange(shot.headers, nullptr));
 }
 
-void Wire::recall(Shot& shot) { take_down(shot, CURLE_OK); }
+void Wire::recall(Shot& shot, CURLcode code) { take_down(shot, code); }
+
+uint64_t Wire::moved_bytes(const Shot& shot) {
+  const uint64_t received = shot.incoming.moved_bytes();
+  if (shot.attempt.body.empty()) return received;
+  if (shot.easy == nullptr) return received + shot.sent_bytes;
+  return received + static_cast<uint64_t>(info_of<curl_off_t>(shot.easy, CURLINFO_SIZE_UPLOAD_T));
+}
 
 void Wire::drive() {
   int running = 0;

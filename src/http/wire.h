@@ -25,12 +25,16 @@ struct Shot {
   Incoming incoming;
   bool only_once = false;  // never to be sent twice
   bool is_hedge = false;
-  bool is_retry = false;  // the job was sent before
-  bool is_resumed = false;
+  bool is_retry = false;       // the job was sent before
+  uint64_t resumed_bytes = 0;  // of the body, that an earlier attempt had brought
   bool fresh_connection = false;
   size_t endpoint = 0;
   uint64_t began_ns = 0;
-  uint64_t timeout_ns = 0;
+  // Kept by the caller: what has moved, when that last grew, and the time it has paid for (pace.h).
+  uint64_t moved_bytes = 0;
+  uint64_t moved_ns = 0;
+  uint64_t paid_ns = 0;
+  bool is_out_of_budget = false;  // why it was recalled
   // Filled by the wire:
   uint32_t sends = 0;        // times that libcurl was about to send it
   uint32_t connections = 0;  // opened for it
@@ -52,8 +56,10 @@ class Wire {
 
   // Sends `shot`, which must stay where it is until it has landed or was recalled.
   void launch(Shot& shot, const HttpOptions& options);
-  // Takes a shot that has not landed out of the air; its connection is closed.
-  void recall(Shot& shot);
+  // Takes a shot that has not landed out of the air; its connection is closed. `code`: why.
+  void recall(Shot& shot, CURLcode code);
+  // Bytes that came in of `shot`, and those of its body that went out.
+  static uint64_t moved_bytes(const Shot& shot);
   // Moves bytes.
   void drive();
   // A shot that has ended, with libcurl's code; null when there is none.

@@ -8,6 +8,7 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kItemOverheadBytes = 160;  // list and table nodes, control block
+constexpr uint64_t kRefusedForOne = 16;       // under Eviction::kSeldom
 
 }  // namespace
 
@@ -26,7 +27,7 @@ std::shared_ptr<const void> Cache::find_any(const CacheKey& key) {
 
 void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes) {
   size_bytes += kItemOverheadBytes;
-  if (eviction_ == Eviction::kOldest && size_bytes > capacity_bytes_ / 8) return;
+  if (size_bytes > (eviction_ == Eviction::kOldest ? capacity_bytes_ / 8 : capacity_bytes_)) return;
   std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   const auto it = index_.find(key);
@@ -34,7 +35,9 @@ void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint
     items_.splice(items_.begin(), items_, it->second);
     return;
   }
-  if (eviction_ == Eviction::kNone && size_bytes_ + size_bytes > capacity_bytes_) return;
+  if (eviction_ == Eviction::kSeldom && size_bytes_ + size_bytes > capacity_bytes_ &&
+      ++refused_ % kRefusedForOne != 0)
+    return;
   items_.push_front({key, std::move(value), size_bytes});
   index_[key] = items_.begin();
   size_bytes_ += size_bytes;

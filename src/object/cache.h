@@ -16,7 +16,16 @@
 namespace dreamdb {
 
 // What is kept of an object.
-enum class Part : uint8_t { kManifest, kPage, kSegment, kAnchors, kDictionary, kDecoded, kMatrix };
+enum class Part : uint8_t {
+  kManifest,
+  kPage,
+  kSegment,
+  kAnchors,
+  kDictionary,
+  kDecoded,
+  kMatrix,
+  kCodes
+};
 
 struct CacheKey {
   Address address;
@@ -36,7 +45,9 @@ struct CacheKeyHash {
 // What makes room for a new item.
 enum class Eviction : uint8_t {
   kOldest,  // the least recently used goes
-  kNone,    // nothing goes: a scan larger than the cache keeps a part instead of losing all
+  // The same, but seldom: a scan larger than the cache keeps most of its part instead of losing
+  // all, and what nobody asks for any more is gone in time.
+  kSeldom,
 };
 
 class Cache {
@@ -72,6 +83,7 @@ class Cache {
   const Eviction eviction_;
   mutable ForkSafeMutex mutex_;
   uint64_t size_bytes_ = 0;
+  uint64_t refused_ = 0;   // items for which nothing went
   std::list<Item> items_;  // newest use first
   std::unordered_map<CacheKey, std::list<Item>::iterator, CacheKeyHash> index_;
 };

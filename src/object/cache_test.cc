@@ -32,16 +32,34 @@ TEST(Cache, TheLeastRecentlyUsedGoesFirst) {
   EXPECT_EQ(*cache.find<uint64_t>(key_of(9)), 9u);
 }
 
-TEST(Cache, WithoutEvictionWhatIsThereStays) {
-  Cache cache(100'000, Eviction::kNone);
-  for (uint64_t n = 0; n < 50; ++n) put(cache, n, 10'000);
-  EXPECT_LE(cache.size_bytes(), 100'000u);
-  for (uint64_t n = 0; n < 9; ++n) EXPECT_NE(cache.find<uint64_t>(key_of(n)), nullptr);
-  EXPECT_EQ(cache.find<uint64_t>(key_of(20)), nullptr);
+TEST(Cache, WhatSeldomGoesServesScansThatAreLargerThanTheCache) {
+  Cache cache(100'000, Eviction::kSeldom);
+  size_t hits = 0, last = 0;
+  for (int pass = 0; pass < 40; ++pass) {
+    last = 0;
+    for (uint64_t n = 0; n < 20; ++n) {
+      if (cache.find<uint64_t>(key_of(n)) != nullptr)
+        ++last;
+      else
+        put(cache, n, 10'000);
+    }
+    hits += last;
+    EXPECT_LE(cache.size_bytes(), 100'000u);
+  }
+  EXPECT_GE(hits, 39u * 7);  // of the nine that fit
 }
 
-TEST(Cache, WhereNothingGoesAllThatFitsIsKept) {
-  Cache cache(80'000, Eviction::kNone);
+TEST(Cache, WhatSeldomGoesGoesWhenNobodyAsksForIt) {
+  Cache cache(100'000, Eviction::kSeldom);
+  for (uint64_t n = 0; n < 9; ++n) put(cache, n, 10'000);
+  for (int pass = 0; pass < 40; ++pass)
+    for (uint64_t n = 100; n < 104; ++n)
+      if (cache.find<uint64_t>(key_of(n)) == nullptr) put(cache, n, 10'000);
+  for (uint64_t n = 100; n < 104; ++n) EXPECT_NE(cache.find<uint64_t>(key_of(n)), nullptr);
+}
+
+TEST(Cache, WhereLittleGoesAllThatFitsIsKept) {
+  Cache cache(80'000, Eviction::kSeldom);
   put(cache, 1, 60'000);  // more than an eighth
   ASSERT_NE(cache.find<uint64_t>(key_of(1)), nullptr);
   put(cache, 2, 30'000);

@@ -32,8 +32,26 @@ Status check_address(const Buffer& bytes, const Address& address, const std::str
                                      "; restore the object from a copy of the store");
 }
 
-// What a page says of a segment, against what the segment says (S6.6).
-Status check_entry(const Segment& segment, const Entry& entry) {
+std::string_view use_text(SegmentUse use) {
+  switch (use) {
+    case SegmentUse::kValues: return "values";
+    case SegmentUse::kCodes: return "codes of vectors";
+    case SegmentUse::kSpatial: return "a spatial index";
+  }
+  return "";
+}
+
+// What a page or a manifest says of a segment, against what the segment says (S6.6, S7.8).
+Status check_entry(const Segment& segment, const Entry& entry, SegmentUse use) {
+  const SegmentUse holds = segment.codes     ? SegmentUse::kCodes
+                           : segment.spatial ? SegmentUse::kSpatial
+                                             : SegmentUse::kValues;
+  if (holds != use)
+    return fail(Code::kCorruption, segment_key(segment.address) + ": holds " +
+                                       std::string(use_text(holds)) + ", where a version names " +
+                                       std::string(use_text(use)) + " (S7.8)");
+  if (use == SegmentUse::kSpatial) return {};
+  if (use == SegmentUse::kCodes && segment.rows == entry.rows) return {};
   const uint64_t step = segment.anchors ? 0 : segment.step;
   if (segment.rows == entry.rows && step == entry.step &&
       (segment.anchors || segment.first == entry.first))
@@ -56,6 +74,10 @@ size_t segment_memory_bytes(const Segment& s, uint64_t object_bytes) {
   const size_t blocks = s.data.blocks() + s.payloads.blocks();
   size_t bytes = 1024 + blocks * (sizeof(Hash) + 16) + object_bytes;
   for (const ScalarColumn& column : s.columns) bytes += 512 + column.data.blocks() * 56;
+  if (s.codes) bytes += s.codes->cells.size() * 8 + s.codes->codes.blocks() * 96;
+  if (s.spatial)
+    bytes += s.spatial->origin.size() * 5 +
+             (s.spatial->centroids.blocks() + s.spatial->routes.blocks()) * 48;
   return bytes;
 }
 
@@ -120,11 +142,34 @@ std::string ref_key(std::string_view name) { return "refs/" + std::string(name);
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
     : store_(std::move(store)),
       cache_(cache_bytes / 8 * 3),
-      matrix_cache_(cache_bytes / 8 * 5, Eviction::kNone) {}
+      matrix_cache_(cache_bytes / 8 * 5, Eviction::kSeldom) {}
 
-Status Objects::verified(const std::string& key, Status status) {
-  if (!status && status.error().code == Code::kCorruption) store_->forget({&key, 1});
-  return status;
+Status Objects::keep_all(std::span<const ReadRequest> requests,
+                         std::span<const Result<Buffer>> replies, const Keep& keep) {
+  Status first;
+  const auto note = [&](Status status) {
+    if (first && !status) first = std::move(status);
+  };
+  std::vector<size_t> damaged;
+  std::vector<ReadRequest> again;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Status kept = keep(i, replies[i]);
+    if (kept || !replies[i] || kept.error().code != Code::kCorruption) {
+      note(std::move(kept));
+      continue;
+    }
+    store_->forget({&requests[i].key, 1});
+    damaged.push_back(i);
+    again.push_back(requests[i]);
+  }
+  if (again.empty()) return first;
+  const auto others = store_->read_many(again);
+  for (size_t k = 0; k < again.size(); ++k) {
+    Status kept = keep(damaged[k], others[k]);
+    if (!kept && kept.error().code == Code::kCorruption) store_->forget({&again[k].key, 1});
+    note(std::move(kept));
+  }
+  return first;
 }
 
 Result<ManifestPtr> Objects::manifest(const Address& address) {
@@ -145,15 +190,18 @@ std::vector<Result<ManifestPtr>> Objects::manifests(std::span<const Address> add
   }
   if (requests.empty()) return out;
   const auto replies = store_->read_many(requests);
-  for (size_t k = 0; k < replies.size(); ++k)
-    out[asked[k]] = keep_manifest(addresses[asked[k]], replies[k]);
+  (void)keep_all(requests, replies, [&](size_t k, const Result<Buffer>& bytes) -> Status {
+    out[asked[k]] = keep_manifest(addresses[asked[k]], bytes);
+    DREAMDB_TRY(out[asked[k]]);
+    return {};
+  });
   return out;
 }
 
 Result<ManifestPtr> Objects::keep_manifest(const Address& address, const Result<Buffer>& bytes) {
   if (!bytes) return std::unexpected(bytes.error());
   const std::string key = manifest_key(address);
-  DREAMDB_TRY(verified(key, check_address(*bytes, address, key)));
+  DREAMDB_TRY(check_address(*bytes, address, key));
   DREAMDB_ASSIGN(Manifest parsed, parse_manifest(bytes->span(), key));
   auto manifest = std::make_shared<const Manifest>(std::move(parsed));
   remember(address, manifest, bytes->size());
@@ -174,18 +222,18 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
     wanted.push_back(ref.address);
   }
   if (requests.empty()) return {};
-  auto replies = store_->read_many(requests);
-  for (size_t i = 0; i < replies.size(); ++i) {
-    if (!replies[i]) return std::unexpected(missing_object(requests[i].key, replies[i].error()));
-    DREAMDB_ASSIGN(PagePtr page, keep_page(wanted[i], *replies[i]));
+  const auto replies = store_->read_many(requests);
+  return keep_all(requests, replies, [&](size_t i, const Result<Buffer>& bytes) -> Status {
+    if (!bytes) return std::unexpected(missing_object(requests[i].key, bytes.error()));
+    DREAMDB_ASSIGN(PagePtr page, keep_page(wanted[i], *bytes));
     into.add(wanted[i], std::move(page));
-  }
-  return {};
+    return {};
+  });
 }
 
 Result<PagePtr> Objects::keep_page(const Address& address, const Buffer& bytes) {
   const std::string key = page_key(address);
-  DREAMDB_TRY(verified(key, check_address(bytes, address, key)));
+  DREAMDB_TRY(check_address(bytes, address, key));
   PagePtr kin;
   const auto find_kin = [&](std::span<const std::byte> entries, uint32_t height) {
     kin = kin_.find(entries, height);
@@ -214,7 +262,8 @@ Status Objects::admit(std::span<const PutRequest> objects) {
   return {};
 }
 
-Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entries) {
+Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entries,
+                                                  SegmentUse use) {
   std::vector<SegmentPtr> out(entries.size());
   std::vector<ReadRequest> requests;
   std::vector<size_t> asked;
@@ -222,7 +271,7 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
     const Entry& entry = *entries[i];
     out[i] = cache_.find<LoadedSegment>({entry.child, Part::kSegment});
     if (out[i] != nullptr) {
-      DREAMDB_TRY(check_entry(out[i]->segment, entry));
+      DREAMDB_TRY(check_entry(out[i]->segment, entry, use));
       continue;
     }
     ReadRequest request{.key = segment_key(entry.child), .size = entry.size + 1};
@@ -239,36 +288,58 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
   std::vector<size_t> with_head;
   for (size_t r = 0; r < asked.size() && store_->is_far(); ++r) {
     const Entry& entry = *entries[asked[r]];
-    if (entry.step > 0 || entry.size <= kWholeSegmentBytes) continue;
+    if (use != SegmentUse::kValues || entry.step > 0 || entry.size <= kWholeSegmentBytes) continue;
     with_head.push_back(r);
     requests.push_back(
         {requests[r].key, kHeadOffset, std::min(entry.rows * kHeadBytesAnAnchor, kHeadBytesMax)});
   }
-  auto replies = store_->read_many(requests);
-  for (size_t r = 0, head = 0; r < asked.size(); ++r) {
-    const Entry& entry = *entries[asked[r]];
-    if (!replies[r]) return std::unexpected(missing_object(requests[r].key, replies[r].error()));
-    Buffer first_bytes;
-    if (head < with_head.size() && with_head[head] == r) {
-      const size_t at = asked.size() + head++;
-      if (replies[at]) first_bytes = *std::move(replies[at]);  // without it the list is read later
-    }
-    auto kept = keep_segment(entry, *replies[r], first_bytes);
-    if (!kept)
-      return std::unexpected(verified(requests[r].key, std::unexpected(kept.error())).error());
-    out[asked[r]] = *std::move(kept);
+  const auto replies = store_->read_many(requests);
+  std::vector<Buffer> heads(asked.size());
+  for (size_t k = 0; k < with_head.size(); ++k) {
+    const Result<Buffer>& head = replies[asked.size() + k];
+    if (head) heads[with_head[k]] = *head;  // without it the list is read later
   }
+  const auto keep = [&](size_t r, const Result<Buffer>& bytes) -> Status {
+    if (!bytes) return std::unexpected(missing_object(requests[r].key, bytes.error()));
+    DREAMDB_ASSIGN(out[asked[r]], keep_segment(*entries[asked[r]], use, *bytes, heads[r]));
+    return {};
+  };
+  DREAMDB_TRY(keep_all(std::span(requests).first(asked.size()), replies, keep));
+  return out;
+}
+
+Result<SegmentPtr> Objects::whole_segment(const Entry& entry, SegmentUse use,
+                                          std::span<const PageRef> pages_ahead) {
+  std::vector<ReadRequest> requests = {{.key = segment_key(entry.child), .size = entry.size + 1}};
+  std::vector<Address> ahead;
+  for (const PageRef& ref : pages_ahead) {
+    if (cache_.find<Page>({ref.address, Part::kPage}) != nullptr) continue;
+    requests.push_back({.key = page_key(ref.address), .size = kPageBytesMax + 1});
+    ahead.push_back(ref.address);
+  }
+  auto replies = store_->read_many(requests);
+  for (size_t i = 0; i < ahead.size(); ++i)
+    if (replies[i + 1]) (void)keep_page(ahead[i], *replies[i + 1]);
+  SegmentPtr out;
+  const auto keep = [&](size_t, const Result<Buffer>& bytes) -> Status {
+    if (!bytes) return std::unexpected(missing_object(requests[0].key, bytes.error()));
+    DREAMDB_ASSIGN(Segment parsed, parse_whole_segment(bytes->span(), entry.child));
+    DREAMDB_TRY(check_entry(parsed, entry, use));
+    out = std::make_shared<const LoadedSegment>(LoadedSegment{std::move(parsed), *bytes, {}});
+    return {};
+  };
+  DREAMDB_TRY(keep_all(std::span(requests).first(1), std::span(replies).first(1), keep));
   return out;
 }
 
 // Parses what was read of a segment and keeps it in the cache.
-Result<SegmentPtr> Objects::keep_segment(const Entry& entry, const Buffer& bytes,
+Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, const Buffer& bytes,
                                          const Buffer& head) {
   const bool whole = entry.size <= kWholeSegmentBytes;
   auto parsed = whole ? parse_whole_segment(bytes.span(), entry.child)
                       : parse_segment_footer(bytes.span(), entry.child);
   if (!parsed) return std::unexpected(std::move(parsed).error());
-  DREAMDB_TRY(check_entry(*parsed, entry));
+  DREAMDB_TRY(check_entry(*parsed, entry, use));
   LoadedSegment loaded{*std::move(parsed), {}, {}};
   // Copies: the replies may share their memory with others of the wave.
   if (whole) loaded.whole = Buffer::copy_of(bytes.span());
@@ -303,25 +374,45 @@ Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const s
   };
   auto replies = is_scattered ? store_->read_each(requests, use) : store_->read_many(requests);
   std::vector<Check> checks;
+  bool is_whole = true;
   for (size_t r = 0; r < replies.size(); ++r) {
     const Extent& e = extents[asked[r]];
     const std::string& key = requests[r].key;
     if (!replies[r]) return std::unexpected(missing_object(key, replies[r].error()));
     if (is_scattered && outcomes[r].is_taken) continue;
-    if (replies[r]->size() != e.size())
-      return verified(key, fail(Code::kCorruption,
-                                key + ": ends " + std::to_string(e.size() - replies[r]->size()) +
-                                    " bytes early; restore the object from a copy"));
-    if (!is_scattered) add_checks(e, *replies[r], checks);
+    is_whole = is_whole && replies[r]->size() == e.size();
+    if (!is_scattered && replies[r]->size() == e.size()) add_checks(e, *replies[r], checks);
     out[asked[r]] = *std::move(replies[r]);
   }
   Status status = verify_all(checks, total_bytes);
   for (Outcome& outcome : outcomes)
     if (status) status = std::move(outcome.status);
-  // Which of them it was does not matter: the others are fetched once more.
-  for (const ReadRequest& request : requests)
-    if (!status) status = verified(request.key, std::move(status));
-  return status;
+  if (status && is_whole) return {};
+  std::vector<size_t> left;
+  std::vector<ReadRequest> again;
+  for (size_t r = 0; r < requests.size(); ++r) {
+    if (is_scattered && outcomes[r].is_taken) continue;
+    left.push_back(asked[r]);
+    again.push_back(requests[r]);
+  }
+  return fetch_again(extents, left, again, out);
+}
+
+Status Objects::fetch_again(std::span<const Extent> extents, std::span<const size_t> asked,
+                            std::span<const ReadRequest> requests, std::vector<Buffer>& out) {
+  std::vector<Result<Buffer>> replies;
+  for (const size_t i : asked) replies.emplace_back(out[i]);
+  return keep_all(requests, replies, [&](size_t r, const Result<Buffer>& bytes) -> Status {
+    const Extent& e = extents[asked[r]];
+    const std::string& key = requests[r].key;
+    if (!bytes) return std::unexpected(missing_object(key, bytes.error()));
+    if (bytes->size() != e.size())
+      return fail(Code::kCorruption, key + ": ends " + std::to_string(e.size() - bytes->size()) +
+                                         " bytes early; restore the object from a copy");
+    DREAMDB_TRY(verify_extent(e, bytes->span()));
+    out[asked[r]] = *bytes;
+    return {};
+  });
 }
 
 Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, const Take& take) {
@@ -341,10 +432,7 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, co
     const Buffer& head = e.segment->head;
     if (!head.empty() && e.offset() - kHeadOffset + e.size() <= head.size()) {
       out[i] = head.slice(e.offset() - kHeadOffset, e.size());
-      std::vector<Check> checks;
-      add_checks(e, out[i], checks);
-      DREAMDB_TRY(verify_all(checks, e.size()));
-      continue;
+      if (verify_extent(e, out[i].span())) continue;
     }
     const bool same = last != nullptr && last->segment == e.segment;
     requests.push_back({same ? requests.back().key : segment_key(e.segment->segment.address),
@@ -379,6 +467,25 @@ void Objects::remember(const Address& address, PagePtr page, uint64_t size_bytes
 
 void Objects::remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes) {
   cache_.add<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
+}
+
+Result<EntryPtr> next_entry(Objects& objects, TreeCursor& cursor) {
+  for (;;) {
+    DREAMDB_ASSIGN(TreeCursor::Step step, cursor.next());
+    if (step.missing.empty()) return std::move(step.entry);
+    PageMap pages;
+    DREAMDB_TRY(objects.pages(step.missing, pages));
+    DREAMDB_TRY(cursor.feed(step.missing[0].address, pages.find(step.missing[0].address)));
+  }
+}
+
+Result<std::vector<EntryPtr>> list_entries(Objects& objects, TreeCursor cursor) {
+  std::vector<EntryPtr> out;
+  for (;;) {
+    DREAMDB_ASSIGN(EntryPtr entry, next_entry(objects, cursor));
+    if (entry == nullptr) return out;
+    out.push_back(std::move(entry));
+  }
 }
 
 }  // namespace dreamdb

@@ -1,7 +1,8 @@
 // Content-addressed reads and writes: nothing leaves here that was not compared with its hash.
 //
 // Every call that fetches issues all it needs as one batch: one wave. What was fetched and
-// verified is kept in a cache bounded in bytes.
+// verified is kept in a cache bounded in bytes. What does not have its hash is asked for once more,
+// from the store itself: bits flip on the way and in copies too. Only then it is Corruption.
 //
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
@@ -41,6 +42,8 @@ struct LoadedSegment {
   // segment whose anchors are no sequence if the store is far; not verified yet.
   Buffer head;
 };
+// What a version names a segment for.
+enum class SegmentUse : uint8_t { kValues, kCodes, kSpatial };
 using SegmentPtr = std::shared_ptr<const LoadedSegment>;
 using ManifestPtr = std::shared_ptr<const Manifest>;
 
@@ -77,7 +80,13 @@ class Objects {
   // Fetches pages into `into`. A missing or wrong page is Corruption: a version names it.
   Status pages(std::span<const PageRef> refs, PageMap& into);
   // The segments of leaf entries, in their order. Errors as `pages`.
-  Result<std::vector<SegmentPtr>> segments(std::span<const EntryPtr> entries);
+  // Corruption also when one holds something else than it is named for.
+  Result<std::vector<SegmentPtr>> segments(std::span<const EntryPtr> entries,
+                                           SegmentUse use = SegmentUse::kValues);
+  // A segment that is all read at once, with pages that will be wanted soon: one wave. It is not
+  // kept. Errors as `segments`; a page that cannot be had is left for who asks for it.
+  Result<SegmentPtr> whole_segment(const Entry& entry, SegmentUse use,
+                                   std::span<const PageRef> pages_ahead = {});
   // The stored bytes of each extent, every block verified; a wave for each kWaveBytesMax of them.
   // `take`, if given, is called for some of them, perhaps on several threads, with the bytes where
   // they were read and verified: true if it has all it wants, and no Buffer is made of them.
@@ -97,14 +106,20 @@ class Objects {
  private:
   Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
   Result<PagePtr> keep_page(const Address& address, const Buffer& bytes);
-  // `status`; when it says that bytes read of `key` are wrong, copies of them are dropped, so that
-  // the next read asks the store itself.
-  Status verified(const std::string& key, Status status);
-  Result<SegmentPtr> keep_segment(const Entry& entry, const Buffer& bytes, const Buffer& head);
+  // `keep(i, reply)` is told what was read for each request, and again what was read instead of
+  // bytes that it finds damaged: one more request for each. The first error, if any.
+  using Keep = std::function<Status(size_t, const Result<Buffer>&)>;
+  Status keep_all(std::span<const ReadRequest> requests, std::span<const Result<Buffer>> replies,
+                  const Keep& keep);
+  Result<SegmentPtr> keep_segment(const Entry& entry, SegmentUse use, const Buffer& bytes,
+                                  const Buffer& head);
   // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
   Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
                        std::span<const ReadRequest> requests, const Take& take,
                        std::vector<Buffer>& out);
+  // The same for those whose bytes in `out` are damaged; the error of what still is.
+  Status fetch_again(std::span<const Extent> extents, std::span<const size_t> asked,
+                     std::span<const ReadRequest> requests, std::vector<Buffer>& out);
 
   std::shared_ptr<Store> store_;
   Cache cache_;
@@ -121,5 +136,10 @@ auto with_pages(Objects& objects, PageMap& pages, const Plan& plan) -> decltype(
     DREAMDB_TRY(objects.pages(answer->missing, pages));
   }
 }
+
+// The next leaf entry of a walk, nullptr at the end: one wave for each page that is not cached.
+Result<EntryPtr> next_entry(Objects& objects, TreeCursor& cursor);
+// All that are left of it.
+Result<std::vector<EntryPtr>> list_entries(Objects& objects, TreeCursor cursor);
 
 }  // namespace dreamdb

@@ -94,6 +94,50 @@ TEST(Objects, AMissingObjectIsNamed) {
   EXPECT_EQ(f.objects->manifest(page.address).error().code, Code::kNotFound);
 }
 
+// Bits flip on the way: what is on the store decides, for one more request.
+TEST(Objects, WhatIsDamagedOnTheWayIsAskedForOnceMore) {
+  for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody}) {
+    Fixture f;
+    std::vector<EntryPtr> entries = {f.segment(1, 10), f.segment(50'000, 1000),
+                                     f.segment(90'000, 1000, false)};
+    const PageRef page = f.page(*entries[0]);
+    const auto requests_of = [&](const auto& call) {
+      const uint64_t before = f.faults->operations();
+      EXPECT_TRUE(call()) << static_cast<int>(kind);
+      return f.faults->operations() - before;
+    };
+    const FaultRule once{.kind = kind, .only_ops = ops(StoreOp::kGet), .times_max = 1};
+    f.plan(once);
+    PageMap pages;
+    EXPECT_EQ(requests_of([&] { return f.objects->pages({&page, 1}, pages); }), 1u + 1);
+    f.plan(once);
+    EXPECT_EQ(requests_of([&] { return f.objects->segments(entries); }), entries.size() + 1);
+    std::vector<Extent> extents;
+    std::vector<std::byte> values;
+    for (size_t i = 1; i < entries.size(); ++i) {
+      const SegmentPtr segment = f.objects->segments(entries).value()[i];
+      const auto& data = segment->segment.data;
+      for (size_t block = 0; block + 1 < data.blocks(); block += 2) {
+        extents.push_back({segment, &data, block, 1});
+        values.push_back(static_cast<std::byte>(entries[i]->first));
+      }
+    }
+    f.plan(once);
+    const uint64_t waves = f.waves();
+    EXPECT_EQ(requests_of([&] { return f.objects->extents(extents); }), extents.size() + 1);
+    EXPECT_EQ(f.waves(), waves + 2);
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet), .times_max = 2});
+    const auto good = f.objects->extents(extents);
+    ASSERT_TRUE(good.has_value());
+    for (size_t i = 0; i < extents.size(); ++i) EXPECT_EQ((*good)[i].data()[0], values[i]);
+    // What is damaged on the store stays so, and is asked for once more alone.
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet)});
+    const uint64_t before = f.faults->operations();
+    EXPECT_EQ(f.objects->extents(std::span(extents).first(1)).error().code, Code::kCorruption);
+    EXPECT_EQ(f.faults->operations(), before + 2);
+  }
+}
+
 TEST(Objects, WrongBytesAreNeverHandedOut) {
   for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody, FaultKind::kOtherBody}) {
     Fixture f;
@@ -149,6 +193,31 @@ TEST(Objects, ASegmentMustHaveTheRowsThatItsPageSays) {
   const auto segment = f.objects->segments({&entry, 1});
   ASSERT_FALSE(segment);
   EXPECT_EQ(segment.error().code, Code::kCorruption);
+}
+
+TEST(Objects, CodesAreNoValues) {
+  Fixture f;
+  const uint32_t cell = 0;
+  const uint64_t anchor = 5, bits = 3;
+  const float factor = 1;
+  const auto built = build_code_segment(Nonce{}, FieldId{1}, Address{}, 64, 1,
+                                        {{&cell, 1},
+                                         {&anchor, 1},
+                                         {&bits, 1},
+                                         {&factor, 1},
+                                         {&factor, 1},
+                                         {&factor, 1},
+                                         {},
+                                         {},
+                                         {},
+                                         {}});
+  ASSERT_TRUE(built) << built.error().message;
+  f.put(segment_key(built->entry.child), built->object);
+  const EntryPtr entry = std::make_shared<const Entry>(built->entry);
+  const auto found = f.objects->segments({&entry, 1});
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, Code::kCorruption);
+  EXPECT_NE(found.error().message.find("codes"), std::string::npos) << found.error().message;
 }
 
 TEST(Objects, PagesCountWithTheirStatistics) {

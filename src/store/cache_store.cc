@@ -5,8 +5,11 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <system_error>
 
+#include "runtime/fork.h"
 #include "runtime/thread_pool.h"
 #include "store/key.h"
 
@@ -17,6 +20,27 @@ namespace {
 constexpr uint64_t kPauseNs = 30'000'000'000;  // after a failure that others may mend
 constexpr std::array<std::string_view, 4> kContentFolders = {"genesis/", "manifests/", "pages/",
                                                              "segments/"};
+
+void warn(const CacheOptions& options, const std::string& message) {
+  if (options.warn)
+    options.warn(message);
+  else
+    std::fprintf(stderr, "dreamdb: warning: %s\n", message.c_str());
+}
+
+// A disk that is full, read-only or another user's is no reason not to read; a folder that cannot
+// be one, such as a file, is a mistake in its name.
+bool goes_without_cache(const Error& error) {
+  return error.code == Code::kExhausted || error.code == Code::kDenied;
+}
+
+// Many handles of a process may be opened with one cache.
+bool is_first_warning_of(const std::string& folder) {
+  static ForkSafeMutex mutex;
+  static std::set<std::string> folders;
+  const std::lock_guard lock(mutex);
+  return folders.insert(folder).second;
+}
 
 }  // namespace
 
@@ -52,9 +76,15 @@ Result<std::shared_ptr<CacheStore>> open_cache_store(std::shared_ptr<Store> inne
                                             printable(options.folder) +
                                             "\" absolute: " + error.message());
   // The working directory may change later.
-  DREAMDB_ASSIGN(CacheFolder folder,
-                 CacheFolder::open(full.lexically_normal().string(), *options.runtime));
-  return std::make_shared<CacheStore>(std::move(inner), std::move(folder), std::move(options));
+  const std::string path = full.lexically_normal().string();
+  auto folder = CacheFolder::open(path, *options.runtime);
+  if (!folder && goes_without_cache(folder.error())) {
+    if (is_first_warning_of(path))
+      warn(options, "reading goes on without the cache in " + path + ": " + folder.error().message);
+    return nullptr;
+  }
+  if (!folder) return std::unexpected(std::move(folder).error());
+  return std::make_shared<CacheStore>(std::move(inner), *std::move(folder), std::move(options));
 }
 
 CacheStore::CacheStore(std::shared_ptr<Store> inner, CacheFolder folder, CacheOptions options)
@@ -214,12 +244,8 @@ void CacheStore::keep(std::span<const Reading> readings, std::span<const Result<
 void CacheStore::pause(const Error& error) {
   paused_until_ns_ = options_.runtime->monotonic_ns() + kPauseNs;
   if (has_warned_.exchange(true)) return;
-  const std::string message =
-      "reading goes on without adding to the cache in " + folder_.root() + ": " + error.message;
-  if (options_.warn)
-    options_.warn(message);
-  else
-    std::fprintf(stderr, "dreamdb: warning: %s\n", message.c_str());
+  warn(options_,
+       "reading goes on without adding to the cache in " + folder_.root() + ": " + error.message);
 }
 
 std::vector<Status> CacheStore::delete_many(std::span<const std::string> keys) {

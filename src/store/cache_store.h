@@ -63,6 +63,7 @@ class CacheStore final : public Store {
   std::string identity() const override { return inner_->identity(); }
   WireCounts wire() const override { return inner_->wire(); }
   bool is_far() const override { return inner_->is_far(); }
+  uint64_t unanswered_budget_ns() const override { return inner_->unanswered_budget_ns(); }
   // Errors as the store's; those of the disk are misses.
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override {
@@ -116,7 +117,9 @@ class CacheStore final : public Store {
   std::atomic<bool> has_warned_{false};
 };
 
-// InvalidArgument: a size below kCacheBytesMin, no folder. Else as mkdir(2).
+// InvalidArgument: a size below kCacheBytesMin, no folder, a name that can be none. Else as
+// mkdir(2). nullptr: the folder is not there and cannot be made, since the disk is full or must not
+// be written to; go on without. The first time in a process a warning says why.
 Result<std::shared_ptr<CacheStore>> open_cache_store(std::shared_ptr<Store> inner,
                                                      CacheOptions options);
 

@@ -36,6 +36,10 @@ enum class EtagStyle : uint8_t { kQuoted, kPlain };
 // The body that stands for a deleted mutable key (S10.5).
 inline constexpr std::string_view deletion_mark() { return "dreamdb: this is gone.\n\n"; }
 
+// A mutable key has at most so many bytes, and no more are received of it: refs and sessions have 1
+// MiB at most (S1.3), the version file of a folder a header and a note besides (S9.7).
+inline constexpr uint64_t kMutableBytesMax = 4 << 20;
+
 // The value of If-Match for a condition of kind kMatch.
 std::string if_match_of(const WriteCondition& condition, EtagStyle style);
 
@@ -66,11 +70,33 @@ class Dialect {
   virtual HttpJob remove(std::string_view key, bool is_mutable) = 0;
 
   // The error that a reply stands for (also one without a status); ok for a success. `key` and
-  // `act`
-  // ("read", "write") go into the message. 404 is NotFound, 403 Denied with what to do, ...
+  // `act` (reply_error.h: "read", "write", kUpload) go into the message. 404 is NotFound, 403
+  // Denied with what to do, ...
   virtual Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) = 0;
+  // Text of the server's for a message, without what it was told in secret.
+  virtual std::string without_secrets(std::string_view text) const { return std::string(text); }
+
+  // Whether a reply to an upload that is ok says for certain that the bytes are kept. Where it does
+  // not, whoever uploads has to look for the object.
+  virtual bool confirms_upload(const HttpReply& reply) {
+    (void)reply;
+    return true;
+  }
+  // What to do about a reply that refuses whoever asked, whatever it was: an expired token, a clock
+  // that is off, unknown keys. Empty for other replies, of an act that is not permitted too.
+  virtual std::string advice_to_caller(const HttpReply& reply) {
+    (void)reply;
+    return {};
+  }
   // The body's tag without quotes and W/; empty when the server gave none.
   virtual std::string etag_of(const HttpReply& reply) = 0;
+
+  // What the reply of a server without the key tells of the locator: " It answers as S3 ...". Empty
+  // when it tells nothing.
+  virtual std::string hint_of_absence(const HttpReply& reply) {
+    (void)reply;
+    return {};
+  }
 
   // What the object of a mutable key says in the reply to its `get`: its body, or (nullopt) that
   // the key is absent. Corruption, Unsupported: it says neither.

@@ -18,6 +18,7 @@ constexpr uint64_t kEverything = std::numeric_limits<uint64_t>::max();
 constexpr std::string_view kProbe = "probe";
 constexpr uint64_t kSettleNs = 500'000'000;
 constexpr uint64_t kDayNs = 86'400'000'000'000;
+constexpr size_t kReasonBytesMax = 1000;
 
 // What all stores of an examination sent; they come and go on several threads.
 struct SentSum {
@@ -32,6 +33,12 @@ std::shared_ptr<RemoteStore> counted_at_its_end(std::shared_ptr<RemoteStore> sto
             const std::lock_guard lock(sum->mutex);
             add_sent(sum->stats, store->wire());
           }};
+}
+
+const Finding* first_with(const Diagnosis& diagnosis, Health health) {
+  const auto at = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(),
+                               [&](const Finding& finding) { return finding.health == health; });
+  return at == diagnosis.findings.end() ? nullptr : &*at;
 }
 
 // The examination of one remote store, step by step.
@@ -58,6 +65,7 @@ class RemoteExamination {
       add({"cleaning", Health::kNote, cleaned.error().message,
            "delete them by hand, or let these keys delete and run this again"});
     conclude(diagnosis_);
+    keep_what_was_found();
     return std::move(diagnosis_);
   }
 
@@ -98,6 +106,16 @@ class RemoteExamination {
       return true;
     }
     if (listing.error().code == Code::kDenied) {
+      // Who is refused whatever he asks for is told of that alone.
+      const std::string any = "refs/main";
+      const HttpJob job = space_->dialect().get(any, true, 0, kEverything);
+      const HttpReply reply = std::move(space_->client().run(std::span(&job, 1)).front());
+      const std::string advice = space_->dialect().advice_to_caller(reply);
+      if (!advice.empty()) {
+        const Status refused = space_->dialect().status_of(reply, "read", any);
+        add({"reach", Health::kUnknown, refused.error().message, advice});
+        return false;
+      }
       add({"list", Health::kNote, listing.error().message,
            "allow it (s3:ListBucket): refs, the collector and prefixes need it"});
       return true;
@@ -205,6 +223,9 @@ class RemoteExamination {
                   "not run, because nothing can be written; no verdict of others is kept here",
                   "run this with keys that may write"});
     const uint64_t now = runtime_.now_ns();
+    if (!(*kept)->unsafe.empty())
+      return add({"race", Health::kBad, "an examination found: " + (*kept)->unsafe,
+                  "mend it, and run this with keys that may write"});
     const uint64_t days = now > (*kept)->time_ns ? (now - (*kept)->time_ns) / kDayNs : 0;
     add({"race", Health::kUnknown,
          "not run, because nothing can be written; a race " + std::to_string(days) +
@@ -212,7 +233,7 @@ class RemoteExamination {
          "run this with keys that may write"});
   }
 
-  // The race, on connections of its own; the verdict is kept, or forgotten.
+  // The race, on connections of its own; a verdict of before is forgotten when it is lost.
   void race() {
     const auto racers = open_(ground_.path());
     if (!racers) return add(unable("race", racers.error()));
@@ -233,14 +254,32 @@ class RemoteExamination {
       return add({"race", Health::kUnknown,
                   "all writers went over one connection, so nothing was raced",
                   "run this without a proxy that joins connections"});
-    const Status kept = keep_verdict(space_->dialect(), space_->client(), *verdict);
+    passed_ = *verdict;
     add({"race", Health::kGood,
          "one winner of " + std::to_string(kRaceWriters) + " writers in each of " +
              std::to_string(kRaceRounds) + " rounds under each condition, over " +
              std::to_string(connections) + " connections; If-Match takes the tag " +
              (verdict->style == EtagStyle::kQuoted ? "quoted" : "without quotes") +
              (verdict->losers_see_500 ? ", losers see 500" : ""),
-         kept ? "" : "the verdict could not be kept: " + kept.error().message});
+         ""});
+  }
+
+  // Where the race was won, the verdict is kept; when something else forbids to share this store,
+  // with the reason, so that writers are told until the next examination. Where it was lost, each
+  // finds out for itself.
+  void keep_what_was_found() {
+    if (!passed_) return;
+    if (const Finding* const bad = first_with(diagnosis_, Health::kBad))
+      passed_->unsafe = bad->check + ": " + bad->found.substr(0, kReasonBytesMax);
+    std::replace_if(
+        passed_->unsafe.begin(), passed_->unsafe.end(), [](unsigned char c) { return c < ' '; },
+        ' ');
+    const Status kept = keep_verdict(space_->dialect(), space_->client(), *passed_);
+    if (kept) return;
+    // Rather none than an old one that says something else.
+    (void)forget_verdict(space_->dialect(), space_->client(), space_->place());
+    add({"verdict", Health::kNote, "it could not be kept: " + kept.error().message,
+         "run this again"});
   }
 
   void answers() {
@@ -249,7 +288,13 @@ class RemoteExamination {
     if (!may_delete_ || keeps_versions_) return;
     if (check_interrupt()) add(check_ranges(ground_));
     if (check_interrupt() && may_list_) add(check_listing(ground_));
-    if (check_interrupt()) add(check_parts(ground_));
+    if (check_interrupt()) parts();
+  }
+
+  void parts() {
+    PartsCheck checked = check_parts(ground_);
+    diagnosis_.object_bytes_max = checked.object_bytes_max;
+    add(std::move(checked.finding));
   }
 
   void clock() { add(check_clock(space_->client().clock_skew_ns())); }
@@ -271,7 +316,8 @@ class RemoteExamination {
   const std::shared_ptr<RemoteStore> space_;
   DoctorGround ground_;
   Diagnosis diagnosis_;
-  HttpReply written_;  // the reply to the first write
+  HttpReply written_;              // the reply to the first write
+  std::optional<Verdict> passed_;  // of the race, when it was won
   std::string some_object_;
   std::optional<std::pair<std::string, bool>> readable_;  // a key, and whether it is mutable
   bool may_list_ = false;
@@ -291,12 +337,6 @@ Result<Diagnosis> diagnose_memory(std::string_view url) {
                                 "for data that is to stay, use a folder or a bucket"});
   conclude(diagnosis);
   return diagnosis;
-}
-
-const Finding* first_with(const Diagnosis& diagnosis, Health health) {
-  const auto at = std::find_if(diagnosis.findings.begin(), diagnosis.findings.end(),
-                               [&](const Finding& finding) { return finding.health == health; });
-  return at == diagnosis.findings.end() ? nullptr : &*at;
 }
 
 }  // namespace

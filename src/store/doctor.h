@@ -46,6 +46,8 @@ struct Diagnosis {
   Health shared_writing = Health::kUnknown;
   std::string reason;
   bool read_only = false;  // nobody can write through this address: `shared_writing` is kBad
+  // The largest object known to go up where larger ones were refused, 0 when none was taken.
+  std::optional<uint64_t> object_bytes_max;
   std::vector<Finding> findings;
   std::optional<LoadFigures> load;
   StoreStats cost;  // what was asked of a folder, or sent to a server

@@ -17,7 +17,10 @@ constexpr int kOk = 200;
 constexpr int kPartial = 206;
 constexpr int kNotInRange = 416;
 constexpr uint64_t kRangedBytes = 1'000;
-constexpr uint64_t kPartsBytes = 9 << 20;  // two parts
+constexpr uint64_t kKiB = 1 << 10;
+constexpr uint64_t kMiB = 1 << 20;
+constexpr uint64_t kPartBytes = 8 * kMiB;
+constexpr uint64_t kPartsBytes = kPartBytes + kMiB;  // two parts
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kSkewNoticedNs = 60 * kSecondNs;
 
@@ -40,6 +43,12 @@ HttpJob with_range(HttpJob job, std::string range) {
   return job;
 }
 
+// Errors of a write that was certainly not carried out.
+bool is_refusal(Code code) {
+  return code == Code::kDenied || code == Code::kInvalidArgument || code == Code::kExhausted ||
+         code == Code::kUnsupported;
+}
+
 // Whether the reply is bytes [begin, end) of `whole`, or all of it from a server without ranges.
 bool is_slice(const HttpReply& reply, std::string_view whole, uint64_t begin, uint64_t end) {
   if (reply.status == kOk) return reply.body.view() == whole;
@@ -52,6 +61,11 @@ std::string seconds_text(int64_t ns) {
   const int64_t seconds = ns / kSecondNs;
   if (seconds < 120) return std::to_string(seconds) + " s";
   return std::to_string(seconds / 60) + " min";
+}
+
+std::string size_text(uint64_t bytes) {
+  return bytes < kMiB ? std::to_string(bytes / kKiB) + " KiB"
+                      : std::to_string(bytes / kMiB) + " MiB";
 }
 
 // What a request with several ranges gave.
@@ -69,8 +83,11 @@ HttpReply run_one(DoctorGround& ground, const HttpJob& job) {
 }
 
 HttpReply write_one(DoctorGround& ground, const std::string& key, const Buffer& body) {
-  ground.will_write_mutable(key);
-  return run_one(ground, ground.dialect().put(key, true, body, {}, EtagStyle::kQuoted));
+  const bool first = ground.will_write_mutable(key);
+  HttpReply reply = run_one(ground, ground.dialect().put(key, true, body, {}, EtagStyle::kQuoted));
+  const Status written = ground.dialect().status_of(reply, "write", key);
+  if (first && !written && is_refusal(written.error().code)) ground.was_refused(key);
+  return reply;
 }
 
 Finding unable(std::string check, const Error& error) {
@@ -240,27 +257,83 @@ Finding check_listing(DoctorGround& ground) {
           "in the order of bytes, in pages; shows at once what was written or deleted", ""};
 }
 
-Finding check_parts(DoctorGround& ground) {
+namespace {
+
+bool goes_up_whole(DoctorGround& ground, uint64_t size) {
+  const std::string key = "whole-" + std::to_string(size);
+  ground.will_write(key);
+  const PutRequest put{key, pattern(size)};
+  return ground.store().put_many(std::span(&put, 1)).front().has_value();
+}
+
+// About the largest size below that of parts at which an object goes up whole, by less than half
+// too small; 0: not even 64 KiB do. Limits are met from below: what is refused may take long.
+uint64_t largest_whole(DoctorGround& ground) {
+  uint64_t refused = ground.dialect().large_bytes();
+  uint64_t most = 0;
+  for (const uint64_t size : {refused - 1, kPartBytes, kMiB, 64 * kKiB}) {
+    if (!check_interrupt()) return 0;
+    if (goes_up_whole(ground, size)) {
+      most = size;
+      break;
+    }
+    refused = size;
+  }
+  while (most > 0 && most * 2 < refused && check_interrupt()) {
+    const uint64_t size = most * 2;
+    (goes_up_whole(ground, size) ? most : refused) = size;
+  }
+  const uint64_t between = most + most / 2;
+  const bool is_open = most > 0 && between < refused && check_interrupt();
+  return is_open && goes_up_whole(ground, between) ? between : most;
+}
+
+PartsCheck without_parts(DoctorGround& ground, const Error& why) {
+  const uint64_t most = largest_whole(ground);
+  const std::string large = size_text(ground.dialect().large_bytes());
+  const bool all_whole = most + 1 == ground.dialect().large_bytes();
+  const std::string limit = all_whole ? "below " + large : "up to " + size_text(most);
+  return {{"parts", Health::kNote,
+           "an upload in parts fails: " + why.message + (why.message.ends_with('?') ? " " : ". ") +
+               (most == 0 ? "Nor does an object of 64 KiB go up"
+                          : "Objects " + limit +
+                                " go up whole; larger ones end the write that "
+                                "needs them with such an error, and nothing else"),
+           "let the server, and a proxy before it, take " +
+               (all_whole ? std::string("multipart uploads")
+                          : "bodies of " + large + " and multipart uploads") +
+               "; until then commit less at a time (--commit-bytes, buffer_bytes), and keep blobs "
+               "smaller"},
+          most};
+}
+
+}  // namespace
+
+PartsCheck check_parts(DoctorGround& ground) {
   if (ground.dialect().large_bytes() == 0)
-    return {"parts", Health::kGood, "objects go up whole: a store of this kind knows no parts", ""};
-  // What was begun is finished or aborted: parts without an object are paid for, for ever.
-  const InterruptScope whole([] { return false; });
+    return {
+        {"parts", Health::kGood, "objects go up whole: a store of this kind knows no parts", ""},
+        {}};
   const std::string key = "parts";
   const Buffer body = pattern(kPartsBytes);
   ground.will_write(key);
-  const Status written = ground.dialect().put_large(ground.client(), key, body);
-  if (!written && written.error().code == Code::kDenied) return unable("parts", written.error());
-  if (!written)
-    return {"parts", Health::kBad, "an upload in parts fails: " + written.error().message,
-            "let the server, and a proxy before it, take multipart uploads; segments above " +
-                std::to_string(ground.dialect().large_bytes() >> 20) + " MiB need them"};
+  const Status written = [&] {
+    // What was begun is finished or aborted: parts without an object are paid for, for ever.
+    const InterruptScope whole([] { return false; });
+    return ground.dialect().put_large(ground.client(), key, body);
+  }();
+  if (!written && written.error().code == Code::kDenied)
+    return {unable("parts", written.error()), {}};
+  if (!written) return without_parts(ground, written.error());
   const ReadRequest read{key, 0, kPartsBytes};
   const Result<Buffer> got = std::move(ground.store().read_many(std::span(&read, 1)).front());
-  if (!got) return unable("parts", got.error());
+  if (!got) return {unable("parts", got.error()), {}};
   if (got->view() != body.view())
-    return {"parts", Health::kBad, "an object that went up in parts reads back as other bytes",
-            "do not use this server, or the proxy before it"};
-  return {"parts", Health::kGood, "a body of 9 MiB went up in two parts and reads back right", ""};
+    return {{"parts", Health::kBad, "an object that went up in parts reads back as other bytes",
+             "do not use this server, or the proxy before it"},
+            {}};
+  return {{"parts", Health::kGood, "a body of 9 MiB went up in two parts and reads back right", ""},
+          {}};
 }
 
 Finding check_clock(int64_t skew_ns) {

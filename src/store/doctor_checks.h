@@ -4,6 +4,9 @@
 // Thread rule: one thread at a time.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "store/doctor_ground.h"
 
 namespace dreamdb {
@@ -18,8 +21,13 @@ Finding check_ranges(DoctorGround& ground);
 Finding check_one_range(RemoteStore& store, const std::string& key, bool is_mutable);
 // Listings: order, where they begin, pages, and that what was just written or deleted shows.
 Finding check_listing(DoctorGround& ground);
-// A body that goes up in parts, read back.
-Finding check_parts(DoctorGround& ground);
+// A body that goes up in parts, read back. Where parts fail, writers go on with what goes up whole:
+// a note with the largest size that does (Diagnosis::object_bytes_max).
+struct PartsCheck {
+  Finding finding;
+  std::optional<uint64_t> object_bytes_max;
+};
+PartsCheck check_parts(DoctorGround& ground);
 // How far the clock of the server is from this machine's.
 Finding check_clock(int64_t skew_ns);
 

@@ -29,7 +29,10 @@ class DoctorGround {
   // To be called before `key` is written.
   void will_write(const std::string& key) { keys_.insert(key); }
   void will_write(const std::vector<std::string>& keys) { keys_.insert(keys.begin(), keys.end()); }
-  void will_write_mutable(const std::string& key) { mutable_keys_.insert(key); }
+  // Whether it is the first time.
+  bool will_write_mutable(const std::string& key) { return mutable_keys_.insert(key).second; }
+  // The first write of a mutable key was refused: there is nothing to delete.
+  void was_refused(const std::string& key) { mutable_keys_.erase(key); }
 
   // Deletes every key that was written, whether or not the caller is interrupted. An error says
   // which keys are left and why.

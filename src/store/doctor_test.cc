@@ -112,6 +112,77 @@ TEST(Doctor, ListingsThatMissOrReorderAreUnsafe) {
   EXPECT_NE(finding(backwards, "listing").found.find("order"), std::string::npos);
 }
 
+TEST(Doctor, WritersAreRefusedForWhatItFoundUntilItIsMended) {
+  const auto server = std::make_shared<FakeS3>(FakeS3Quirks{.wrong_order = true});
+  EXPECT_EQ(finding(diagnose_fake(server), "race").health, Health::kGood);
+  const auto swapped = [&] {
+    const Remote r = remote({}, "bucket", server);
+    return r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+  };
+  const auto refused = swapped();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::kUnsupported);
+  for (const char* const part : {"listing: ", "order", "Reading works", "`dreamdb doctor`"})
+    EXPECT_NE(refused.error().message.find(part), std::string::npos) << refused.error().message;
+  const auto kept = parse_verdict(server->objects().at(verdict_name()));
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_TRUE(kept->unsafe.starts_with("listing: "));
+  // A new examination that finds the same lets nobody in while it goes on.
+  server->take_attempts();
+  diagnose_fake(server);
+  std::vector<std::string> written;
+  for (const HttpAttempt& attempt : server->take_attempts())
+    if (attempt.method == "PUT" && attempt.url.ends_with(verdict_name()))
+      written.emplace_back(attempt.body.view());
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_NE(written[0].find("\nunsafe listing: "), std::string::npos) << written[0];
+  // Keys that may only read are told the same.
+  server->set({.refuses_writes = true, .wrong_order = true});
+  EXPECT_EQ(diagnose_fake(server).shared_writing, Health::kBad);
+  server->set({});
+  EXPECT_FALSE(swapped().has_value());
+  EXPECT_EQ(diagnose_fake(server).shared_writing, Health::kGood);
+  EXPECT_TRUE(swapped().has_value());
+}
+
+TEST(Doctor, WherePartsFailSmallerObjectsAreSafeAsTheyAreForWriters) {
+  struct Case {
+    FakeS3Quirks quirks;
+    uint64_t most;
+    std::string_view found, to_do;
+  };
+  const uint64_t large = 32 << 20;
+  for (const Case& c : {Case{{.no_parts = true},
+                             large - 1,
+                             "Objects below 32 MiB go up whole",
+                             "take multipart uploads"},
+                        Case{{.body_bytes_max = (8 << 20) - 1},
+                             6 << 20,
+                             "Objects up to 6 MiB",
+                             "take bodies of 32 MiB and multipart"},
+                        Case{{.body_bytes_max = 1'000'000}, 768 << 10, "Objects up to 768 KiB", ""},
+                        Case{{.body_bytes_max = 100'000}, 96 << 10, "Objects up to 96 KiB", ""},
+                        Case{{.body_bytes_max = 10'000}, 0, "Nor does an object of 64 KiB", ""}}) {
+    const auto server = std::make_shared<FakeS3>(c.quirks);
+    const Diagnosis diagnosis = diagnose_fake(server);
+    EXPECT_EQ(diagnosis.shared_writing, Health::kGood) << diagnosis.reason;
+    EXPECT_EQ(diagnosis.object_bytes_max, c.most);
+    const Finding& parts = finding(diagnosis, "parts");
+    EXPECT_EQ(parts.health, Health::kNote);
+    EXPECT_NE(parts.found.find(c.found), std::string::npos) << parts.found;
+    EXPECT_NE(parts.to_do.find(c.to_do), std::string::npos) << parts.to_do;
+    EXPECT_EQ(server->objects().size(), 1u);
+    // A writer finds the verdict, and is refused only what is too large.
+    const Remote r = remote({}, "bucket", server);
+    EXPECT_TRUE(r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1")).has_value());
+    const std::vector<PutRequest> puts = {{"segments/a", Buffer::copy_of("x")},
+                                          {"segments/b", Buffer::adopt(std::string(large, 'x'))}};
+    const auto done = r.store->put_many(puts);
+    EXPECT_TRUE(done[0].has_value());
+    EXPECT_FALSE(done[1].has_value());
+  }
+}
+
 TEST(Doctor, KeysThatOnlyReadAreToldWhatWorks) {
   const auto server = std::make_shared<FakeS3>();
   diagnose_fake(server);
@@ -125,6 +196,7 @@ TEST(Doctor, KeysThatOnlyReadAreToldWhatWorks) {
   EXPECT_EQ(finding(diagnosis, "read").health, Health::kGood);
   EXPECT_EQ(finding(diagnosis, "write").health, Health::kNote);
   EXPECT_NE(finding(diagnosis, "race").found.find("0 days ago was passed"), std::string::npos);
+  EXPECT_EQ(finding(diagnosis, "cleaning").check, "none") << "nothing was written";
 }
 
 TEST(Doctor, KeysThatMayNotListOrDeleteAreToldSo) {
@@ -137,6 +209,27 @@ TEST(Doctor, KeysThatMayNotListOrDeleteAreToldSo) {
   EXPECT_EQ(finding(kept, "race").health, Health::kGood);
   EXPECT_NE(finding(kept, "cleaning").found.find("are left"), std::string::npos);
   EXPECT_EQ(finding(kept, "ranges").check, "none");
+}
+
+TEST(Doctor, AdviceIsAboutWhatTheServerRefuses) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"ExpiredToken", "get a new session token and set AWS_SESSION_TOKEN"},
+      {"RequestTimeTooSkewed", "set this machine's clock"},
+      {"InvalidAccessKeyId", "correct the keys of"},
+      {"SignatureDoesNotMatch", "correct the secret key of"}};
+  for (const auto& [code, advice] : cases) {
+    const Diagnosis diagnosis = diagnose_fake({.refuses_callers = code});
+    EXPECT_EQ(diagnosis.shared_writing, Health::kUnknown);
+    ASSERT_EQ(diagnosis.findings.size(), 1u) << code;
+    const Finding& reach = finding(diagnosis, "reach");
+    EXPECT_NE(reach.found.find(code), std::string::npos) << reach.found;
+    EXPECT_NE(reach.to_do.find(advice), std::string::npos) << reach.to_do;
+    EXPECT_EQ(reach.to_do.find("ListBucket"), std::string::npos);
+    EXPECT_EQ(reach.found.find("restart"), std::string::npos) << reach.found;
+  }
+  const Diagnosis diagnosis = diagnose_fake({.refuses_callers = "AccessDenied"});
+  EXPECT_NE(finding(diagnosis, "list").to_do.find("s3:ListBucket"), std::string::npos);
+  EXPECT_EQ(finding(diagnosis, "write").health, Health::kNote);
 }
 
 TEST(Doctor, AServerThatLosesRepliesAndHasFaultsIsNotCondemned) {

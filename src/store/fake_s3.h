@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -26,17 +28,22 @@ struct FakeS3Quirks {
   bool refuses_writes = false;  // 403
   bool refuses_deletes = false;
   bool refuses_lists = false;
-  bool wrong_order = false;  // listings backwards
-  double lost_replies = 0;   // the request is carried out, its reply lost
-  double faults = 0;         // 500 without being carried out
-  double lost_requests = 0;  // timeout without being carried out
+  bool wrong_order = false;          // listings backwards
+  size_t body_bytes_max = SIZE_MAX;  // of a proxy before it: 413 above
+  std::string refuses_callers = "";  // this error to every request
+  bool no_parts = false;             // multipart is not known: 405
+  double lost_replies = 0;           // the request is carried out, its reply lost
+  double faults = 0;                 // 500 without being carried out
+  double lost_requests = 0;          // timeout without being carried out
   bool conflict_is_409 = false;
   int seed = 1;
+  // What is answered in place of carrying an attempt out; nullopt: it is carried out.
+  std::function<std::optional<HttpReply>(const HttpAttempt&)> instead = {};
 };
 
 class FakeS3 final : public HttpClient {
  public:
-  explicit FakeS3(FakeS3Quirks quirks = {})
+  explicit FakeS3(const FakeS3Quirks& quirks = {})
       : quirks_(quirks), random_(static_cast<unsigned>(quirks.seed)) {
     options_.endpoints = {"http://fake:80"};
   }
@@ -63,6 +70,8 @@ class FakeS3 final : public HttpClient {
     const std::lock_guard lock(mutex_);
     quirks_ = quirks;
   }
+  // Before any request.
+  void set_budget(uint64_t budget_ns) { options_.budget_ns = budget_ns; }
   // Jobs that were to be sent at once with others.
   size_t racers() const {
     const std::lock_guard lock(mutex_);
@@ -123,6 +132,9 @@ class FakeS3 final : public HttpClient {
       HttpReply reply = canned_.front();
       canned_.erase(canned_.begin());
       return reply;
+    }
+    if (quirks_.instead) {
+      if (auto other = quirks_.instead(attempt)) return *std::move(other);
     }
     if (chance(quirks_.lost_requests)) return lost();
     if (chance(quirks_.faults)) return status(500);
@@ -202,6 +214,9 @@ class FakeS3 final : public HttpClient {
     if ((writes && quirks_.refuses_writes) || (deletes && quirks_.refuses_deletes) ||
         (lists && quirks_.refuses_lists))
       return error(403, "AccessDenied");
+    if (!quirks_.refuses_callers.empty()) return error(403, quirks_.refuses_callers);
+    if (attempt.body.size() > quirks_.body_bytes_max) return status(413);
+    if (quirks_.no_parts && query.contains("uploads")) return error(405, "MethodNotAllowed");
     if (attempt.method == "POST" && query.contains("delete"))
       return delete_some(attempt.body.view());
     if (lists) return list(query);

@@ -58,6 +58,7 @@ class FarStore final : public Store {
   WireCounts wire() const override { return inner_->wire(); }
   void forget(std::span<const std::string> keys) override { inner_->forget(keys); }
   bool is_far() const override { return true; }
+  uint64_t unanswered_budget_ns() const override { return inner_->unanswered_budget_ns(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   Result<Loaded> load(std::string_view key) override;

@@ -118,6 +118,15 @@ Status check_plain_name(FolderFiles& files, std::string_view key) {
                   "see what is written here: write to its web server, or remove that file");
 }
 
+std::optional<uint64_t> plain_version(FolderFiles& files, std::string_view key) {
+  const std::string path = files.path_of(plain_name(key));
+  const auto bytes = read_version_bytes(path);
+  if (!bytes) return std::nullopt;
+  const auto header = parse_any_version(bytes->span(), path);
+  if (!header || header->deleted) return std::nullopt;
+  return header->sequence;
+}
+
 Result<size_t> mend_plain_names(FolderFiles& files) {
   size_t mended = 0;
   std::vector<std::string> folders = {""};

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ void set_plain_name(FolderFiles& files, std::string_view key, uint64_t sequence,
 // Unsupported: a file of the plain name is there that no folder store has made: the key was written
 // by other means (WebDAV), and its writers would not see this store's.
 Status check_plain_name(FolderFiles& files, std::string_view key);
+
+// The version that the plain name shows; nullopt: none, a deleted one, or no version file.
+std::optional<uint64_t> plain_version(FolderFiles& files, std::string_view key);
 
 // Sets right all plain names that are missing or behind; how many were.
 Result<size_t> mend_plain_names(FolderFiles& files);

@@ -172,5 +172,21 @@ TEST_F(FolderCopyTest, ARefWrittenByOtherMeansIsNotReplaced) {
   EXPECT_EQ(bytes("refs/main.ref"), "written by WebDAV");
 }
 
+TEST_F(FolderCopyTest, AFolderCopiedWithoutItsHiddenFilesIsNotTakenForAnEmptyOne) {
+  swap("refs/main", "one");
+  swap("refs/main", "two");
+  fs::remove_all(path(".swap"));
+  const auto expect_corruption = [](const auto& result) {
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code, Code::kCorruption);
+    EXPECT_NE(result.error().message.find("hidden files"), std::string::npos);
+    EXPECT_NE(result.error().message.find("version 2"), std::string::npos);
+  };
+  expect_corruption(store_->load("refs/main"));
+  expect_corruption(store_->swap("refs/main", std::nullopt, Buffer::copy_of("three")));
+  EXPECT_EQ(said("refs/main"), "2 two");
+  EXPECT_EQ(store_->load("refs/other").error().code, Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace dreamdb

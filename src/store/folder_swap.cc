@@ -12,6 +12,7 @@
 
 #include "store/folder_copy.h"
 #include "store/folder_turn.h"
+#include "store/key.h"
 
 namespace dreamdb {
 
@@ -97,6 +98,10 @@ std::string FolderSwap::directory_of(std::string_view key) const {
 
 Result<Loaded> FolderSwap::load(std::string_view key) {
   DREAMDB_ASSIGN(std::optional<Current> current, find_current(key));
+  if (!current && plain_version(files_, key)) {
+    DREAMDB_TRY(check_kept(key));
+    DREAMDB_ASSIGN(current, find_current(key));  // made meanwhile
+  }
   DREAMDB_TRY(sync_pending(directory_of(key)));
   if (!current || current->header.deleted) {
     return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + files_.describe());
@@ -132,6 +137,18 @@ Result<std::optional<FolderSwap::Current>> FolderSwap::find_current(std::string_
   }
   return fail(Code::kUnavailable,
               "the versions in " + directory + " change faster than they can be read; try again");
+}
+
+Status FolderSwap::check_kept(std::string_view key) {
+  const auto shown = plain_version(files_, key);
+  if (!shown) return {};
+  DREAMDB_ASSIGN(const std::optional<Current> current, find_current(key));
+  if (current) return {};  // the plain name is of one that was made since
+  return fail(Code::kCorruption,
+              files_.path_of(plain_name(key)) + " shows version " + std::to_string(*shown) +
+                  ", but " + directory_of(key) +
+                  " has none: this folder lost its hidden files, or was copied without them; copy "
+                  "it again as a whole (cp -a)");
 }
 
 Result<FolderSwap::Current> FolderSwap::read_version(const std::string& directory,
@@ -198,7 +215,10 @@ Result<FolderSwap::Prepared> FolderSwap::prepare(std::string_view key,
       header.replaced = current->header.id;
     }
   }
-  if (header.sequence == 1) DREAMDB_TRY(check_plain_name(files_, key));
+  if (header.sequence == 1) {
+    DREAMDB_TRY(check_plain_name(files_, key));
+    DREAMDB_TRY(check_kept(key));
+  }
   header.deleted = deleted;
   files_.runtime().random(header.id);
   const std::string relative = std::string(kSwapDirectory) + "/" + std::string(key);
@@ -277,6 +297,8 @@ Status FolderSwap::publish(std::string_view key, const std::string& temporary,
                       ", nor make hard links: writers cannot be kept apart here; "
                       "use a local disk or NFS");
     }
+    // On a network share the link may be there though the reply was lost.
+    if (error.code == Code::kUnavailable) error.code = Code::kOutcomeUnknown;
     if (error.code == Code::kNotFound) {
       files_.forget_directory(std::string(kSwapDirectory) + "/" + std::string(key));
       error.code = Code::kUnavailable;

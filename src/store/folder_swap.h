@@ -99,6 +99,8 @@ class FolderSwap {
   std::string directory_of(std::string_view key) const;
   // The highest version, also a deleted one; nullopt when the key never was.
   Result<std::optional<Current>> find_current(std::string_view key);
+  // Corruption: the key has a plain name and no version (S9.18).
+  Status check_kept(std::string_view key);
   Result<Current> read_version(const std::string& directory, uint64_t sequence);
   Status check_expected(std::string_view key, const std::optional<Current>& current,
                         const std::optional<Version>& expected) const;

@@ -85,7 +85,7 @@ std::unexpected<Error> refuse_scheme(std::string_view url) {
   const std::string_view scheme = url.substr(0, url.find("://") + 3);
   return fail(
       Code::kInvalidArgument,
-      "\"" + printable(url) + "\" has the unknown scheme " + printable(scheme) +
+      "\"" + url_without_query(url) + "\" has the unknown scheme " + printable(scheme) +
           "; use s3://bucket/prefix, http://host:port/bucket/prefix, web+http://host:port/path, "
           "file:///path, memory://name or a plain path");
 }
@@ -125,6 +125,14 @@ Result<std::string> normal_store_url(std::string_view text) {
 }  // namespace
 
 Result<Locator> parse_locator(std::string_view text) {
+  // Of a password or a signature the ref would begin at its '@'.
+  if (is_remote_url(text)) {
+    DREAMDB_TRY(check_no_password(text));
+    DREAMDB_TRY(check_no_query(text));
+  } else if (has_scheme(text) && !text.starts_with(kFileScheme) &&
+             !text.starts_with(kMemoryScheme)) {
+    return refuse_scheme(text.substr(0, text.find('@')));
+  }
   const size_t after_scheme = has_scheme(text) ? text.find("://") + 3 : 0;
   const size_t at = text.find('@', after_scheme);
   Locator locator;

@@ -26,7 +26,10 @@ Reaction reaction_to(int error_number) {
       return {Code::kExhausted, "; free space on this disk or choose another folder, then repeat"};
     case EDQUOT:
       return {Code::kExhausted, "; free space within the quota or have it raised, then repeat"};
-    case EFBIG: return {Code::kExhausted, "; the file system cannot hold a file of this size"};
+    case EFBIG:
+      return {Code::kExhausted,
+              "; the file system or the limit of file sizes (ulimit -f) allows no file of this "
+              "size"};
     case EMFILE:
     case ENFILE: return {Code::kExhausted, "; raise the limit of open files (ulimit -n)"};
     case ENOMEM: return {Code::kExhausted, "; free memory, then repeat"};

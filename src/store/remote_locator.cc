@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 6> kHttpSchemes = {
 std::unexpected<Error> wrong(std::string_view url, const std::string& what) {
   return fail(
       Code::kInvalidArgument,
-      "\"" + printable(url) + "\" " + what +
+      "\"" + url_without_query(url) + "\" " + what +
           "; expected s3://bucket/prefix, http://host:port/bucket/prefix or, for a web server, "
           "web+http://host:port/path");
 }
@@ -37,6 +37,13 @@ bool is_host(std::string_view host) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
   });
+}
+
+// "1" to "65535".
+bool is_port(std::string_view text) {
+  uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port > 0;
 }
 
 std::string joined(std::vector<std::string> texts) {
@@ -61,7 +68,9 @@ Result<std::shared_ptr<RemoteStore>> open_s3(const RemoteLocator& locator,
   options.bucket = locator.bucket;
   options.prefix = locator.prefix;
   options.region = settings.region.empty() ? std::string(kAwsRegion) : settings.region;
+  DREAMDB_TRY(check_region_name(options.region));
   options.credentials = std::make_shared<S3CredentialSource>(environment);
+  if (const auto keys = options.credentials->current(); !keys) return std::unexpected(keys.error());
   HttpOptions http;
   http.endpoints =
       split_commas(locator.endpoint.empty() ? settings.endpoint_urls : locator.endpoint);
@@ -73,6 +82,11 @@ Result<std::shared_ptr<RemoteStore>> open_s3(const RemoteLocator& locator,
           Code::kInvalidArgument,
           "AWS_ENDPOINT_URL has an @, so it names a user; keys go into AWS_ACCESS_KEY_ID and "
           "AWS_SECRET_ACCESS_KEY");
+    if (endpoint.find_first_of("?#") != std::string::npos)
+      return fail(Code::kInvalidArgument,
+                  "AWS_ENDPOINT_URL is \"" + url_without_query(endpoint) +
+                      "\" (what follows is not shown); expected http://host:port or "
+                      "https://host:port");
   }
   http.ca_file = settings.ca_file;
   DREAMDB_TRY(set_budget(http, environment));
@@ -119,8 +133,40 @@ Result<uint64_t> request_budget_ns(const Environment& environment) {
       seconds > kBudgetSecondsMax)
     return fail(Code::kInvalidArgument, "DREAMDB_TIMEOUT is \"" + printable(text) +
                                             "\"; expected whole seconds, 1 to 3600, that a "
-                                            "request may take with all its attempts");
+                                            "request may take with all its attempts while "
+                                            "nothing moves");
   return seconds * kSecondNs;
+}
+
+Status check_no_password(std::string_view url) {
+  const size_t begin = url.find("://") + 3;
+  const std::string_view place = url.substr(begin, url.find('/', begin) - begin);
+  const std::string_view host = place.substr(0, place.find('@'));
+  const std::string_view after = place.substr(host.size());  // '@' and a ref, or a host
+  const size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+  const bool is_plain = colon == std::string_view::npos ||
+                        (is_port(host.substr(colon + 1)) && !url.starts_with(kS3Scheme) &&
+                         after.find_first_of(".:") == std::string_view::npos);
+  if (is_plain) return {};
+  return fail(Code::kInvalidArgument,
+              "the locator " + std::string(url.substr(0, begin)) +
+                  "... has a user and a password, or a port that is no number from 1 to 65535 (not "
+                  "shown here); leave them out: keys for S3 go into AWS_ACCESS_KEY_ID and "
+                  "AWS_SECRET_ACCESS_KEY or a profile, and web servers are sent none");
+}
+
+std::string url_without_query(std::string_view url) {
+  const size_t end = url.find_first_of("?#");
+  if (end == std::string_view::npos) return printable(url);
+  return printable(url.substr(0, end + 1)) + "...";
+}
+
+Status check_no_query(std::string_view url) {
+  if (url.find_first_of("?#") == std::string_view::npos) return {};
+  return wrong(url,
+               "has a ? or # (what follows is not shown), which no locator has: signed addresses "
+               "of single files do not open a dataset, keys for S3 go into AWS_ACCESS_KEY_ID and "
+               "AWS_SECRET_ACCESS_KEY or a profile");
 }
 
 std::vector<std::string> split_commas(std::string_view text) {
@@ -138,6 +184,8 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys) 
   RemoteLocator locator;
   const size_t colon = url.find("://");
   if (!is_remote_url(url)) return wrong(url, "is no remote store");
+  DREAMDB_TRY(check_no_password(url));
+  DREAMDB_TRY(check_no_query(url));
   std::string_view scheme = url.substr(0, colon);
   std::string_view path = url.substr(colon + 3);
   if (scheme != "s3") {
@@ -151,8 +199,6 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys) 
     locator.endpoint = std::string(scheme) + "://" + std::string(host);
     path.remove_prefix(host.size());
   }
-  if (path.find_first_of("?#") != std::string_view::npos)
-    return wrong(url, "has a ? or #, which no locator has");
   if (scheme == "s3" && path.starts_with('/')) return wrong(url, "names no bucket");
   path = trimmed(path, "/");
   if (locator.kind == RemoteLocator::Kind::kS3) {

@@ -26,6 +26,16 @@ namespace dreamdb {
 // True when `url` begins with one of the schemes above.
 bool is_remote_url(std::string_view url);
 
+// Ok when what names the host has no user and no password; the URL may have a ref at its end.
+// InvalidArgument: it has, or looks like it; the message shows nothing of them.
+Status check_no_password(std::string_view url);
+
+// Ok when `url` has no ? and no #. InvalidArgument: it has; the message shows nothing of what
+// follows, which may be a signature.
+Status check_no_query(std::string_view url);
+// For a message: `url` up to a ? or #.
+std::string url_without_query(std::string_view url);
+
 struct RemoteLocator {
   enum class Kind : uint8_t { kS3, kWeb } kind = Kind::kS3;
   std::string endpoint;  // scheme://host:port; empty: from the environment
@@ -39,8 +49,8 @@ Result<RemoteLocator> parse_remote_locator(std::string_view url, bool has_keys);
 // `text` split at commas, blanks around the parts and empty parts left out.
 std::vector<std::string> split_commas(std::string_view text);
 
-// How long one request may take with all its attempts: DREAMDB_TIMEOUT in seconds, 1 to 3600; 60
-// when it is not set. InvalidArgument: another text.
+// How long one request may take with all its attempts while nothing moves: DREAMDB_TIMEOUT in
+// seconds, 1 to 3600; 60 when it is not set. InvalidArgument: another text.
 Result<uint64_t> request_budget_ns(const Environment& environment);
 
 // Opens the store that `url` names; sends no request yet, so what is wrong with the server shows at

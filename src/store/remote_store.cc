@@ -6,8 +6,10 @@
 #include <limits>
 
 #include "http/content_range.h"
+#include "runtime/interrupt.h"
 #include "runtime/thread_pool.h"
 #include "store/key.h"
+#include "store/reply_error.h"
 
 namespace dreamdb {
 
@@ -62,12 +64,12 @@ RemoteStore::Fetched RemoteStore::fetched(const ReadPiece& piece, HttpReply repl
                      (end == piece.offset + piece.size || end == range->total);
   if (!right) {
     found.status =
-        fail(Code::kUnavailable, "cannot read " + std::string(piece.key) + " from " + describe() +
-                                     ": asked for " + std::to_string(piece.size) + " bytes at " +
-                                     std::to_string(piece.offset) + ", the server sent " +
-                                     std::to_string(reply.body.size()) + " bytes as \"" +
-                                     printable(reply.header("content-range")) +
-                                     "\"; does it, or a proxy before it, know ranges?");
+        fail(Code::kUnavailable,
+             "cannot read " + std::string(piece.key) + " from " + describe() + ": asked for " +
+                 std::to_string(piece.size) + " bytes at " + std::to_string(piece.offset) +
+                 ", the server sent " + std::to_string(reply.body.size()) + " bytes as \"" +
+                 printable(dialect_->without_secrets(reply.header("content-range"))) +
+                 "\"; does it, or a proxy before it, know ranges?");
     return found;
   }
   found.total = range->total;
@@ -187,7 +189,7 @@ std::vector<Status> RemoteStore::put_many(std::span<const PutRequest> requests) 
     jobs[k] = dialect_->put(request.key, false, request.body, {}, EtagStyle::kQuoted);
   });
   // The small ones are one batch; each large one is a batch of its own beside it.
-  waiting_pool().parallel_for(large.size() + 1, [&](size_t k) {
+  interruptible_for(waiting_pool(), large.size() + 1, [&](size_t k) {
     if (k > 0) {
       const PutRequest& request = requests[large[k - 1]];
       statuses[large[k - 1]] = dialect_->put_large(*client_, request.key, request.body);
@@ -195,9 +197,40 @@ std::vector<Status> RemoteStore::put_many(std::span<const PutRequest> requests) 
     }
     const std::vector<HttpReply> replies = client_->run(jobs);
     for (size_t i = 0; i < replies.size(); ++i)
-      statuses[small[i]] = dialect_->status_of(replies[i], "write", requests[small[i]].key);
+      statuses[small[i]] = dialect_->status_of(replies[i], kUpload, requests[small[i]].key);
+    confirm_uploads(requests, small, replies, statuses);
   });
   return statuses;
+}
+
+// Servers that tell no tag exist, and so do proxies that answer in the place of one: the object
+// itself decides, by its size, since its name is that of its bytes.
+void RemoteStore::confirm_uploads(std::span<const PutRequest> requests,
+                                  std::span<const size_t> sent, std::span<const HttpReply> replies,
+                                  std::span<Status> statuses) {
+  std::vector<HttpJob> jobs;
+  std::vector<size_t> asked;  // of `sent`
+  for (size_t i = 0; i < sent.size(); ++i) {
+    if (!statuses[sent[i]] || dialect_->confirms_upload(replies[i])) continue;
+    jobs.push_back(dialect_->get(requests[sent[i]].key, false, 0, 1));
+    asked.push_back(i);
+  }
+  if (jobs.empty()) return;
+  std::vector<HttpReply> found = client_->run(jobs);
+  for (size_t k = 0; k < found.size(); ++k) {
+    const PutRequest& request = requests[sent[asked[k]]];
+    const HttpReply& answer = replies[asked[k]];
+    const Fetched first = fetched({request.key, 0, 1, 1}, std::move(found[k]));
+    if (first.status && first.total == request.body.size()) continue;
+    statuses[sent[asked[k]]] =
+        fail(Code::kUnavailable,
+             "cannot write " + request.key + " in " + describe() + ": " + answer.endpoint +
+                 " answered HTTP " + std::to_string(answer.status) + " without an ETag, and " +
+                 (first.status ? "the object has " + std::to_string(first.total) + " bytes, not " +
+                                     std::to_string(request.body.size())
+                               : "then: " + first.status.error().message) +
+                 "; nothing was committed with it. Is it S3, or does a proxy answer in its place?");
+  }
 }
 
 Result<ListPage> RemoteStore::list(std::string_view prefix, std::string_view start_after,

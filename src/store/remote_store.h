@@ -29,14 +29,16 @@ class RemoteStore final : public Store {
               std::string place, Runtime& runtime = real_runtime());
 
   std::string describe() const override { return dialect_->describe(); }
-  std::string identity() const override { return writing_.place() + " " + describe(); }
   WireCounts wire() const override { return client_->counts(); }
   bool is_far() const override { return true; }
+  // What one request may take with all its attempts (DREAMDB_TIMEOUT).
+  uint64_t unanswered_budget_ns() const override { return client_->options().budget_ns; }
 
   // Cost: a request for each piece of the plan; a second wave for what is longer than one piece
   // when the request did not say how long.
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
-  // Cost: a request for each body; for large ones one for each part and two more.
+  // Cost: a request for each body, and one more for each whose reply does not confirm it; for large
+  // ones one for each part and two more.
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   // Cost: one request.
   Result<Loaded> load(std::string_view key) override;
@@ -63,6 +65,7 @@ class RemoteStore final : public Store {
     Buffer body;
     std::string etag;
     std::string write_id;  // empty: the store keeps none
+    std::string hint;      // of one that is absent, see Dialect::hint_of_absence
   };
   Result<Seen> look(std::string_view key);
   static bool is_ours(const Seen& seen, const Buffer& body, std::string_view write_id,
@@ -76,7 +79,12 @@ class RemoteStore final : public Store {
   void read_rests(std::span<const ReadRequest> requests, const ReadPlan& plan,
                   std::span<const Fetched> pieces, std::span<Result<Buffer>> results);
 
+  void confirm_uploads(std::span<const PutRequest> requests, std::span<const size_t> sent,
+                       std::span<const HttpReply> replies, std::span<Status> statuses);
+
   Result<Version> swap_to(std::string_view key, WriteCondition condition, const Buffer& body);
+  // The error of a swap that was tried in vain. `answer`: what was said, and what is there.
+  std::unexpected<Error> given_up(std::string_view key, const std::string& answer, bool is_refused);
 
   const std::unique_ptr<Dialect> dialect_;
   const std::shared_ptr<WireCountingClient> client_;

@@ -7,6 +7,8 @@
 #include <atomic>
 #include <thread>
 
+#include "http/scripted_server.h"
+#include "store/remote_locator.h"
 #include "store/remote_testing.h"
 
 namespace dreamdb {
@@ -189,6 +191,16 @@ TEST(RemoteStore, TheVerdictIsKeptWithTheSpace) {
   EXPECT_EQ(first.server->take_attempts().size(), 1u);
 }
 
+TEST(RemoteStore, WhatIsTooLongToBeAVerdictIsNone) {
+  const Remote r = remote();
+  HttpReply large;
+  large.status = 200;
+  large.body = Buffer::adopt(std::string(1 << 20, 'x'));
+  r.server->answer({large});
+  ASSERT_TRUE(r.store->swap("refs/a", std::nullopt, Buffer::copy_of("1")).has_value());
+  EXPECT_GE(r.server->racers(), kRaceWriters);
+}
+
 TEST(RemoteStore, WritersOfARaceAreNotHeldBackByTheLimitAndOthersAre) {
   const Remote made = remote();
   ASSERT_TRUE(made.store->swap("refs/a", std::nullopt, Buffer::copy_of("1")).has_value());
@@ -209,6 +221,43 @@ TEST(RemoteStore, TheRaceIsJudgedThoughRepliesAreLost) {
           << swapped.error().message;
       const Remote bad = remote({.ignores_conditions = true, .lost_replies = 0.15, .seed = run});
       EXPECT_FALSE(bad.store->swap("refs/main", std::nullopt, Buffer::copy_of("1")).has_value());
+    }
+  }
+}
+
+// Whatever answers the writes of a race in the server's place, nothing was written.
+TEST(RemoteStore, ARaceThatIsNotJudgedSaysWhatWasAnswered) {
+  const auto answer = [](int status, const char* body, HttpFailure failure) {
+    HttpReply reply;
+    reply.status = status;
+    reply.failure = failure;
+    reply.what = failure == HttpFailure::kNone ? "" : "no reply came in time";
+    reply.body = Buffer::copy_of(body);
+    return reply;
+  };
+  const auto kNone = HttpFailure::kNone;
+  const std::pair<HttpReply, const char*> answers[] = {
+      {answer(503, "<Error><Code>SlowDown</Code></Error>", kNone), "HTTP 503, SlowDown"},
+      {answer(500, "<Error><Code>InternalError</Code></Error>", kNone), "HTTP 500, InternalError"},
+      {answer(200, "<html>Login</html>", kNone), "a page for people"},
+      {answer(0, "", HttpFailure::kTimeout), "no reply came in time"}};
+  for (const auto& [reply, said] : answers) {
+    for (const bool only_matches : {false, true}) {
+      const Remote r = remote();
+      r.server->set({.instead = [&](const HttpAttempt& attempt) -> std::optional<HttpReply> {
+        const bool is_match =
+            std::any_of(attempt.headers.begin(), attempt.headers.end(),
+                        [](const std::string& line) { return line.starts_with("if-match:"); });
+        const bool races =
+            attempt.method == "PUT" && attempt.url.find("race/") != std::string::npos;
+        return races && (is_match || !only_matches) ? std::optional(reply) : std::nullopt;
+      }});
+      const auto swapped = r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1"));
+      ASSERT_EQ(error_of(swapped), Code::kUnavailable) << said;
+      EXPECT_NE(swapped.error().message.find(said), std::string::npos) << swapped.error().message;
+      EXPECT_EQ(swapped.error().message.find("may have happened"), std::string::npos);
+      for (const HttpAttempt& attempt : r.server->take_attempts())
+        EXPECT_FALSE(attempt.method == "PUT" && attempt.url.find("refs/") != std::string::npos);
     }
   }
 }
@@ -286,6 +335,48 @@ TEST(RemoteStore, RangesThatAreNotWhatWasAskedForAreRefused) {
   EXPECT_EQ(r.store->read_many(std::span(&read, 1)).front()->view(), "56789");
 }
 
+// On a real connection, since it is about what is received.
+TEST(RemoteStore, OfARefThatIsFarTooLongLittleIsReceived) {
+  constexpr uint64_t kTold = 200 << 20;
+  for (const bool is_told : {true, false}) {
+    ScriptedServer server([&](const ScriptedServer::Request&, ScriptedServer::Peer& peer) {
+      peer.send(is_told ? ScriptedServer::Peer::head(200, kTold) : "HTTP/1.1 200 X\r\n\r\n");
+      const std::string piece(1 << 20, 'x');
+      for (uint64_t sent = 0; sent < kTold && peer.send(piece); sent += piece.size()) {
+      }
+      peer.hang_up();
+    });
+    const auto store = open_remote_store("s3+" + server.endpoint() + "/bucket/p",
+                                         [](const std::string&) { return std::string(); });
+    ASSERT_TRUE(store) << store.error().message;
+    const auto loaded = (*store)->load("refs/main");
+    ASSERT_EQ(error_of(loaded), Code::kCorruption);
+    EXPECT_NE(loaded.error().message.find("refs/main in s3://bucket/p has more than 4194304 bytes"),
+              std::string::npos)
+        << loaded.error().message;
+    EXPECT_LE((*store)->wire().received_bytes, is_told ? 1u << 20 : 5u << 20);
+    EXPECT_EQ(server.count(), 1u);
+  }
+  const Remote r = remote();
+  EXPECT_EQ(error_of(r.store->swap("refs/a", std::nullopt,
+                                   Buffer::adopt(std::string(kMutableBytesMax + 1, 'x')))),
+            Code::kInvalidArgument);
+}
+
+TEST(RemoteStore, AWebServerThatSpeaksS3IsToldOfThoughNothingIsThere) {
+  ScriptedServer server([](const ScriptedServer::Request&, ScriptedServer::Peer& peer) {
+    peer.reply(404, "<Error><Code>NoSuchKey</Code></Error>");
+  });
+  const auto store = open_remote_store(server.endpoint() + "/bucket/p",
+                                       [](const std::string&) { return std::string(); });
+  ASSERT_TRUE(store) << store.error().message;
+  const auto loaded = (*store)->load("refs/main");
+  ASSERT_EQ(error_of(loaded), Code::kNotFound);
+  EXPECT_NE(loaded.error().message.find("It answers as S3 does: write s3+http://"),
+            std::string::npos)
+      << loaded.error().message;
+}
+
 TEST(RemoteStore, TheMarkCannotBeWritten) {
   const Remote r = remote();
   EXPECT_EQ(error_of(r.store->swap("refs/a", std::nullopt, Buffer::copy_of(deletion_mark()))),
@@ -293,7 +384,7 @@ TEST(RemoteStore, TheMarkCannotBeWritten) {
 }
 
 TEST(Verdict, IsReadAsItWasWritten) {
-  const Verdict verdict{"http://h:1/b", EtagStyle::kPlain, true, 123};
+  const Verdict verdict{"http://h:1/b", EtagStyle::kPlain, true, 123, {}};
   const std::string text = write_verdict(verdict);
   EXPECT_EQ(text,
             "dreamdb shared writing 1\nplace http://h:1/b\ntag plain\nloser 500\ntime_ns 123\n");
@@ -303,6 +394,16 @@ TEST(Verdict, IsReadAsItWasWritten) {
   }
   EXPECT_FALSE(parse_verdict(text + "\n").has_value());
   EXPECT_FALSE(parse_verdict("dreamdb shared writing 2" + text.substr(24)).has_value());
+}
+
+TEST(Verdict, SaysWhyNobodyMayWrite) {
+  const Verdict verdict{"http://h:1/b", EtagStyle::kQuoted, false, 123, "listing: 0 of 8"};
+  const std::string text = write_verdict(verdict);
+  EXPECT_TRUE(text.ends_with("\ntime_ns 123\nunsafe listing: 0 of 8\n")) << text;
+  EXPECT_EQ(parse_verdict(text), verdict);
+  const std::string safe = text.substr(0, text.find("unsafe"));
+  for (const char* const wrong : {"unsafe \n", "unsafe\n", "unsafe a", "unsafe a\n\n", "safe\n"})
+    EXPECT_FALSE(parse_verdict(safe + wrong).has_value()) << wrong;
 }
 
 }  // namespace

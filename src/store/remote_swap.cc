@@ -18,8 +18,11 @@ namespace dreamdb {
 
 namespace {
 
-constexpr int kTriesMax = 8;
-constexpr uint64_t kFirstPauseNs = 5'000'000;
+// Four pauses, most of a second together: longer than another write is under way. Whoever swaps
+// goes on from there with longer ones.
+constexpr int kTriesMax = 5;
+constexpr uint64_t kFirstPauseNs = 10'000'000;
+constexpr int kPauseGrowthBits = 2;
 constexpr int kFault = 500;
 constexpr size_t kWriteIdSize = 8;
 
@@ -27,11 +30,11 @@ bool is_refusal(const HttpReply& reply) {
   return reply.failure == HttpFailure::kNone && (reply.status == 412 || reply.status == 409);
 }
 
-// Sleeps between half and all of a pause that doubles with each try.
+// Sleeps between half and all of a pause that is four times as long with each try.
 void pause(Runtime& runtime, int tries) {
   uint16_t draw = 0;
   runtime.random(std::as_writable_bytes(std::span(&draw, 1)));
-  const uint64_t most = kFirstPauseNs << tries;
+  const uint64_t most = kFirstPauseNs << (kPauseGrowthBits * tries);
   runtime.sleep_ns(most / 2 + most / 2 * draw / std::numeric_limits<uint16_t>::max());
 }
 
@@ -62,6 +65,16 @@ Word word_of(const HttpReply& reply, const Status& status, const WriteCondition&
   return Word::kOther;
 }
 
+// What came back for a write, for a message.
+std::string answer_text(const HttpReply& reply, const Status& status) {
+  if (!status) return status.error().message;
+  return reply.endpoint + " answered HTTP " + std::to_string(reply.status) + " without an ETag";
+}
+
+std::string counted(int tries) {
+  return tries == 1 ? "" : " (" + std::to_string(tries) + " tries)";
+}
+
 }  // namespace
 
 // Writes are known again by their ids. Where a store keeps none their bodies have to do, but not
@@ -76,11 +89,22 @@ Result<RemoteStore::Seen> RemoteStore::look(std::string_view key) {
   const HttpReply reply =
       run_one(dialect_->get(key, true, 0, std::numeric_limits<uint64_t>::max()));
   const Status status = dialect_->status_of(reply, "read", key);
-  if (!status && status.error().code == Code::kNotFound) return Seen{};
+  if (!status && status.error().code == Code::kNotFound) {
+    Seen absent;
+    absent.hint = dialect_->hint_of_absence(reply);
+    return absent;
+  }
+  if (reply.failure == HttpFailure::kRefused && reply.error.code == Code::kCorruption)
+    return fail(Code::kCorruption, std::string(key) + " in " + describe() + " has more than " +
+                                       std::to_string(kMutableBytesMax) +
+                                       " bytes, which no ref or session has (" +
+                                       reply.error.message +
+                                       "); something else was put there: bring back what it was, "
+                                       "or delete it");
   DREAMDB_TRY(status);
   DREAMDB_ASSIGN(std::optional<Buffer> body, dialect_->body_of(reply, key));
   if (!body) return Seen{};
-  Seen seen{true, body->view() == deletion_mark(), *std::move(body), {}, {}};
+  Seen seen{true, body->view() == deletion_mark(), *std::move(body), {}, {}, {}};
   seen.etag = dialect_->etag_of(reply);
   seen.write_id = dialect_->write_id_of(reply);
   return seen;
@@ -90,7 +114,8 @@ Result<Loaded> RemoteStore::load(std::string_view key) {
   DREAMDB_TRY(check_key(key));
   DREAMDB_ASSIGN(Seen seen, look(key));
   if (!seen.is_there || seen.is_mark)
-    return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + describe());
+    return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + describe() +
+                                     (seen.hint.empty() ? "" : "." + seen.hint));
   return Loaded{std::move(seen.body), {std::move(seen.etag)}};
 }
 
@@ -100,6 +125,10 @@ Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Vers
   if (body.view() == deletion_mark())
     return fail(Code::kInvalidArgument,
                 "the body of " + std::string(key) + " is the mark of deletion; write another");
+  if (body.size() > kMutableBytesMax)
+    return fail(Code::kInvalidArgument,
+                "the body of " + std::string(key) + " has " + std::to_string(body.size()) +
+                    " bytes; a mutable key has at most " + std::to_string(kMutableBytesMax));
   if (is_version_file(body.view()))
     return fail(Code::kInvalidArgument, "the body of " + std::string(key) +
                                             " begins as a version file of a folder does; write "
@@ -125,9 +154,14 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
   if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
   condition.write_id = random_hex(runtime_, kWriteIdSize);
   bool unclear = false;  // a try was not answered: ours may have taken place
+  const uint64_t begin_ns = runtime_.monotonic_ns();
+  std::string found;  // when the key was read last
+  HttpReply reply;
   Status last;
-  for (int tries = 0; tries < kTriesMax; ++tries) {
-    const HttpReply reply = run_one(dialect_->put(key, true, body, condition, verdict.style));
+  int tries = 0;
+  while (tries < kTriesMax) {
+    reply = run_one(dialect_->put(key, true, body, condition, verdict.style));
+    ++tries;
     last = dialect_->status_of(reply, "write", key);
     if (last && !dialect_->etag_of(reply).empty()) return Version{dialect_->etag_of(reply)};
     const Word word = word_of(reply, last, condition, verdict);
@@ -138,6 +172,8 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
     const auto seen = look(key);
     if (!seen) {
       if (word == Word::kRefused && !unclear) return conflict();
+      found = "it cannot be read (" + seen.error().message + ")";
+      unclear = true;
       break;
     }
     if (is_ours(*seen, body, condition.write_id, word == Word::kRefused && !unclear))
@@ -147,8 +183,11 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
     const bool unmoved = expects_absent ? absent : seen->is_there && seen->etag == condition.etag;
     if (!unmoved) {
       if (word == Word::kRefused && !unclear) return conflict();
+      found = "another writer has changed it since";
+      unclear = true;
       break;
     }
+    found = "it is what it was";
     unclear = unclear || word == Word::kNone;
     if (expects_absent && seen->is_mark) {  // what is deleted is replaced
       condition.kind = WriteCondition::Kind::kMatch;
@@ -156,13 +195,21 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
       continue;
     }
     // Another write was under way at that moment, or the server had a fault.
-    pause(runtime_, tries);
+    if (tries == kTriesMax || runtime_.monotonic_ns() - begin_ns >= unanswered_budget_ns()) break;
+    pause(runtime_, tries - 1);
   }
-  if (!unclear && !last && last.error().code != Code::kOutcomeUnknown)
-    return std::unexpected(last.error());
-  return fail(Code::kOutcomeUnknown, "the outcome of writing " + std::string(key) + " in " +
-                                         describe() + " is not known" +
-                                         (last ? "" : " (" + last.error().message + ")") +
+  return given_up(key, answer_text(reply, last) + ", and " + found + counted(tries),
+                  !unclear && is_refusal(reply));
+}
+
+std::unexpected<Error> RemoteStore::given_up(std::string_view key, const std::string& answer,
+                                             bool is_refused) {
+  const std::string name = std::string(key) + " in " + describe();
+  if (is_refused)
+    return fail(Code::kConflict, name + " cannot be written: " + answer +
+                                     "; does the server, or a proxy before it, honour If-Match? "
+                                     "`dreamdb doctor` examines it");
+  return fail(Code::kOutcomeUnknown, "the outcome of writing " + name + " is not known: " + answer +
                                          "; read it and look for what was written");
 }
 

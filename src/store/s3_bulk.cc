@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <map>
 
+#include "dreamdb/interrupt.h"
 #include "runtime/thread_pool.h"
 #include "store/key.h"
+#include "store/reply_error.h"
 #include "store/s3_dialect.h"
 #include "store/s3_xml.h"
 
@@ -15,14 +17,20 @@ constexpr size_t kListPageMax = 1'000;
 constexpr size_t kDeletePageMax = 1'000;
 constexpr uint64_t kPartBytesMin = 8 << 20;
 constexpr uint64_t kPartsMax = 10'000;
+constexpr uint64_t kPartsRemovalMaxNs = 5'000'000'000;
 
 HttpReply run_one(HttpClient& client, const HttpJob& job) {
   return std::move(client.run(std::span(&job, 1)).front());
 }
 
-std::unexpected<Error> unreadable(const std::string& store, const Error& cause) {
+// The error of a reply that `parse` could not read. It quotes the reply, so that is read once more
+// without what the server was told in secret.
+template <typename Parse>
+std::unexpected<Error> unreadable(const Dialect& dialect, const HttpReply& reply, Parse parse) {
+  const auto shown = parse(dialect.without_secrets(reply.body.view()));
   return fail(Code::kUnavailable,
-              store + ": the server's answer is none of S3: " + cause.message +
+              dialect.describe() + ": the server's answer is none of S3: " +
+                  (shown ? "it tells our keys" : shown.error().message) +
                   "; check AWS_ENDPOINT_URL and whether a proxy stands between");
 }
 
@@ -47,11 +55,12 @@ Result<Dialect::Listing> S3Dialect::list(HttpClient& client, std::string_view pr
     const HttpReply reply = run_one(client, job(draft("GET", "", query), Repeat::kIdempotent));
     DREAMDB_TRY(status_of(reply, "list", ""));
     auto page = parse_s3_listing(reply.body.view());
-    if (!page) return unreadable(describe(), page.error());
+    if (!page) return unreadable(*this, reply, parse_s3_listing);
     for (ListedObject& object : page->objects) {
       if (object.key <= last || !object.key.starts_with(full_prefix))
-        return fail(Code::kCorruption, describe() + ": the server lists " + printable(object.key) +
-                                           " after " + printable(last) +
+        return fail(Code::kCorruption, describe() + ": the server lists " +
+                                           printable(without_secrets(object.key)) + " after " +
+                                           printable(without_secrets(last)) +
                                            ", not in the order of bytes; keys could be missed, so "
                                            "this server cannot be used");
       last = object.key;
@@ -88,7 +97,7 @@ Status S3Dialect::delete_page(HttpClient& client, std::span<const std::string> k
                   Repeat::kIdempotent));
   DREAMDB_TRY(status_of(reply, "delete", keys.size() == 1 ? keys.front() : ""));
   const auto failures = parse_s3_delete_result(reply.body.view());
-  if (!failures) return unreadable(describe(), failures.error());
+  if (!failures) return unreadable(*this, reply, parse_s3_delete_result);
   std::map<std::string, const S3DeleteFailure*> by_name;
   for (const S3DeleteFailure& failure : *failures) by_name[failure.key] = &failure;
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -97,7 +106,8 @@ Status S3Dialect::delete_page(HttpClient& client, std::span<const std::string> k
     const bool denied = at->second->code == "AccessDenied";
     statuses[i] = fail(denied ? Code::kDenied : Code::kUnavailable,
                        "cannot delete " + keys[i] + " in " + describe() + " (" +
-                           printable(at->second->code) + " " + printable(at->second->message) +
+                           printable(without_secrets(at->second->code)) + " " +
+                           printable(without_secrets(at->second->message)) +
                            (denied ? "); let the bucket's owner allow it" : "); try again later"));
   }
   return {};
@@ -107,13 +117,22 @@ Status S3Dialect::put_large(HttpClient& client, std::string_view key, const Buff
   const std::string name = object_name(key);
   HttpReply reply = run_one(
       client, job(draft_with_body("POST", name, {}, {{"uploads", ""}}), Repeat::kIdempotent));
-  DREAMDB_TRY(status_of(reply, "write", key));
+  DREAMDB_TRY(status_of(reply, kUpload, key));
   const auto id = parse_s3_upload_id(reply.body.view());
-  if (!id) return unreadable(describe(), id.error());
+  if (!id) return unreadable(*this, reply, parse_s3_upload_id);
   const Status done = upload_parts(client, key, body, *id);
-  // What was uploaded of an object that never came to be would be paid for, for ever.
-  if (!done) run_one(client, job(draft("DELETE", name, {{"uploadId", *id}}), Repeat::kIdempotent));
+  if (!done) remove_parts(client, name, *id);
   return done;
+}
+
+// What was uploaded of an object that never came to be would be paid for, for ever. But a server
+// that has just not answered is not waited for as long again.
+void S3Dialect::remove_parts(HttpClient& client, const std::string& name, const std::string& id) {
+  Runtime& runtime = *options_.runtime;
+  const uint64_t begin_ns = runtime.monotonic_ns();
+  const InterruptScope patience(
+      [&] { return runtime.monotonic_ns() - begin_ns > kPartsRemovalMaxNs; });
+  run_one(client, job(draft("DELETE", name, {{"uploadId", id}}), Repeat::kIdempotent));
 }
 
 Status S3Dialect::upload_parts(HttpClient& client, std::string_view key, const Buffer& body,
@@ -132,7 +151,13 @@ Status S3Dialect::upload_parts(HttpClient& client, std::string_view key, const B
   const std::vector<HttpReply> parts = client.run(jobs);
   std::string xml = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
   for (size_t i = 0; i < parts.size(); ++i) {
-    DREAMDB_TRY(status_of(parts[i], "write", key));
+    DREAMDB_TRY(status_of(parts[i], kUpload, key));
+    if (!confirms_upload(parts[i]))
+      return fail(Code::kUnavailable,
+                  "cannot write " + std::string(key) + " in " + describe() + ": " +
+                      parts[i].endpoint + " answered part " + std::to_string(i + 1) +
+                      " without an ETag, which joins the parts; nothing was committed with it. Is "
+                      "it S3, or does a proxy take the ETag away?");
     xml += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>\"" +
            xml_escape(etag_of(parts[i])) + "\"</ETag></Part>";
   }
@@ -140,14 +165,14 @@ Status S3Dialect::upload_parts(HttpClient& client, std::string_view key, const B
   const HttpReply reply = run_one(
       client, job(draft_with_body("POST", name, Buffer::adopt(std::move(xml)), {{"uploadId", id}}),
                   Repeat::kIdempotent));
-  const Status completed = status_of(reply, "write", key);
+  const Status completed = status_of(reply, kUpload, key);
   if (completed && parse_s3_completed(reply.body.view())) return {};
   // An upload that was completed by an attempt whose answer was lost is unknown to the next one.
   if (has_size(client, key, body.size())) return {};
   DREAMDB_TRY(completed);
-  return fail(Code::kOutcomeUnknown, "cannot write " + std::string(key) + " in " + describe() +
-                                         ": the server did not say that its parts were joined; "
-                                         "write it again");
+  return fail(Code::kUnavailable, "cannot write " + std::string(key) + " in " + describe() +
+                                      ": the server did not say that its parts were joined" +
+                                      std::string(unanswered_end(kUpload)));
 }
 
 bool S3Dialect::has_size(HttpClient& client, std::string_view key, uint64_t size) {

@@ -2,10 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <mutex>
+#include <utility>
 
 #include "base/text.h"
 #include "store/aws_profile.h"
@@ -18,6 +21,7 @@ namespace {
 
 constexpr uint64_t kRenewBeforeNs = 300'000'000'000;
 constexpr uint64_t kReadAgainNs = 1'000'000'000;
+constexpr size_t kReplacedMax = 8;
 constexpr off_t kProfileFileSizeMax = 1 << 20;
 
 // A file of the AWS tools; empty text when it is not there.
@@ -49,7 +53,7 @@ std::string file_path(const Environment& environment, const std::string& variabl
 // The profile in use: settings of the credentials file over those of the config file.
 struct UsedProfile {
   std::string name;
-  std::string file;  // with its keys
+  std::string file;  // with its keys; without keys the last that has it
   AwsProfile settings;
 };
 
@@ -67,7 +71,8 @@ Result<UsedProfile> read_profile(const Environment& environment) {
     const auto at = profiles.find(used.name);
     if (at == profiles.end()) continue;
     found = true;
-    if (at->second.contains("aws_access_key_id")) used.file = path;
+    if (at->second.contains("aws_access_key_id") || !used.settings.contains("aws_access_key_id"))
+      used.file = path;
     for (auto& [name, value] : at->second) used.settings[name] = std::move(value);
   }
   if (!found && !asked.empty())
@@ -93,6 +98,54 @@ std::string first_of(std::initializer_list<std::string> values) {
   return "";
 }
 
+// Ways to keys that other tools go: settings of a profile, and what they stand for.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kWaysNotGone = {{
+    {"credential_process", "from a program"},
+    {"sso_session", "from a sign-in (SSO)"},
+    {"sso_start_url", "from a sign-in (SSO)"},
+    {"login_session", "from a sign-in"},
+    {"role_arn", "for a role"},
+    {"source_profile", "for a role, from another profile"},
+    {"credential_source", "for a role, from where it runs"},
+    {"web_identity_token_file", "for a role, by a token"},
+    {"mfa_serial", "with a second factor"},
+}};
+
+// Unsupported when a profile without keys says that they are to be had elsewhere.
+Status check_has_keys(const UsedProfile& profile) {
+  const auto way = std::find_if(kWaysNotGone.begin(), kWaysNotGone.end(), [&](const auto& one) {
+    return profile.settings.contains(one.first);
+  });
+  if (way == kWaysNotGone.end()) return {};
+  const std::string name = printable(profile.name);
+  return fail(Code::kUnsupported,
+              "profile " + name + " of " + profile.file + " has no keys; its " +
+                  std::string(way->first) + " gets them " + std::string(way->second) +
+                  ", which is not supported here. Let the AWS tools get them: eval \"$(aws "
+                  "configure export-credentials --profile " +
+                  name + " --format env)\"; or, for a public bucket, set AWS_NO_SIGN_REQUEST=true");
+}
+
+// The same, of variables that clusters set.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kVariablesNotRead = {{
+    {"AWS_WEB_IDENTITY_TOKEN_FILE", "for a role, by a token"},
+    {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "from the container's host"},
+    {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "from the container's host"},
+}};
+
+// Unsupported when the environment says, without keys, that they are to be had elsewhere.
+Status check_has_keys(const Environment& environment) {
+  for (const auto& [name, way] : kVariablesNotRead) {
+    if (environment(std::string(name)).empty()) continue;
+    return fail(Code::kUnsupported,
+                "there are no keys; " + std::string(name) + " gets them " + std::string(way) +
+                    ", which is not supported here. Let the AWS tools get them: eval \"$(aws "
+                    "configure export-credentials --format env)\"; or, for a public bucket, set "
+                    "AWS_NO_SIGN_REQUEST=true");
+  }
+  return {};
+}
+
 // A header is made of these: nothing in them may end a line.
 Status check_printable(const S3Credentials& credentials, const std::string& origin) {
   for (const std::string* part :
@@ -106,6 +159,10 @@ Status check_printable(const S3Credentials& credentials, const std::string& orig
     }
   }
   return {};
+}
+
+std::vector<std::string> secrets_of(const S3Credentials& credentials) {
+  return {credentials.secret_key, credentials.session_token};
 }
 
 }  // namespace
@@ -136,6 +193,10 @@ Result<S3CredentialSource::Found> S3CredentialSource::find(const Environment& en
                         setting(profile.settings, "aws_session_expiration"),
                         setting(profile.settings, "expiration")});
     found.origin = "profile " + profile.name + " of " + profile.file;
+    if (keys.access_key.empty() && keys.secret_key.empty()) {
+      DREAMDB_TRY(check_has_keys(profile));
+      DREAMDB_TRY(check_has_keys(environment));
+    }
   }
   if (keys.access_key.empty() && keys.secret_key.empty()) {
     found.origin = "no credentials (anonymous)";
@@ -154,10 +215,14 @@ Result<S3CredentialSource::Found> S3CredentialSource::find(const Environment& en
 }
 
 Result<S3Settings> read_s3_settings(const Environment& environment) {
-  DREAMDB_ASSIGN(const auto keys, S3CredentialSource::find(environment));
+  const auto keys = S3CredentialSource::find(environment);
+  const bool elsewhere = !keys && keys.error().code == Code::kUnsupported;
+  if (!keys && !elsewhere) return std::unexpected(keys.error());
   DREAMDB_ASSIGN(const UsedProfile profile, read_profile(environment));
   S3Settings settings;
-  settings.has_keys = keys.credentials.has_value();
+  // Who names a profile means S3; web servers are read under a default one all the same.
+  settings.has_keys =
+      elsewhere ? !environment("AWS_PROFILE").empty() : keys->credentials.has_value();
   settings.region = first_of({environment("AWS_REGION"), environment("AWS_DEFAULT_REGION"),
                               setting(profile.settings, "region")});
   settings.endpoint_urls =
@@ -190,6 +255,12 @@ Result<S3CredentialSource::Current> S3CredentialSource::read_again() {
   read_ns_ = runtime_.monotonic_ns();
   if (found) {
     if (!found_ || found_->credentials != found->credentials) ++generation_;
+    if (found_ && found_->credentials && found_->credentials != found->credentials) {
+      for (const std::string& secret : secrets_of(*found_->credentials))
+        replaced_.push_back(secret);
+      if (replaced_.size() > kReplacedMax)
+        replaced_.erase(replaced_.begin(), replaced_.end() - kReplacedMax);
+    }
     found_ = *std::move(found);
   } else if (!found_) {
     return std::unexpected(std::move(found).error());
@@ -206,6 +277,15 @@ bool S3CredentialSource::renew(uint64_t generation) {
   }
   const auto now = read_again();
   return now && now->generation != generation;
+}
+
+std::vector<std::string> S3CredentialSource::secrets() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> all = replaced_;
+  if (found_ && found_->credentials) {
+    for (std::string& secret : secrets_of(*found_->credentials)) all.push_back(std::move(secret));
+  }
+  return all;
 }
 
 std::string S3CredentialSource::origin() const {

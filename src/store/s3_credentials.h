@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dreamdb/result.h"
 #include "runtime/fork.h"
@@ -30,7 +31,7 @@ struct S3Settings {
   std::string endpoint_urls;  // AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, endpoint_url; by commas
   std::string ca_file;        // AWS_CA_BUNDLE, ca_bundle
   std::string addressing;     // AWS_S3_ADDRESSING_STYLE, s3.addressing_style: "path", "virtual"
-  bool has_keys = false;      // requests will be signed
+  bool has_keys = false;      // requests will be signed, or cannot be (see `current`)
 };
 
 // InvalidArgument: a profile that is named but in no file, half a pair of keys, a broken file.
@@ -44,12 +45,18 @@ class S3CredentialSource {
     std::optional<S3Credentials> credentials;  // empty: send requests without a signature
     uint64_t generation = 0;                   // changes with the credentials
   };
-  // Credentials to sign with now. Errors as `read_s3_settings`.
+  // Credentials to sign with now. Errors as `read_s3_settings`. Unsupported: a profile without keys
+  // that says where others get them (a role, a sign-in, a program), or variables that do; the
+  // message has the way out.
   Result<Current> current();
 
   // To be called when the server refused those of `generation` as expired: reads again, at most
   // once a second. True when there are others now: sign again.
   bool renew(uint64_t generation);
+
+  // What must not be shown of those that were used, also of those before the current ones: replies
+  // to them may still come.
+  std::vector<std::string> secrets() const;
 
   // For messages: "AWS_ACCESS_KEY_ID", "profile train of /home/u/.aws/credentials".
   std::string origin() const;
@@ -68,6 +75,7 @@ class S3CredentialSource {
   Runtime& runtime_;
   mutable ForkSafeMutex mutex_;  // guards all below
   std::optional<Found> found_;
+  std::vector<std::string> replaced_;  // secrets of earlier ones, the last of them
   uint64_t generation_ = 0;
   uint64_t read_ns_ = 0;  // monotonic
 };

@@ -106,6 +106,79 @@ TEST_F(S3Credential, MistakesAreNamedWithoutSecrets) {
   EXPECT_EQ(message().find("hush"), std::string::npos);
 }
 
+TEST_F(S3Credential, KeysThatAreToBeHadElsewhereAreNotAnonymous) {
+  use_files();
+  write("credentials", "[base]\naws_access_key_id=BASE\naws_secret_access_key=hush\n");
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"source_profile = base", "source_profile"},
+      {"role_arn = arn:aws:iam::1:role/x\nsource_profile = base", "role_arn"},
+      {"sso_session = corp\nsso_account_id = 1", "sso_session"},
+      {"sso_start_url = https://x.awsapps.com/start", "sso_start_url"},
+      {"credential_process = /opt/keys --hush", "credential_process"}};
+  for (const auto& [lines, name] : cases) {
+    write("config", "[profile train]\nregion = eu-west-1\n" + lines +
+                        "\n[sso-session corp]\nsso_region = us-east-1\n[default]\n" + lines + "\n");
+    for (const std::string profile : {"train", ""}) {
+      variables["AWS_PROFILE"] = profile;
+      const auto keys = S3CredentialSource(environment(), clock).current();
+      ASSERT_FALSE(keys.has_value()) << lines;
+      EXPECT_EQ(keys.error().code, Code::kUnsupported);
+      const std::string& message = keys.error().message;
+      const std::string shown = profile.empty() ? "default" : profile;
+      EXPECT_NE(message.find("profile " + shown + " of " + folder.path() + "/config"),
+                std::string::npos)
+          << message;
+      EXPECT_NE(message.find("its " + name + " gets them"), std::string::npos) << message;
+      EXPECT_NE(message.find("aws configure export-credentials --profile " + shown),
+                std::string::npos);
+      EXPECT_EQ(message.find("hush"), std::string::npos);
+      const auto settings = read_s3_settings(environment());
+      ASSERT_TRUE(settings.has_value()) << "a web server is read all the same";
+      EXPECT_EQ(settings->has_keys, !profile.empty());
+      EXPECT_EQ(settings->region, profile.empty() ? "" : "eu-west-1");
+    }
+    variables["AWS_NO_SIGN_REQUEST"] = "true";
+    EXPECT_FALSE(S3CredentialSource(environment(), clock).current()->credentials.has_value());
+    variables.erase("AWS_NO_SIGN_REQUEST");
+  }
+  // Keys beside it are used, and a profile that says nothing of keys is anonymous.
+  variables["AWS_PROFILE"] = "base";
+  EXPECT_EQ(S3CredentialSource(environment(), clock).current()->credentials->access_key, "BASE");
+  variables["AWS_PROFILE"] = "plain";
+  write("config", "[profile plain]\nregion = eu-west-1\n");
+  EXPECT_FALSE(S3CredentialSource(environment(), clock).current()->credentials.has_value());
+}
+
+TEST_F(S3Credential, KeysThatVariablesPromiseAreNotAnonymous) {
+  use_files();
+  for (const std::string name :
+       {"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI"}) {
+    variables[name] = "/hush";
+    const auto keys = S3CredentialSource(environment(), clock).current();
+    ASSERT_FALSE(keys.has_value()) << name;
+    EXPECT_EQ(keys.error().code, Code::kUnsupported);
+    EXPECT_NE(keys.error().message.find(name + " gets them"), std::string::npos);
+    EXPECT_NE(keys.error().message.find("aws configure export-credentials --format env"),
+              std::string::npos);
+    EXPECT_EQ(keys.error().message.find("hush"), std::string::npos);
+    const auto settings = read_s3_settings(environment());
+    ASSERT_TRUE(settings.has_value()) << "a web server is read all the same";
+    EXPECT_FALSE(settings->has_keys);
+    variables["AWS_NO_SIGN_REQUEST"] = "true";
+    EXPECT_FALSE(S3CredentialSource(environment(), clock).current()->credentials.has_value());
+    variables.erase("AWS_NO_SIGN_REQUEST");
+    // Keys that are there are used.
+    variables["AWS_ACCESS_KEY_ID"] = "AK";
+    variables["AWS_SECRET_ACCESS_KEY"] = "s";
+    EXPECT_TRUE(S3CredentialSource(environment(), clock).current()->credentials.has_value());
+    variables.erase("AWS_ACCESS_KEY_ID");
+    variables.erase("AWS_SECRET_ACCESS_KEY");
+    variables.erase(name);
+  }
+  EXPECT_FALSE(S3CredentialSource(environment(), clock).current()->credentials.has_value());
+}
+
 TEST_F(S3Credential, TokensAreReadAgain) {
   use_files();
   const auto write_token = [&](const std::string& token, const std::string& expires) {

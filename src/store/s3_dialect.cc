@@ -7,6 +7,7 @@
 
 #include "store/digest.h"
 #include "store/key.h"
+#include "store/redact.h"
 #include "store/reply_error.h"
 #include "store/s3_xml.h"
 
@@ -17,7 +18,7 @@ namespace {
 constexpr int kMendsMax = 4;  // of one job: a token, a clock and two regions
 constexpr std::string_view kWriteIdHeader = "x-amz-meta-dreamdb-write";
 constexpr uint64_t kSmallReplyMax = 4 << 20;
-constexpr uint64_t kWholeBodyMax = 1 << 30;   // of a mutable key; the folder store has the same
+constexpr uint64_t kWholeBodyMax = 1 << 30;
 constexpr uint64_t kErrorPageMax = 64 << 10;  // an error may be longer than the range
 constexpr uint64_t kLargeBytes = 32 << 20;
 
@@ -59,6 +60,18 @@ Status check_bucket_name(std::string_view bucket) {
               "\"" + printable(bucket) +
                   "\" is no name of a bucket: 3 to 63 characters of a-z 0-9 "
                   ". - that begin and end with a letter or digit");
+}
+
+Status check_region_name(std::string_view region) {
+  const bool good = !region.empty() && region.size() < 64 && is_plain(region.front()) &&
+                    std::all_of(
+                        region.begin(), region.end(),
+                        [](char c) { return is_plain(c) || c == '.' || c == '-' || c == '_'; });
+  if (good) return {};
+  return fail(Code::kInvalidArgument,
+              "\"" + printable(region) +
+                  "\" is no name of a region; set AWS_REGION (or AWS_DEFAULT_REGION, or region in "
+                  "the profile) to one such as us-east-1, or leave it out");
 }
 
 std::string aws_endpoint(std::string_view region) {
@@ -142,21 +155,22 @@ HttpJob S3Dialect::job(Draft draft, Repeat repeat) {
   made.prepare = [this, shared, attempts](const AttemptContext& context) {
     return attempt(*shared, context, *attempts);
   };
-  made.is_transient = [this, attempts, repeat](const HttpReply& reply) {
-    // A page in place of an answer does not say whether a write was done.
-    return !(repeat == Repeat::kNever && is_web_page(reply)) && mends(reply, *attempts);
+  const bool writes = shared->method == "PUT" || shared->method == "POST";
+  made.is_transient = [this, attempts, repeat, writes](const HttpReply& reply) {
+    const bool misanswered = is_s3_misanswer(reply, writes ? kUpload : "read");
+    // What is no answer does not say whether a write was done.
+    return !(repeat == Repeat::kNever && misanswered) && mends(reply, misanswered, *attempts);
   };
   made.repeat = repeat;
   made.body_bytes_max = kSmallReplyMax;
   return made;
 }
 
-bool S3Dialect::mends(const HttpReply& reply, Attempts& attempts) {
+bool S3Dialect::mends(const HttpReply& reply, bool misanswered, Attempts& attempts) {
   if (reply.failure != HttpFailure::kNone) return false;
-  const bool page = reply.status >= 200 && reply.status < 300 && is_web_page(reply);
-  if (!page && (reply.status < 300 || reply.status >= 404)) return false;
+  if (!misanswered && (reply.status < 300 || reply.status >= 404)) return false;
   if (attempts.mends.fetch_add(1) >= kMendsMax) return false;
-  if (page) return true;
+  if (misanswered) return true;
   const auto error = parse_s3_error(reply.body.view());
   const std::string code = error ? error->code : "";
   if (code == "RequestTimeTooSkewed")
@@ -189,7 +203,8 @@ HttpJob S3Dialect::get(std::string_view key, bool is_mutable, uint64_t offset, u
   Draft made = draft("GET", object_name(key));
   if (!whole) made.range = {offset, offset + size - 1};
   HttpJob get = job(std::move(made), Repeat::kIdempotent);
-  get.body_bytes_max = whole ? kWholeBodyMax : std::max(size, kErrorPageMax);
+  const uint64_t whole_max = is_mutable ? kMutableBytesMax : kWholeBodyMax;
+  get.body_bytes_max = whole ? whole_max : std::max(size, kErrorPageMax);
   get.resume = !is_mutable;  // between two attempts a mutable key may change
   get.hedge = true;
   return get;
@@ -213,9 +228,18 @@ HttpJob S3Dialect::remove(std::string_view key, bool) {
 
 Status S3Dialect::status_of(const HttpReply& reply, std::string_view act, std::string_view key) {
   const auto now = options_.credentials->current();
-  return s3_status(reply, act, key,
-                   {describe(), options_.bucket, region(), options_.credentials->origin(),
-                    now && !now->credentials, options_.runtime->now_ns()});
+  return s3_status(
+      reply, act, key,
+      {describe(), options_.bucket, region(), options_.credentials->origin(),
+       now && !now->credentials, options_.runtime->now_ns(), options_.credentials->secrets()});
+}
+
+std::string S3Dialect::without_secrets(std::string_view text) const {
+  return redacted(text, options_.credentials->secrets());
+}
+
+std::string S3Dialect::advice_to_caller(const HttpReply& reply) {
+  return s3_advice_to_caller(reply, options_.credentials->origin());
 }
 
 std::string S3Dialect::etag_of(const HttpReply& reply) { return plain_etag(reply); }

@@ -37,6 +37,10 @@ struct S3DialectOptions {
 // [a-z0-9.-] (and _, A-Z as old ones have) that begin and end with a letter or digit.
 Status check_bucket_name(std::string_view bucket);
 
+// Names of regions are part of signatures and host names. InvalidArgument: not 1 to 63 letters,
+// digits and signs of ".-_" that begin with a letter or digit.
+Status check_region_name(std::string_view region);
+
 // https://s3.REGION.amazonaws.com
 std::string aws_endpoint(std::string_view region);
 
@@ -55,6 +59,10 @@ class S3Dialect final : public Dialect {
               const WriteCondition& condition, EtagStyle style) override;
   HttpJob remove(std::string_view key, bool is_mutable) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
+  std::string without_secrets(std::string_view text) const override;
+  // Every S3 tells the tag of what it has kept.
+  bool confirms_upload(const HttpReply& reply) override { return !etag_of(reply).empty(); }
+  std::string advice_to_caller(const HttpReply& reply) override;
   std::string etag_of(const HttpReply& reply) override;
   std::string write_id_of(const HttpReply& reply) override;
   uint64_t large_bytes() const override;
@@ -83,10 +91,11 @@ class S3Dialect final : public Dialect {
   Result<HttpAttempt> attempt(const Draft& draft, const AttemptContext& context,
                               Attempts& attempts);
   // True when the request should be sent again: what was wrong has been put right.
-  bool mends(const HttpReply& reply, Attempts& attempts);
+  bool mends(const HttpReply& reply, bool misanswered, Attempts& attempts);
   bool follow_region(const HttpReply& reply);
   std::string object_name(std::string_view key) const;
   std::string region() const;
+  void remove_parts(HttpClient& client, const std::string& name, const std::string& id);
   Status upload_parts(HttpClient& client, std::string_view key, const Buffer& body,
                       const std::string& id);
   bool has_size(HttpClient& client, std::string_view key, uint64_t size);

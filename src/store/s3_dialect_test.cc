@@ -217,6 +217,40 @@ TEST_F(S3DialectTest, ErrorsSayWhatToDo) {
   EXPECT_TRUE(dialect()->status_of(page, "read", "a").has_value());
 }
 
+TEST_F(S3DialectTest, WhatTheServerSaysIsShownWithoutSecrets) {
+  variables["AWS_SECRET_ACCESS_KEY"] = "SECRET/key";
+  variables["AWS_SESSION_TOKEN"] = "SECRET-token+1";
+  const std::string signature(64, 'd');
+  const std::string echo =
+      "SECRET/key SECRET%2Fkey SECRET-token+1 SECRET-token%2B1 Signature=" + signature;
+  const std::string code = "Odd " + echo;
+  const std::string more = "<Message>" + echo + "</Message><Region>" + echo + "</Region>";
+  const auto s3 = dialect();
+  attempt(s3->get("a", false, 0, kAll));
+  for (const int status : {200, 301, 403, 404, 418, 500}) {
+    HttpReply said = reply(status, code, more);
+    said.headers["location"] = "https://elsewhere.example/" + echo;
+    for (const char* act : {"read", "write", "upload"}) {
+      const std::string message = s3->status_of(said, act, "refs/main").error().message;
+      EXPECT_EQ(message.find("SECRET"), std::string::npos) << message;
+      EXPECT_EQ(message.find(signature), std::string::npos) << message;
+    }
+  }
+  FakeS3 server;
+  server.answer({reply(200, "x"), reply(200, "x")});
+  HttpReply listing = reply(200);
+  listing.body = Buffer::copy_of("<" + echo);
+  server.answer({listing});
+  const std::string listed = s3->list(server, "", "", 10).error().message;
+  EXPECT_EQ(listed.find("SECRET"), std::string::npos) << listed;
+  // Also those that were replaced since.
+  variables["AWS_SESSION_TOKEN"] = "fresh-token";
+  EXPECT_TRUE(s3->get("a", false, 0, kAll).is_transient(reply(400, "ExpiredToken")));
+  const HttpReply late = reply(403, "AccessDenied", "<Message>" + echo + "</Message>");
+  const std::string message = s3->status_of(late, "read", "a").error().message;
+  EXPECT_EQ(message.find("SECRET"), std::string::npos) << message;
+}
+
 TEST_F(S3DialectTest, AClockThatIsOffIsMeasured) {
   HttpReply skewed = reply(403, "RequestTimeTooSkewed");
   skewed.headers["date"] = "Fri, 02 Jan 2026 02:03:02 GMT";

@@ -4,6 +4,7 @@
 
 #include "http/http_date.h"
 #include "store/key.h"
+#include "store/redact.h"
 #include "store/reply_error.h"
 #include "store/s3_xml.h"
 
@@ -26,6 +27,9 @@ std::string who(const S3Place& place) {
   return place.anonymous ? "requests without a signature" : "the keys of " + place.credentials;
 }
 
+// Variables of a process stay what they are; files are read again.
+bool is_of_environment(std::string_view credentials) { return credentials == "AWS_ACCESS_KEY_ID"; }
+
 // Status code and S3's own words, for the end of a message.
 std::string said(const HttpReply& reply, const std::optional<S3Error>& error) {
   std::string text = " (HTTP " + std::to_string(reply.status);
@@ -34,23 +38,49 @@ std::string said(const HttpReply& reply, const std::optional<S3Error>& error) {
   return text + ")";
 }
 
+// What the server says as XML, without what it was told in secret.
+std::optional<S3Error> error_in(const HttpReply& reply, const S3Place& place) {
+  auto error = parse_s3_error(reply.body.view());
+  if (!error) return error;
+  for (std::string* text : {&error->code, &error->message, &error->region, &error->endpoint})
+    *text = redacted(*text, place.secrets);
+  return error;
+}
+
+// Errors that refuse whoever signed the request, not what it asks for.
+enum class CallerError : uint8_t { kNone, kClock, kExpired, kUnknownKeys, kWrongSecret };
+
+CallerError caller_error(std::string_view code) {
+  if (code == "RequestTimeTooSkewed") return CallerError::kClock;
+  if (code == "ExpiredToken" || code == "TokenRefreshRequired" || code == "ExpiredTokenException")
+    return CallerError::kExpired;
+  if (code == "InvalidAccessKeyId" || code == "InvalidToken" || code == "InvalidClientTokenId")
+    return CallerError::kUnknownKeys;
+  return code == "SignatureDoesNotMatch" ? CallerError::kWrongSecret : CallerError::kNone;
+}
+
 std::optional<Error> denied(const HttpReply& reply, const std::optional<S3Error>& error,
                             std::string_view act, const S3Place& place) {
   const std::string code = error ? error->code : "";
-  if (code == "RequestTimeTooSkewed")
-    return Error{Code::kDenied, skew_text(reply, place.now_ns) + "; set the clock"};
-  if (code == "ExpiredToken" || code == "TokenRefreshRequired" || code == "ExpiredTokenException")
-    return Error{Code::kDenied, "the session token of " + place.credentials +
-                                    " has expired; get a new one (it is read again without a "
-                                    "restart)"};
-  if (code == "InvalidAccessKeyId" || code == "InvalidToken" || code == "InvalidClientTokenId")
-    return Error{Code::kDenied, "the server does not know " + who(place) +
-                                    "; correct them, or the endpoint (AWS_ENDPOINT_URL)"};
-  if (code == "SignatureDoesNotMatch")
-    return Error{Code::kDenied, "the secret key of " + place.credentials +
-                                    " does not belong to its key id; correct it"};
+  switch (caller_error(code)) {
+    case CallerError::kClock:
+      return Error{Code::kDenied, skew_text(reply, place.now_ns) + "; set the clock"};
+    case CallerError::kExpired:
+      return Error{
+          Code::kDenied,
+          "the session token of " + place.credentials + " has expired; get a new one" +
+              (is_of_environment(place.credentials) ? " and set AWS_SESSION_TOKEN and the keys anew"
+                                                    : " (it is read again without a restart)")};
+    case CallerError::kUnknownKeys:
+      return Error{Code::kDenied, "the server does not know " + who(place) +
+                                      "; correct them, or the endpoint (AWS_ENDPOINT_URL)"};
+    case CallerError::kWrongSecret:
+      return Error{Code::kDenied, "the secret key of " + place.credentials +
+                                      " does not belong to its key id; correct it"};
+    case CallerError::kNone: break;
+  }
   if (reply.status == 401 || reply.status == 403 || code == "AccessDenied") {
-    std::string text = who(place) + " may not " + std::string(act) + " here";
+    std::string text = who(place) + " may not " + std::string(verb_of(act)) + " here";
     if (place.anonymous)
       text += "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
     else
@@ -77,14 +107,14 @@ std::optional<Error> misplaced(const HttpReply& reply, const std::optional<S3Err
   const bool redirected = reply.status >= 300 && reply.status < 400;
   if (!redirected && code != "AuthorizationHeaderMalformed" && code != "PermanentRedirect")
     return std::nullopt;
-  std::string region(reply.header("x-amz-bucket-region"));
+  std::string region = redacted(reply.header("x-amz-bucket-region"), place.secrets);
   if (region.empty() && error) region = error->region;
   if (!region.empty() && region != place.region)
     return Error{Code::kInvalidArgument, "the bucket is in region " + printable(region) +
                                              ", the request was signed for " + place.region +
                                              "; set AWS_REGION=" + printable(region)};
-  std::string to(reply.header("location"));
-  to = to.substr(0, to.find('?'));
+  const std::string_view location = reply.header("location");
+  const std::string to = redacted(location.substr(0, location.find('?')), place.secrets);
   return Error{Code::kInvalidArgument,
                "the server sends elsewhere" + (to.empty() ? "" : ", to " + printable(to)) +
                    "; set AWS_ENDPOINT_URL or AWS_REGION to where the bucket is"};
@@ -100,25 +130,58 @@ std::optional<Error> exhausted(const HttpReply& reply, const std::optional<S3Err
   return std::nullopt;
 }
 
+// What came in place of an answer, with a status of 200 to 299.
+std::string misanswer_text(const HttpReply& reply, const std::optional<S3Error>& error) {
+  const std::string status = "HTTP " + std::to_string(reply.status);
+  if (is_web_page(reply))
+    return " answered with a page for people (" + status +
+           "); a proxy or a login page stands before the store, or it is none";
+  if (error) return " answered with an error in place of a success" + said(reply, error);
+  return " answered " + status +
+         " where S3 says 200 to what is stored; is it S3, or does a proxy "
+         "answer in its place?";
+}
+
 }  // namespace
 
-bool only_reads(std::string_view act) { return act == "read" || act == "list"; }
+bool is_s3_misanswer(const HttpReply& reply, std::string_view act) {
+  if (reply.failure != HttpFailure::kNone || reply.status < 200 || reply.status >= 300)
+    return false;
+  if (is_web_page(reply)) return true;
+  if (writes_bytes(act)) return reply.status != 200 || parse_s3_error(reply.body.view());
+  // An object may be an <Error> of somebody's.
+  return only_reads(act) && reply.header("etag").empty() && parse_s3_error(reply.body.view());
+}
+
+std::string s3_advice_to_caller(const HttpReply& reply, const std::string& credentials) {
+  const auto error = parse_s3_error(reply.body.view());
+  switch (caller_error(error ? error->code : "")) {
+    case CallerError::kClock: return "set this machine's clock, or let it follow a time server";
+    case CallerError::kExpired:
+      if (is_of_environment(credentials))
+        return "get a new session token and set AWS_SESSION_TOKEN, with its keys";
+      return "get a new session token and write it to where the old one is: " + credentials;
+    case CallerError::kUnknownKeys:
+      return "correct the keys of " + credentials +
+             "; or AWS_ENDPOINT_URL, if they are those of another server";
+    case CallerError::kWrongSecret: return "correct the secret key of " + credentials;
+    case CallerError::kNone: break;
+  }
+  return {};
+}
 
 Status s3_status(const HttpReply& reply, std::string_view act, std::string_view key,
                  const S3Place& place) {
   const bool ok = reply.failure == HttpFailure::kNone && reply.status >= 200 && reply.status < 300;
-  if (ok && !is_web_page(reply)) return {};
-  const bool reads = only_reads(act);
-  const std::string what = "cannot " + std::string(act) + " " +
-                           (key.empty() ? "" : printable(key) + (reads ? " from " : " in ")) +
-                           place.store;
-  DREAMDB_TRY(reply_failure(reply, !reads, what));
+  if (ok && !is_s3_misanswer(reply, act)) return {};
+  const std::string what =
+      "cannot " + std::string(verb_of(act)) + " " +
+      (key.empty() ? "" : printable(key) + (only_reads(act) ? " from " : " in ")) + place.store;
+  DREAMDB_TRY(reply_failure(reply, act, what));
+  const auto error = error_in(reply, place);
   if (ok)
-    return fail(reads ? Code::kUnavailable : Code::kOutcomeUnknown,
-                what + ": " + reply.endpoint + " answered with a page for people (HTTP " +
-                    std::to_string(reply.status) +
-                    "); a proxy or a login page stands before the store, or it is none");
-  const auto error = parse_s3_error(reply.body.view());
+    return fail(unanswered_code(act), what + ": " + reply.endpoint + misanswer_text(reply, error) +
+                                          std::string(unanswered_end(act)));
   for (const auto& found : {denied(reply, error, act, place), misplaced(reply, error, place),
                             exhausted(reply, error)}) {
     if (found) return fail(found->code, what + ": " + found->message + said(reply, error));
@@ -138,9 +201,8 @@ Status s3_status(const HttpReply& reply, std::string_view act, std::string_view 
     return fail(Code::kUnavailable, what + ": the server asks for fewer requests" +
                                         said(reply, error) + "; try again later");
   if (reply.status >= 500)
-    return fail(reads ? Code::kUnavailable : Code::kOutcomeUnknown,
-                what + ": the server has a fault" + said(reply, error) +
-                    (reads ? "; try again later" : "; it may have happened or not"));
+    return fail(unanswered_code(act), what + ": the server has a fault" + said(reply, error) +
+                                          std::string(unanswered_end(act)));
   return fail(Code::kInvalidArgument,
               what + ": the server refuses the request" + said(reply, error) +
                   "; is it S3? A web server is web+http:// or web+https://");

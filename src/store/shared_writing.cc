@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "store/digest.h"
+#include "store/reply_error.h"
 
 namespace dreamdb {
 
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view kTitle = "dreamdb shared writing 1\n";
 constexpr std::string_view kFolder = ".dreamdb/writing/";
 constexpr size_t kPlaceDigits = 16;
+constexpr uint64_t kVerdictBytesMax = 64 << 10;
 constexpr int kTriesMax = 4;
 constexpr int kFault = 500;
 constexpr size_t kQuickWrites = 64;
@@ -37,6 +39,8 @@ struct Outcome {
   size_t unanswered = 0;  // nobody knows of these writers what became of them
   bool losers_see_500 = false;
   std::string etag;  // of what is there afterwards
+  // What the server said where it judged no condition: nobody won or was refused by it.
+  std::optional<Error> unjudged = {};
 };
 
 class Race {
@@ -72,7 +76,7 @@ class Race {
     std::set<std::string> tags;
     size_t told = 0;
     for (const HttpReply& reply : client_.run(jobs)) {
-      DREAMDB_TRY(dialect_.status_of(reply, "write", key(0)));
+      DREAMDB_TRY(dialect_.status_of(reply, kUpload, key(0)));
       std::string tag = dialect_.etag_of(reply);
       if (tag.empty()) continue;
       ++told;
@@ -98,10 +102,13 @@ class Race {
     Outcome outcome;
     std::vector<size_t> told;  // that they won
     size_t refused = 0;
-    std::optional<Error> refusal;
+    std::optional<Error> refusal, oddity;
+    bool is_judged = false;
     for (size_t i = 0; i < replies.size(); ++i) {
       const HttpReply& reply = replies[i];
-      const Status status = dialect_.status_of(reply, "write", key(round));
+      const Status status = dialect_.status_of(reply, kUpload, key(round));
+      is_judged = is_judged || status || is_judgement(status.error());
+      if (!status && status.error().code == Code::kUnavailable) oddity = status.error();
       if (!status && says_nothing(status.error())) {
         refusal = status.error();
         ++refused;
@@ -116,7 +123,7 @@ class Race {
     if (refused > 0 && refused + outcome.unanswered >= kRaceWriters)
       return std::unexpected(*refusal);
     if (kRaceWriters - outcome.unanswered < kAnswersMin) {
-      DREAMDB_TRY(dialect_.status_of(replies.back(), "write", key(round)));
+      if (oddity) return std::unexpected(*std::move(oddity));
       return fail(Code::kUnavailable, dialect_.describe() + ": too few of " +
                                           std::to_string(kRaceWriters) +
                                           " writes at once were answered to judge its conditional "
@@ -130,10 +137,16 @@ class Race {
     // followed by another.
     outcome.winners =
         told.size() + (one_is_there && std::none_of(told.begin(), told.end(), is_there) ? 1 : 0);
+    if (outcome.winners == 0 && !is_judged) outcome.unjudged = std::move(oddity);
     return outcome;
   }
 
   std::string key(int round) const { return stem_ + std::to_string(round); }
+
+  // Errors of a condition that does not hold: another writer was first, or there is nothing.
+  static bool is_judgement(const Error& error) {
+    return error.code == Code::kConflict || error.code == Code::kNotFound;
+  }
 
   // Errors that say nothing about conditions.
   static bool says_nothing(const Error& error) {
@@ -176,7 +189,7 @@ std::string write_verdict(const Verdict& verdict) {
   return std::string(kTitle) + "place " + verdict.place + "\ntag " +
          (verdict.style == EtagStyle::kQuoted ? "quoted" : "plain") + "\nloser " +
          (verdict.losers_see_500 ? "500" : "412") + "\ntime_ns " + std::to_string(verdict.time_ns) +
-         "\n";
+         "\n" + (verdict.unsafe.empty() ? "" : "unsafe " + verdict.unsafe + "\n");
 }
 
 std::optional<Verdict> parse_verdict(std::string_view text) {
@@ -187,7 +200,10 @@ std::optional<Verdict> parse_verdict(std::string_view text) {
   const auto tag = place ? take_line(text, "tag ") : std::nullopt;
   const auto loser = tag ? take_line(text, "loser ") : std::nullopt;
   const auto time = loser ? take_line(text, "time_ns ") : std::nullopt;
-  if (!time || !text.empty()) return std::nullopt;
+  if (!time) return std::nullopt;
+  const bool is_safe = text.empty();
+  const auto unsafe = is_safe ? std::nullopt : take_line(text, "unsafe ");
+  if (!is_safe && (!unsafe || unsafe->empty() || !text.empty())) return std::nullopt;
   const auto [end, error] =
       std::from_chars(time->data(), time->data() + time->size(), verdict.time_ns);
   const bool canonical = std::to_string(verdict.time_ns) == *time;
@@ -197,6 +213,7 @@ std::optional<Verdict> parse_verdict(std::string_view text) {
   verdict.place = *place;
   verdict.style = *tag == "quoted" ? EtagStyle::kQuoted : EtagStyle::kPlain;
   verdict.losers_see_500 = *loser == "500";
+  verdict.unsafe = unsafe.value_or("");
   return verdict;
 }
 
@@ -206,11 +223,12 @@ std::string verdict_key(std::string_view place) {
 
 Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_view place,
                              std::string_view stem, Runtime& runtime) {
-  Verdict verdict{std::string(place), EtagStyle::kQuoted, false, runtime.now_ns()};
+  Verdict verdict{std::string(place), EtagStyle::kQuoted, false, runtime.now_ns(), {}};
   Race race(dialect, client, stem, runtime);
   for (int round = 0; round < kRaceRounds; ++round) {
     DREAMDB_ASSIGN(const Outcome absent,
                    race.run(round, {WriteCondition::Kind::kAbsent}, verdict.style));
+    if (absent.unjudged) return std::unexpected(*absent.unjudged);
     if (absent.winners != 1) return refuse(dialect, count_text(absent.winners, "If-None-Match: *"));
     if (absent.etag.empty())
       return refuse(dialect, "its replies have no ETag, so nothing can be written under If-Match");
@@ -220,6 +238,7 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
       verdict.style = EtagStyle::kPlain;
       DREAMDB_ASSIGN(swapped, race.run(round, match, verdict.style));
     }
+    if (swapped.unjudged) return std::unexpected(*swapped.unjudged);
     if (swapped.winners != 1) return refuse(dialect, count_text(swapped.winners, "If-Match"));
     verdict.losers_see_500 |= absent.losers_see_500 || swapped.losers_see_500;
   }
@@ -235,8 +254,12 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
 Result<std::optional<Verdict>> read_verdict(Dialect& dialect, HttpClient& client,
                                             std::string_view place) {
   const std::string key = verdict_key(place);
-  const HttpJob job = dialect.get(key, false, 0, std::numeric_limits<uint64_t>::max());
+  HttpJob job = dialect.get(key, false, 0, std::numeric_limits<uint64_t>::max());
+  job.body_bytes_max = kVerdictBytesMax;
   const HttpReply reply = std::move(client.run(std::span(&job, 1)).front());
+  const bool is_too_long =
+      reply.failure == HttpFailure::kRefused && reply.error.code == Code::kCorruption;
+  if (is_too_long) return std::nullopt;  // something else, and so no verdict (S10.9)
   const Status read = dialect.status_of(reply, "read", key);
   if (!read && read.error().code != Code::kNotFound) return std::unexpected(read.error());
   if (!read) return std::nullopt;
@@ -288,6 +311,11 @@ Result<Verdict> SharedWriting::verdict() {
     DREAMDB_ASSIGN(found, race_writers(dialect_, client_, place_, stem, runtime_));
     // Not kept, it is found out again by the next process: no error of this one.
     (void)keep_verdict(dialect_, client_, *found);
+  } else if (!found->unsafe.empty()) {
+    return fail(Code::kUnsupported,
+                dialect_.describe() + " must not be written by several: `dreamdb doctor` found: " +
+                    found->unsafe + ". Reading works. When it is mended, let `dreamdb doctor` " +
+                    "examine it again");
   }
   const std::lock_guard lock(mutex_);
   verdict_ = std::move(found);

@@ -27,6 +27,7 @@ struct Verdict {
   EtagStyle style = EtagStyle::kQuoted;
   bool losers_see_500 = false;  // who loses a race is told of a fault of the server
   uint64_t time_ns = 0;
+  std::string unsafe;  // why nobody may write all the same; empty when all may; no line feeds
   bool operator==(const Verdict&) const = default;
 };
 
@@ -64,7 +65,7 @@ class SharedWriting {
 
   // The verdict: remembered, or read (one request), or raced for and written. A failure is not
   // remembered: who has mended the bucket goes on without a restart. Threads wait for the one that
-  // finds it. Errors as `race_writers`.
+  // finds it. Errors as `race_writers`; Unsupported for what an examination found unsafe.
   Result<Verdict> verdict();
 
   const std::string& place() const { return place_; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/interrupt.h"
 #include "runtime/thread_pool.h"
 
 namespace dreamdb {
@@ -24,7 +25,13 @@ Published Store::publish(std::span<const PutRequest> objects, std::string_view k
   Published done{put_many(objects), std::nullopt};
   const bool all_there = std::all_of(done.puts.begin(), done.puts.end(),
                                      [](const Status& put) { return put.has_value(); });
-  if (all_there) done.swapped = swap(key, expected, body);
+  if (!all_there) return done;
+  if (const Status go_on = check_interrupt(); !go_on) {
+    done.swapped = std::unexpected(go_on.error());
+    return done;
+  }
+  const FinishScope finish;
+  done.swapped = swap(key, expected, body);
   return done;
 }
 

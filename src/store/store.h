@@ -107,6 +107,11 @@ struct WireCounts {
   uint64_t received_bytes = 0, sent_bytes = 0;  // bodies
 };
 
+// How long a swap whose outcome a store does not tell is asked about again before it is given up as
+// unknown, where nobody says otherwise: an outage of half a minute is nothing unusual, and an
+// unknown outcome costs the caller more than the wait.
+inline constexpr uint64_t kUnansweredBudgetNs = 60'000'000'000;
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -114,7 +119,8 @@ class Store {
   // One line for messages, such as "file:///data/pets". No secrets.
   virtual std::string describe() const = 0;
 
-  // Tells this store from all others, also from one of the same name at another endpoint.
+  // What copies of its immutable objects are kept under (cache_store.h). A store that is reached
+  // by several endpoints, or by others than yesterday, is the same.
   virtual std::string identity() const { return describe(); }
 
   // Since it was opened.
@@ -123,6 +129,10 @@ class Store {
   // True where a wave takes so long that many must be under way at once, however few processors
   // there are: a store behind a network. Decorators say what the store below them says.
   virtual bool is_far() const { return false; }
+
+  // How long whoever swaps may ask again what became of a swap that was not answered, or answered
+  // with something that is no answer. Decorators say what the store below them says.
+  virtual uint64_t unanswered_budget_ns() const { return kUnansweredBudgetNs; }
 
   // Reads all ranges in one wave; results stand in the order of the requests.
   // Errors per request: NotFound; Unavailable, Denied. A request with offset beyond the end gives
@@ -143,17 +153,20 @@ class Store {
   // space), Denied, Unavailable, OutcomeUnknown (safe to repeat).
   virtual std::vector<Status> put_many(std::span<const PutRequest> requests) = 0;
 
-  // Reads a mutable key with the version that `swap` expects. NotFound when absent.
+  // Reads a mutable key with the version that `swap` expects. NotFound when absent: "key KEY is not
+  // in STORE", and what else the store has to say about that.
   virtual Result<Loaded> load(std::string_view key) = 0;
 
   // Sets a mutable key to `body` if its version is still `expected` (nullopt: must be absent),
   // atomically among all writers of the store, durably. Conflict: another writer was first,
-  // nothing was changed. OutcomeUnknown: load and look for your own write.
+  // nothing was changed. Unavailable: nothing was changed either. OutcomeUnknown: load and look for
+  // your own write.
   virtual Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
                                const Buffer& body) = 0;
 
   // `put_many`, and when all objects are there `swap`: what a commit does. A store may prepare the
-  // swap while the objects are written; nobody sees it before they are durable.
+  // swap while the objects are written; nobody sees it before they are durable. Cancelled where the
+  // caller is interrupted before the swap; a swap that has begun goes on to its end (FinishScope).
   virtual Published publish(std::span<const PutRequest> objects, std::string_view key,
                             const std::optional<Version>& expected, const Buffer& body);
 

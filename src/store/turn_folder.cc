@@ -33,13 +33,15 @@ bool make_private_folder(const std::string& path) {
 }
 
 std::string folder_of_turns() {
-  std::string base = environment_path("XDG_RUNTIME_DIR");
-  if (base.empty() || access(base.c_str(), W_OK) != 0) {
-    base = environment_path("TMPDIR");
-    if (base.empty()) base = "/tmp";
+  // What stands in memory first: each offer makes and removes files, next to which the disk of the
+  // store has its own to write.
+  for (const std::string& base : {environment_path("XDG_RUNTIME_DIR"), std::string("/dev/shm"),
+                                  environment_path("TMPDIR"), std::string("/tmp")}) {
+    if (base.empty() || access(base.c_str(), W_OK) != 0) continue;
+    const std::string folder = base + "/dreamdb-" + std::to_string(geteuid());
+    return make_private_folder(folder) ? folder : "";
   }
-  const std::string folder = base + "/dreamdb-" + std::to_string(geteuid());
-  return make_private_folder(folder) ? folder : "";
+  return "";
 }
 
 bool write_turn_file(const std::string& temporary, const std::string& path,

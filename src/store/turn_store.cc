@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "codec/cbor.h"
-#include "dreamdb/interrupt.h"
+#include "runtime/interrupt.h"
 #include "store/digest.h"
 #include "store/key.h"
 #include "store/posix_file.h"
@@ -246,6 +246,11 @@ Published TurnStore::publish(std::span<const PutRequest> objects, std::string_vi
   const bool all_there = std::all_of(done.puts.begin(), done.puts.end(),
                                      [](const Status& put) { return put.has_value(); });
   if (!all_there) return done;
+  if (const Status go_on = check_interrupt(); !go_on) {
+    done.swapped = std::unexpected(go_on.error());
+    return done;
+  }
+  const FinishScope finish;
   const TurnNote note{random_hex(runtime_, kIdSize / 2), body, {objects.begin(), objects.end()}};
   const auto bytes = write_turn_note(note);
   const bool is_told = bytes && end_folder_turn(directory, *bytes);

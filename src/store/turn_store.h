@@ -7,7 +7,7 @@
 // next writer waits for before it swaps.
 //
 // All of it is a hint: turns and notes lie in a folder of this user on this machine, below
-// $XDG_RUNTIME_DIR or the folder for temporary files. Where that folder cannot be had, or others
+// $XDG_RUNTIME_DIR, /dev/shm or the folder for temporary files. Where that cannot be had, or others
 // could write to it, there are no turns. What a note says is believed as `Turn::ahead` says:
 // objects are verified by their names like any others, and a swap that expects what is no longer
 // there is a Conflict.
@@ -53,6 +53,7 @@ class TurnStore final : public Store {
   WireCounts wire() const override { return inner_->wire(); }
   void forget(std::span<const std::string> keys) override { inner_->forget(keys); }
   bool is_far() const override { return inner_->is_far(); }
+  uint64_t unanswered_budget_ns() const override { return inner_->unanswered_budget_ns(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override;
   std::vector<Status> put_many(std::span<const PutRequest> requests) override;
   Result<Loaded> load(std::string_view key) override { return inner_->load(key); }

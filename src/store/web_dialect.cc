@@ -7,6 +7,7 @@
 
 #include "store/key.h"
 #include "store/read_plan.h"
+#include "store/reply_error.h"
 #include "store/s3_signature.h"
 #include "store/version_file.h"
 #include "store/web_error.h"
@@ -15,7 +16,7 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kWholeBodyMax = 1 << 30;  // of a mutable key; the folder store has the same
+constexpr uint64_t kWholeBodyMax = 1 << 30;
 constexpr uint64_t kSmallReplyMax = 4 << 20;
 constexpr size_t kMadeMax = 4'096;   // folders remembered; forgetting costs only requests
 constexpr int kFolderStepsMax = 64;  // requests that make folders, for one write
@@ -75,7 +76,8 @@ HttpJob WebDialect::get(std::string_view key, bool is_mutable, uint64_t offset, 
   if (is_mutable) draft.headers.push_back("cache-control: no-cache");
   HttpJob get = job(std::move(draft), Repeat::kIdempotent);
   // A server that knows no ranges sends all: no more memory than the largest range takes.
-  get.body_bytes_max = whole ? kWholeBodyMax : std::max(size, kReadPieceMax);
+  const uint64_t whole_max = is_mutable ? kMutableBytesMax : kWholeBodyMax;
+  get.body_bytes_max = whole ? whole_max : std::max(size, kReadPieceMax);
   get.resume = !is_mutable && !whole;
   get.hedge = true;
   return get;
@@ -149,9 +151,11 @@ std::string WebDialect::etag_of(const HttpReply& reply) {
   return plain_etag(reply);
 }
 
+std::string WebDialect::hint_of_absence(const HttpReply& reply) { return s3_hint(reply); }
+
 Status WebDialect::put_large(HttpClient& client, std::string_view key, const Buffer& body) {
   const HttpJob one = put(key, false, body, {}, EtagStyle::kQuoted);
-  return status_of(client.run(std::span(&one, 1)).front(), "write", key);
+  return status_of(client.run(std::span(&one, 1)).front(), kUpload, key);
 }
 
 }  // namespace dreamdb

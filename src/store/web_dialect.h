@@ -39,6 +39,8 @@ class WebDialect final : public Dialect {
               const WriteCondition& condition, EtagStyle style) override;
   HttpJob remove(std::string_view key, bool is_mutable) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
+  // Who speaks S3 keeps refs under other names than a web server does.
+  std::string hint_of_absence(const HttpReply& reply) override;
   // None for what a folder store has written: it is not to be replaced by other means.
   std::string etag_of(const HttpReply& reply) override;
   // A body, or a version file of a folder store with the body in it.

@@ -129,6 +129,11 @@ TEST_F(WebDialectTest, ErrorsSayWhatToDo) {
                "page for people (HTTP 200)");
   expect_error(reply(200, page), "write", Code::kOutcomeUnknown, "page for people");
   EXPECT_TRUE(web.status_of(reply(201, page), "write", "segments/x").has_value());  // as Apache
+  EXPECT_TRUE(web.status_of(reply(204), "write", "segments/x").has_value());
+  expect_error(reply(202), "write", Code::kOutcomeUnknown, "did not say that it is stored");
+  expect_error(reply(202), "upload", Code::kUnavailable, "nothing was committed");
+  expect_error(reply(200, "<Error><Code>SlowDown</Code></Error>"), "upload", Code::kUnavailable,
+               "SlowDown");
   expect_error(reply(301, "", {{"location", "http://other/y?secret=1"}}), "read",
                Code::kInvalidArgument, "sends elsewhere, to http://other/y; give");
   expect_error(reply(301, "", {{"location", "http://h:80/data/pets/segments/x/"}}), "read",

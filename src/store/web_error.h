@@ -27,4 +27,8 @@ struct WebPlace {
 Status web_status(const HttpReply& reply, std::string_view act, std::string_view key,
                   const WebPlace& place);
 
+// How to speak to the server if it is S3: a sentence that begins with a blank. Empty when the reply
+// is none of S3.
+std::string s3_hint(const HttpReply& reply);
+
 }  // namespace dreamdb
