@@ -6,8 +6,6 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kVersion = 1;  // of all kinds
-
 std::string quoted(std::string_view text) {
   std::string out = "`";
   for (const char c : text.substr(0, 64)) out += c >= 0x20 && c != 0x7f ? c : '?';
@@ -184,27 +182,28 @@ Status MapReader::end() {
 }
 
 Envelope::Envelope(std::span<const std::byte> bytes, std::string_view name, std::string_view kind,
-                   size_t bytes_max, Nonce& nonce)
+                   size_t bytes_max, Nonce& nonce, uint64_t version_max)
     : Bytes(bytes),
       MapReader(reader, kind, nonce),
       name_(name),
       what_(kind),
-      opened_(open(bytes, kind, bytes_max)) {
+      opened_(open(bytes, bytes_max, version_max)) {
   check([&] { return opened_; });
 }
 
-Status Envelope::open(std::span<const std::byte> bytes, std::string_view kind, size_t bytes_max) {
+Status Envelope::open(std::span<const std::byte> bytes, size_t bytes_max, uint64_t version_max) {
   if (bytes.size() > bytes_max)
     return corrupt("at most " + std::to_string(bytes_max) + " bytes", std::to_string(bytes.size()));
   DREAMDB_ASSIGN(const Identity found, read_identity(CborReader(bytes)));
   if (!found.kind) return corrupt("key `kind`", "none");
-  if (*found.kind != kind) return corrupt("kind " + quoted(kind), quoted(*found.kind));
+  if (*found.kind != what_) return corrupt("kind " + quoted(what_), quoted(*found.kind));
   if (!found.version) return corrupt("key `v`", "none");
   if (*found.version == 0) return corrupt("a version from 1 on", "version 0");
-  if (*found.version > kVersion)
+  if (*found.version > version_max)
     return fail(Code::kUnsupported, "it has format version " + std::to_string(*found.version) +
-                                        ", this program reads up to " + std::to_string(kVersion) +
-                                        "; upgrade DreamDB");
+                                        ", this program reads up to " +
+                                        std::to_string(version_max) + "; upgrade DreamDB");
+  version_ = *found.version;
   return {};
 }
 
@@ -220,10 +219,10 @@ Status Envelope::finish() {
               quoted(name_) + " is no valid " + std::string(what_) + ": " + error.message);
 }
 
-CborMap new_envelope(std::string_view kind, const Nonce& nonce) {
+CborMap new_envelope(std::string_view kind, const Nonce& nonce, uint64_t version) {
   CborMap map;
   map["kind"].text(kind);
-  map["v"].uint(kVersion);
+  map["v"].uint(version);
   map["nonce"].bytes(nonce);
   return map;
 }

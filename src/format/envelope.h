@@ -86,22 +86,27 @@ class Envelope : private envelope_detail::Bytes, public MapReader {
  public:
   // name: the key of the object, for messages. kind: "manifest", ... bytes_max: spec 1.3.
   // `bytes`, `name`, `kind` and `nonce` must outlive this; `nonce` is filled.
+  // version_max: up to which `v` of this kind this program reads.
   Envelope(std::span<const std::byte> bytes, std::string_view name, std::string_view kind,
-           size_t bytes_max, Nonce& nonce);
+           size_t bytes_max, Nonce& nonce, uint64_t version_max = 1);
+
+  // `v`; 0 when the envelope could not be read.
+  uint64_t version() const { return version_; }
 
   // Nothing may follow. Corruption that names the object, or Unsupported for a newer version.
   Status finish();
 
  private:
-  Status open(std::span<const std::byte> bytes, std::string_view kind, size_t bytes_max);
+  Status open(std::span<const std::byte> bytes, size_t bytes_max, uint64_t version_max);
 
   std::string_view name_;
   std::string_view what_;
+  uint64_t version_ = 0;
   Status opened_;
 };
 
-// A map with `kind`, `v` 1 and `nonce`, to which the writer of a structured object adds its keys.
-CborMap new_envelope(std::string_view kind, const Nonce& nonce);
+// A map with `kind`, `v` and `nonce`, to which the writer of a structured object adds its keys.
+CborMap new_envelope(std::string_view kind, const Nonce& nonce, uint64_t version = 1);
 
 // Corruption that says what was expected and what was found.
 std::unexpected<Error> corrupt(std::string_view expected, std::string_view found);

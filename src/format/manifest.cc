@@ -13,6 +13,8 @@ namespace dreamdb {
 
 namespace {
 
+constexpr uint64_t kManifestVersionMax = 2;  // 2: with spatial indexes
+
 // The depths that a version of `depth` lists, newest first: the weights are the digits of `depth`
 // in the skew-binary system, 2^k - 1, the largest the oldest (S5.4).
 std::vector<uint64_t> ancestor_depths(uint64_t depth) {
@@ -107,12 +109,57 @@ Status parse_tracks(CborReader& in, std::vector<Root>& out) {
   return in.end();
 }
 
-Status parse_ledger(CborReader& in, std::optional<Root>& out) {
+Status parse_optional_root(CborReader& in, std::optional<Root>& out) {
   DREAMDB_ASSIGN(const CborType type, in.peek());
   if (type == CborType::kNull) return in.null();
   DREAMDB_ASSIGN(out, parse_root(in));
-  if (out->field != kRecordTrack) return corrupt("field id 0", "another (S5.5)");
   return {};
+}
+
+Status parse_ledger(CborReader& in, std::optional<Root>& out) {
+  DREAMDB_TRY(parse_optional_root(in, out));
+  if (out && out->field != kRecordTrack) return corrupt("field id 0", "another (S5.5)");
+  return {};
+}
+
+Status parse_spatial(CborReader& in, FieldIndex& index) {
+  DREAMDB_TRY(in.array(3));
+  DREAMDB_ASSIGN(index.spatial, parse_address(in));
+  DREAMDB_ASSIGN(index.size, in.uint());
+  DREAMDB_ASSIGN(index.footer, in.uint());
+  if (!is_segment_size(index.size, index.footer))
+    return corrupt(
+        "a segment of at most 4 GiB that holds a footer of at most 16 MiB",
+        std::to_string(index.size) + " bytes and a footer of " + std::to_string(index.footer));
+  return in.end();
+}
+
+Status parse_index(CborReader& in, FieldIndex& index) {
+  MapReader map(in);
+  uint32_t field = 0;
+  map.value("codes", [&](CborReader& r) { return parse_optional_root(r, index.codes); });
+  map.uint("field", field);
+  map.value("covered", [&](CborReader& r) { return parse_optional_root(r, index.covered); });
+  map.value("spatial", [&](CborReader& r) { return parse_spatial(r, index); });
+  DREAMDB_TRY(map.end());
+  index.field = FieldId{field};
+  for (const auto* root : {&index.codes, &index.covered})
+    if (*root && (*root)->field != index.field)
+      return corrupt("roots of field " + std::to_string(field), "one of another (12.8)");
+  return {};
+}
+
+Status parse_indexes(CborReader& in, std::vector<FieldIndex>& out) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  if (count == 0) return corrupt("an index at least", "none (12.8)");
+  for (uint64_t i = 0; i < count; ++i) {
+    FieldIndex index;
+    DREAMDB_TRY(parse_index(in, index));
+    if (!out.empty() && out.back().field >= index.field)
+      return corrupt("indexes ascending by field", "another order (12.8)");
+    out.push_back(std::move(index));
+  }
+  return in.end();
 }
 
 void write_root(const Root& root, CborWriter& out) {
@@ -124,6 +171,30 @@ void write_root(const Root& root, CborWriter& out) {
   for (const uint64_t value :
        {root.first, root.last, root.rows, root.records, root.segments, root.bytes})
     out.uint(value);
+}
+
+void write_optional_root(const std::optional<Root>& root, CborWriter& out) {
+  if (root) {
+    write_root(*root, out);
+  } else {
+    out.null();
+  }
+}
+
+void write_indexes(const std::vector<FieldIndex>& indexes, CborWriter& out) {
+  out.array(indexes.size());
+  for (const FieldIndex& index : indexes) {
+    CborMap map;
+    map["field"].uint(static_cast<uint32_t>(index.field));
+    CborWriter& spatial = map["spatial"];
+    spatial.array(3);
+    spatial.bytes(index.spatial.bytes());
+    spatial.uint(index.size);
+    spatial.uint(index.footer);
+    write_optional_root(index.codes, map["codes"]);
+    write_optional_root(index.covered, map["covered"]);
+    map.write(out);
+  }
 }
 
 // How parents, depth, generation and jump list hang together (S5.4, S5.5).
@@ -155,6 +226,20 @@ Status check_tracks(const Manifest& manifest) {
       return corrupt(
           "tracks of fields that have one",
           "one of field " + std::to_string(static_cast<uint32_t>(root.field)) + " (S5.5)");
+  }
+  return {};
+}
+
+// Indexes are of embeddings, and a version that has some says so (12.8).
+Status check_indexes(const Manifest& manifest, uint64_t version) {
+  if (manifest.indexes.empty() != (version == 1))
+    return corrupt("`indexes` in version 2, and only there", "version " + std::to_string(version));
+  for (const FieldIndex& index : manifest.indexes) {
+    const Field* field = manifest.schema.find(index.field);
+    if (field == nullptr || field->type != FieldType::kEmbedding)
+      return corrupt(
+          "indexes of embeddings",
+          "one of field " + std::to_string(static_cast<uint32_t>(index.field)) + " (12.8)");
   }
   return {};
 }
@@ -192,6 +277,12 @@ const Root* Manifest::find_track(FieldId field) const {
   return nullptr;
 }
 
+const FieldIndex* Manifest::find_index(FieldId field) const {
+  for (const FieldIndex& index : indexes)
+    if (index.field == field) return &index;
+  return nullptr;
+}
+
 uint64_t Manifest::record_count() const {
   const Root* root = find_track(kRecordTrack);
   return root == nullptr ? 0 : root->records;
@@ -199,7 +290,7 @@ uint64_t Manifest::record_count() const {
 
 Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_view name) {
   Manifest m;
-  Envelope in(bytes, name, "manifest", kStructureBytesMax, m.nonce);
+  Envelope in(bytes, name, "manifest", kStructureBytesMax, m.nonce, kManifestVersionMax);
   in.value("meta", [&](CborReader& r) -> Status {
     DREAMDB_ASSIGN(m.meta, parse_text_map(r, kMetaKeysMax, kMetaBytesMax));
     return {};
@@ -213,6 +304,7 @@ Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_vi
   });
   in.value("tracks", [&](CborReader& r) { return parse_tracks(r, m.tracks); });
   in.text("writer", m.writer, kWriterBytesMax);
+  in.optional("indexes", [&](CborReader& r) { return parse_indexes(r, m.indexes); });
   in.value("parents", [&](CborReader& r) { return parse_parents(r, m.parents); });
   in.uint("time_ns", m.time_ns);
   in.address("timeline", m.timeline);
@@ -222,13 +314,14 @@ Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_vi
   in.null("tombstones");
   in.check([&] { return check_ancestry(m); });
   in.check([&] { return check_tracks(m); });
+  in.check([&] { return check_indexes(m, in.version()); });
   DREAMDB_TRY(in.finish());
   return m;
 }
 
 Result<Buffer> write_manifest(const Manifest& m) {
   DREAMDB_TRY(check_user_parts(m));
-  CborMap map = new_envelope("manifest", m.nonce);
+  CborMap map = new_envelope("manifest", m.nonce, m.indexes.empty() ? 1 : kManifestVersionMax);
   map["timeline"].bytes(m.timeline.bytes());
   map["generation"].uint(m.generation);
   map["depth"].uint(m.depth);
@@ -246,10 +339,8 @@ Result<Buffer> write_manifest(const Manifest& m) {
   CborWriter& tracks = map["tracks"];
   tracks.array(m.tracks.size());
   for (const Root& root : m.tracks) write_root(root, tracks);
-  if (m.ledger)
-    write_root(*m.ledger, map["ledger"]);
-  else
-    map["ledger"].null();
+  if (!m.indexes.empty()) write_indexes(m.indexes, map["indexes"]);
+  write_optional_root(m.ledger, map["ledger"]);
   map["tombstones"].null();
   map["operation"].text(m.operation);
   map["writer"].text(m.writer);

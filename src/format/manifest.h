@@ -27,6 +27,17 @@ struct Root {
   bool operator==(const Root&) const = default;
 };
 
+// The spatial index of an embedding field (spec 12.8).
+struct FieldIndex {
+  FieldId field{0};
+  Address spatial;
+  uint64_t size = 0, footer = 0;  // bytes of the object and of its footer
+  std::optional<Root> codes;      // its code segments
+  std::optional<Root> covered;    // segments of the field whose rows all have codes
+
+  bool operator==(const FieldIndex&) const = default;
+};
+
 struct Ancestor {
   uint64_t depth = 0;
   Address manifest;
@@ -41,7 +52,8 @@ struct Manifest {
   std::vector<Address> parents;
   std::vector<Ancestor> ancestors;
   Schema schema;
-  std::vector<Root> tracks;  // ascending by field; empty tracks left out
+  std::vector<Root> tracks;         // ascending by field; empty tracks left out
+  std::vector<FieldIndex> indexes;  // ascending by field
   std::optional<Root> ledger;
   std::string operation;
   std::string writer;
@@ -50,6 +62,7 @@ struct Manifest {
   std::map<std::string, std::string> meta;
 
   const Root* find_track(FieldId field) const;
+  const FieldIndex* find_index(FieldId field) const;
   uint64_t record_count() const;  // records of track 0
 };
 

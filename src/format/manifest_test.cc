@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <random>
 
 namespace dreamdb {
@@ -31,6 +32,13 @@ Schema small_schema() {
   label.type = FieldType::kCategorical;
   label.info = {{"unit", "none"}};
   EXPECT_TRUE(schema.add(label));
+  Field vector;
+  vector.name = "vector";
+  vector.type = FieldType::kEmbedding;
+  vector.shape = {8};
+  vector.dtype = Dtype::kF32;
+  vector.algorithm = "dreamdb.ivf-cosine";
+  EXPECT_TRUE(schema.add(vector));
   return schema;
 }
 
@@ -70,6 +78,7 @@ void expect_equal(const Manifest& a, const Manifest& b) {
   EXPECT_EQ(a.ancestors, b.ancestors);
   EXPECT_EQ(a.schema, b.schema);
   EXPECT_EQ(a.tracks, b.tracks);
+  EXPECT_EQ(a.indexes, b.indexes);
   EXPECT_EQ(a.ledger, b.ledger);
   EXPECT_EQ(a.operation, b.operation);
   EXPECT_EQ(a.writer, b.writer);
@@ -95,8 +104,16 @@ Manifest full_manifest() {
   return m;
 }
 
+// The same with an index of the embedding, field 3.
+Manifest indexed_manifest() {
+  Manifest m = full_manifest();
+  m.indexes = {{FieldId{3}, address_of(5), 9000, 700, root_at(FieldId{3}), std::nullopt}};
+  return m;
+}
+
 TEST(Manifest, RoundTrips) {
-  for (const Manifest& m : {full_manifest(), version_at(0), version_at(1), version_at(1000)}) {
+  for (const Manifest& m :
+       {full_manifest(), indexed_manifest(), version_at(0), version_at(1), version_at(1000)}) {
     const auto bytes = write_manifest(m);
     ASSERT_TRUE(bytes);
     const auto back = parse_manifest(bytes->span(), "manifests/x");
@@ -113,8 +130,25 @@ TEST(Manifest, FindsTracks) {
   EXPECT_EQ(version_at(0).record_count(), 0u);
 }
 
-TEST(Manifest, FlippedBitsAreRefusedOrWrittenAgain) {
-  const Buffer good = write_manifest(full_manifest()).value();
+TEST(Manifest, IndexesAreOfEmbeddings) {
+  for (const auto& change : std::vector<std::function<void(FieldIndex&)>>{
+           [](FieldIndex& i) { i.field = FieldId{1}; },
+           [](FieldIndex& i) { i.field = FieldId{9}; },
+           [](FieldIndex& i) { i.codes->field = FieldId{1}; },
+           [](FieldIndex& i) { i.footer = i.size; },
+           [](FieldIndex& i) { i.footer = i.size - 79; },
+       }) {
+    Manifest m = indexed_manifest();
+    change(m.indexes[0]);
+    const auto parsed = parse_manifest(write_manifest(m).value().span(), "manifests/x");
+    ASSERT_FALSE(parsed);
+    EXPECT_EQ(parsed.error().code, Code::kCorruption);
+  }
+  EXPECT_EQ(indexed_manifest().find_index(FieldId{3})->size, 9000u);
+  EXPECT_EQ(indexed_manifest().find_index(FieldId{1}), nullptr);
+}
+
+void check_flips(const Buffer& good) {
   size_t refused = 0;
   for (size_t i = 0; i < good.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -131,6 +165,11 @@ TEST(Manifest, FlippedBitsAreRefusedOrWrittenAgain) {
     }
   }
   EXPECT_GT(refused, 0u);
+}
+
+TEST(Manifest, FlippedBitsAreRefusedOrWrittenAgain) {
+  check_flips(write_manifest(full_manifest()).value());
+  check_flips(write_manifest(indexed_manifest()).value());
 }
 
 TEST(Manifest, WriterRefusesWhatUsersMakeTooLong) {

@@ -12,9 +12,6 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kLeafRowsMax = 1 << 24;
-constexpr uint64_t kObjectBytesMax = 4ull << 30;
-constexpr uint64_t kLeafFooterBytesMax = 16 << 20;
-constexpr uint64_t kHeaderAndTrailerBytes = 64 + 16;
 
 // The first 8 bytes of an address's hash as a big-endian anchor (spec 6.4).
 uint64_t ledger_anchor(const Address& address) {
@@ -48,8 +45,7 @@ Status check_leaf(const Entry& entry) {
   if (is_ledger_entry(entry)) return check_ledger_entry(entry);
   if (entry.rows == 0 || entry.rows > kLeafRowsMax)
     return corrupt("1 to 2^24 rows", std::to_string(entry.rows));
-  if (entry.size > kObjectBytesMax || entry.footer > kLeafFooterBytesMax ||
-      entry.size < entry.footer + kHeaderAndTrailerBytes)
+  if (!is_segment_size(entry.size, entry.footer))
     return corrupt(
         "a segment of at most 4 GiB that holds a footer of at most 16 MiB",
         std::to_string(entry.size) + " bytes and a footer of " + std::to_string(entry.footer));

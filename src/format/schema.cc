@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "codec/utf8.h"
+#include "format/limits.h"
 
 namespace dreamdb {
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr size_t kSchemaFieldsMax = 1024;
 constexpr size_t kNameBytesMax = 255;
-constexpr uint64_t kEmbeddingDimMax = 65'536;
 constexpr size_t kArrayDimensionsMax = 32;
 constexpr uint64_t kRowBytesMax = 1 << 30;
 constexpr size_t kAlgorithmBytesMax = 64;

@@ -170,6 +170,8 @@ std::string Schema::to_json() const {
 Result<Schema> Schema::from_json(std::string_view text) {
   if (text.size() > kJsonBytesMax)
     return bad("expected at most 4 MiB of JSON, found " + std::to_string(text.size()) + " bytes");
+  // The library takes a NUL for the end of the text and would say nothing of what follows.
+  if (text.contains('\0')) return bad("a NUL byte, which JSON never holds; write it as UTF-8");
   const json value = json::parse(text, nullptr, false);
   if (value.is_discarded()) return bad("expected JSON, found something else");
   if (!value.is_object()) return bad(std::string("expected an object, found ") + value.type_name());

@@ -204,7 +204,10 @@ TEST(Schema, JsonRefusesNonsense) {
     EXPECT_EQ(refused.error().code, Code::kInvalidArgument) << text;
   }
   // Depth alone must not exhaust the stack.
-  EXPECT_FALSE(Schema::from_json(std::string(1'000'000, '[')));
+  EXPECT_FALSE(Schema::from_json(std::string(200'000, '[')));
+  const auto cut = Schema::from_json(Schema().to_json() + std::string("\0[1,2", 6));
+  ASSERT_FALSE(cut);
+  EXPECT_TRUE(cut.error().message.contains("a NUL byte")) << cut.error().message;
 }
 
 TEST(Schema, CborRoundTrips) {

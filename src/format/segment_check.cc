@@ -1,5 +1,9 @@
 // What the parts of a footer must say of each other (spec 7.2 to 7.5).
+#include <algorithm>
+#include <functional>
+
 #include "base/checked.h"
+#include "format/limits.h"
 #include "format/segment_runs.h"
 
 namespace dreamdb {
@@ -88,6 +92,31 @@ Status check_matrix(Segment& segment) {
                        *row_bytes);
 }
 
+// Cells and the rows behind them ascend, and the last of these is the last of all (S12.5).
+Status check_directory(const CodeParts& codes, uint64_t rows) {
+  const auto ascending = [](const std::vector<uint32_t>& values) {
+    return std::ranges::adjacent_find(values, std::greater_equal<>()) == values.end();
+  };
+  if (codes.cells.empty() || codes.cells.size() != codes.ends.size() || !ascending(codes.cells) ||
+      !ascending(codes.ends) || codes.ends.front() == 0 || codes.ends.back() != rows)
+    return footer_bad("the directory of " + std::to_string(codes.cells.size()) + " cells and " +
+                      std::to_string(codes.ends.size()) + " ends does not ascend to " +
+                      std::to_string(rows) + " rows (S12.5)");
+  return {};
+}
+
+Status check_codes(const CodeParts& codes, uint64_t rows) {
+  DREAMDB_TRY(check_code_shape(codes.dim, codes.bits));
+  DREAMDB_TRY(check_directory(codes, rows));
+  DREAMDB_TRY(check_run_use(codes.codes, "codes", RunUse::kCodes, rows, code_row_bytes(codes.dim)));
+  if (codes.extra.has_value() != (codes.bits > 1))
+    return footer_bad("codes of " + std::to_string(codes.bits) + " bits " +
+                      (codes.extra ? "with" : "without") + " an `extra` run");
+  if (!codes.extra) return {};
+  return check_run_use(*codes.extra, "extra", RunUse::kCodes, rows,
+                       extra_row_bytes(codes.dim, codes.bits));
+}
+
 // S7.2: aligned (parse_run), in order, apart from each other, before the footer.
 Status check_places(const Segment& segment, uint64_t footer_size) {
   if (segment.end < kSegmentHeaderBytes || segment.end % kRunAlignment != 0 ||
@@ -108,19 +137,28 @@ Status check_places(const Segment& segment, uint64_t footer_size) {
 }  // namespace
 
 Status check_segment(Segment& segment, uint64_t footer_size) {
-  if (segment.rows == 0 || segment.rows > kSegmentRowsMax)
+  if (segment.type != SegmentType::kSpatial &&
+      (segment.rows == 0 || segment.rows > kSegmentRowsMax))
     return footer_bad(std::to_string(segment.rows) + " rows, expected 1 to 2^24");
   if ((segment.field == kRecordTrack) != (segment.type == SegmentType::kScalar))
     return footer_bad("a " + std::string(segment_type_name(segment.type)) + " segment of field " +
                       number(segment.field) +
                       "; scalar segments have field 0, others none below 1");
-  DREAMDB_TRY(check_anchors(segment));
+  if (has_anchors(segment.type)) DREAMDB_TRY(check_anchors(segment));
   switch (segment.type) {
     case SegmentType::kScalar: DREAMDB_TRY(check_scalar(segment)); break;
     case SegmentType::kBlob: DREAMDB_TRY(check_blob(segment)); break;
     case SegmentType::kMatrix: DREAMDB_TRY(check_matrix(segment)); break;
+    case SegmentType::kCodes: DREAMDB_TRY(check_codes(*segment.codes, segment.rows)); break;
+    case SegmentType::kSpatial: DREAMDB_TRY(check_spatial(*segment.spatial)); break;
   }
   return check_places(segment, footer_size);
+}
+
+Status check_code_shape(uint64_t dim, uint64_t bits) {
+  if (dim > 0 && dim <= kEmbeddingDimMax && bits > 0 && bits <= kCodeBits) return {};
+  return footer_bad("codes of " + std::to_string(dim) + " dimensions and " + std::to_string(bits) +
+                    " bits, expected 1 to 65,536 and 1 to 8");
 }
 
 }  // namespace dreamdb

@@ -258,14 +258,14 @@ TEST(SegmentFooter, ExactlyTheKeysOfTheTypeAreTaken) {
 
 TEST(SegmentFooter, ANewerVersionIsUnsupported) {
   const auto footer = edited(scalar().segment, "v", [](CborMap& m) {
-    m["v"].uint(2);
-    m["a"].text("a key that version 1 does not have");
+    m["v"].uint(3);
+    m["a"].text("a key that version 2 does not have");
   });
   const auto parsed = parse(footer);
   ASSERT_FALSE(parsed.has_value());
   EXPECT_EQ(parsed.error().code, Code::kUnsupported);
   for (const std::string& part :
-       {Address::of(footer).text(), std::string("version 2"), std::string("upgrade")})
+       {Address::of(footer).text(), std::string("version 3"), std::string("upgrade")})
     EXPECT_NE(parsed.error().message.find(part), std::string::npos) << parsed.error().message;
 }
 

@@ -50,14 +50,39 @@ void write_matrix(const Segment& segment, CborMap& map) {
   write_run(segment.data, map["data"]);
 }
 
-}  // namespace
+void write_codes(const CodeParts& codes, CborMap& map) {
+  map["spatial"].bytes(codes.spatial.bytes());
+  map["dim"].uint(codes.dim);
+  map["bits"].uint(codes.bits);
+  map["cells"].bytes(table(codes.cells));
+  map["ends"].bytes(table(codes.ends));
+  write_run(codes.codes, map["codes"]);
+  if (codes.extra) write_run(*codes.extra, map["extra"]);
+}
 
-std::vector<std::byte> write_segment_footer(const Segment& segment) {
-  CborMap map = new_envelope("segment", segment.nonce);
-  map["type"].text(segment_type_name(segment.type));
-  map["rows"].uint(segment.rows);
-  map["field"].uint(static_cast<uint32_t>(segment.field));
-  map["end"].uint(segment.end);
+void write_f64(double value, CborWriter& out) { out.bytes(std::as_bytes(std::span(&value, 1))); }
+
+void write_spatial(const SpatialParts& spatial, CborMap& map) {
+  map["algorithm"].text(spatial.algorithm);
+  map["dim"].uint(spatial.dim);
+  map["bits"].uint(spatial.bits);
+  write_f64(spatial.level_scale, map["level_scale"]);
+  map["signs"].bytes(table(spatial.signs));
+  map["origin"].bytes(table(spatial.origin));
+  write_run(spatial.centroids, map["centroids"]);
+  write_run(spatial.routes, map["routes"]);
+  map["trained"].uint(spatial.trained);
+  write_f64(spatial.spread, map["spread"]);
+  CborWriter& recall = map["recall"];
+  recall.array(spatial.recall.size());
+  for (const RecallPoint& point : spatial.recall) {
+    recall.array(2);
+    recall.uint(point.probes);
+    recall.uint(point.permille);
+  }
+}
+
+void write_anchors(const Segment& segment, CborMap& map) {
   if (segment.anchors) {
     write_run(*segment.anchors, map["anchors"]);
   } else {
@@ -66,6 +91,17 @@ std::vector<std::byte> write_segment_footer(const Segment& segment) {
     anchors.uint(segment.first);
     anchors.uint(segment.step);
   }
+}
+
+}  // namespace
+
+std::vector<std::byte> write_segment_footer(const Segment& segment) {
+  CborMap map = new_envelope("segment", segment.nonce, segment_version(segment.type));
+  map["type"].text(segment_type_name(segment.type));
+  map["field"].uint(static_cast<uint32_t>(segment.field));
+  map["end"].uint(segment.end);
+  if (segment.type != SegmentType::kSpatial) map["rows"].uint(segment.rows);
+  if (has_anchors(segment.type)) write_anchors(segment, map);
   switch (segment.type) {
     case SegmentType::kScalar: write_scalar(segment, map); break;
     case SegmentType::kBlob:
@@ -73,6 +109,8 @@ std::vector<std::byte> write_segment_footer(const Segment& segment) {
       write_run(segment.payloads, map["payloads"]);
       break;
     case SegmentType::kMatrix: write_matrix(segment, map); break;
+    case SegmentType::kCodes: write_codes(*segment.codes, map); break;
+    case SegmentType::kSpatial: write_spatial(*segment.spatial, map); break;
   }
   return map.encode();
 }

@@ -38,6 +38,7 @@ UseRule rule_of(RunUse use, uint64_t row_bytes) {
     case RunUse::kDictIndexes: return {Item::kU32, kScalarRowsPerBlock, kIntegerCodecs};
     case RunUse::kStrings: return {Item::kBytes, kScalarRowsPerBlock, kRawOrZstd};
     case RunUse::kMatrix: return {Item::kBytes, matrix_rows_per_block(row_bytes), kRawOnly};
+    case RunUse::kCodes: return {Item::kBytes, code_rows_per_block(row_bytes), kRawOnly};
   }
   return {Item::kBytes, 1, 0};
 }
@@ -56,7 +57,8 @@ SizeRange raw_sizes(RunUse use, uint64_t items, uint64_t row_bytes) {
     case RunUse::kIndex:
     case RunUse::kDictIndexes: return exactly(4 * items);
     case RunUse::kBitmap: return exactly(ceil_div(items, 8));
-    case RunUse::kMatrix: return exactly(row_bytes * items);
+    case RunUse::kMatrix:
+    case RunUse::kCodes: return exactly(row_bytes * items);
     case RunUse::kDict:
     case RunUse::kStrings: return {4 * (items + 1), kBlockBytesMax};
     case RunUse::kPayloads: return {0, kBlockBytesMax};

@@ -24,6 +24,8 @@ std::string_view segment_type_name(SegmentType type) {
     case SegmentType::kScalar: return "scalar";
     case SegmentType::kBlob: return "blob";
     case SegmentType::kMatrix: return "matrix";
+    case SegmentType::kCodes: return "codes";
+    case SegmentType::kSpatial: return "spatial";
   }
   return "unknown";
 }
@@ -47,6 +49,10 @@ std::optional<uint64_t> matrix_row_bytes(Dtype dtype, const std::vector<uint64_t
 uint64_t matrix_rows_per_block(uint64_t row_bytes) {
   if (row_bytes == 0) return 1;
   return std::max<uint64_t>(1, kMatrixBlockBytes / row_bytes);
+}
+
+uint64_t code_rows_per_block(uint64_t row_bytes) {
+  return std::max<uint64_t>(8, kMatrixBlockBytes / row_bytes / 8 * 8);
 }
 
 std::string segment_key(const Address& address) { return "segments/" + address.text(); }
@@ -74,6 +80,14 @@ std::vector<NamedRun> list_runs(const Segment& segment) {
       runs.push_back({&segment.payloads, "payloads"});
       break;
     case SegmentType::kMatrix: runs.push_back({&segment.data, "data"}); break;
+    case SegmentType::kCodes:
+      runs.push_back({&segment.codes->codes, "codes"});
+      if (segment.codes->extra) runs.push_back({&*segment.codes->extra, "extra"});
+      break;
+    case SegmentType::kSpatial:
+      runs.push_back({&segment.spatial->centroids, "centroids"});
+      runs.push_back({&segment.spatial->routes, "routes"});
+      break;
   }
   return runs;
 }

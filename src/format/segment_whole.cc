@@ -29,6 +29,8 @@ class WholeCheck {
         return {};
       case SegmentType::kBlob: return check_blob();
       case SegmentType::kMatrix: return check_matrix();
+      case SegmentType::kCodes: return check_whole_codes(object_, segment_);
+      case SegmentType::kSpatial: return check_whole_spatial(object_, segment_);
     }
     return {};
   }
@@ -55,7 +57,7 @@ Status WholeCheck::check_header() const {
   write_segment_header(segment_.type, expected);
   if (std::ranges::equal(object_.first(kSegmentHeaderBytes), expected)) return {};
   return bad("the header is not that of a " + std::string(segment_type_name(segment_.type)) +
-             " segment of version 1");
+             " segment of version " + std::to_string(segment_version(segment_.type)));
 }
 
 Status WholeCheck::check_zero(uint64_t from, uint64_t to) const {
@@ -119,7 +121,8 @@ void write_segment_header(SegmentType type, std::span<std::byte, kSegmentHeaderB
   const auto number = static_cast<uint32_t>(type);
   std::memset(out.data(), 0, out.size());
   std::memcpy(out.data(), kSegmentMagic.data(), kSegmentMagic.size());
-  std::memcpy(out.data() + 8, &kSegmentVersion, sizeof kSegmentVersion);
+  const uint32_t version = segment_version(type);
+  std::memcpy(out.data() + 8, &version, sizeof version);
   std::memcpy(out.data() + 12, &number, sizeof number);
 }
 

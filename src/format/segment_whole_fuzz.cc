@@ -37,6 +37,9 @@ void decode_all(std::span<const std::byte> object, const Segment& s) {
   if (s.type == SegmentType::kBlob)
     for_each_block(object, s.payloads,
                    [&](size_t i, const Buffer& b) { judge(decode_payload(s, i, b)); });
+  if (s.codes)
+    for_each_block(object, s.codes->codes,
+                   [&](size_t i, const Buffer& b) { judge(decode_codes(s, i, b)); });
   for (const ScalarColumn& c : s.columns) {
     if (c.valid)
       for_each_block(object, *c.valid,

@@ -108,6 +108,33 @@ Result<SegmentDraft> SegmentDraft::start(const Nonce& nonce, SegmentType type, F
   return draft;
 }
 
+SegmentDraft SegmentDraft::start_codes(const Nonce& nonce, FieldId field, CodeParts parts,
+                                       std::span<const uint64_t> anchors, Stats stats) {
+  SegmentDraft draft;
+  const auto [least, greatest] = std::ranges::minmax(anchors);
+  draft.first_ = least;
+  draft.last_ = greatest;
+  Segment& segment = draft.segment_;
+  segment.nonce = nonce;
+  segment.type = SegmentType::kCodes;
+  segment.field = field;
+  segment.rows = anchors.size();
+  segment.step = anchors.size() == 1 ? 1 : 0;  // of the page entry
+  segment.codes = std::move(parts);
+  segment.stats = std::move(stats);
+  return draft;
+}
+
+SegmentDraft SegmentDraft::start_spatial(const Nonce& nonce, FieldId field, SpatialParts parts) {
+  SegmentDraft draft;
+  Segment& segment = draft.segment_;
+  segment.nonce = nonce;
+  segment.type = SegmentType::kSpatial;
+  segment.field = field;
+  segment.spatial = std::move(parts);
+  return draft;
+}
+
 Run SegmentDraft::add(RunDraft draft) {
   Run& run = draft.run;
   if (std::ranges::all_of(run.codecs, [](Codec codec) { return codec == Codec::kRaw; })) {

@@ -33,6 +33,12 @@ class SegmentDraft {
   static Result<SegmentDraft> start(const Nonce& nonce, SegmentType type, FieldId field,
                                     std::span<const uint64_t> anchors);
 
+  // Of codes, whose anchors stand in their blocks. `stats`: of the page entry.
+  static SegmentDraft start_codes(const Nonce& nonce, FieldId field, CodeParts parts,
+                                  std::span<const uint64_t> anchors, Stats stats);
+
+  static SegmentDraft start_spatial(const Nonce& nonce, FieldId field, SpatialParts parts);
+
   Segment& segment() { return segment_; }
   uint64_t rows() const { return segment_.rows; }
   // Takes the blocks of the next run in the order of spec 7.2, and returns the run for the footer.
