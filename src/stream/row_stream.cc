@@ -7,10 +7,10 @@
 
 namespace dreamdb {
 
-RowStream::RowStream(std::shared_ptr<Objects> objects, ManifestPtr manifest,
+RowStream::RowStream(std::shared_ptr<Objects> objects, const ManifestPtr& manifest,
                      RowStreamOptions options)
     : batch_rows_(options.batch_rows) {
-  ahead_.emplace(std::move(objects), std::move(manifest), std::move(options));
+  ahead_.emplace(std::move(objects), manifest, std::move(options));
 }
 
 Result<Batch> RowStream::cut(size_t rows) {

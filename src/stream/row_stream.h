@@ -16,7 +16,8 @@ namespace dreamdb {
 
 class RowStream {
  public:
-  RowStream(std::shared_ptr<Objects> objects, ManifestPtr manifest, RowStreamOptions options);
+  RowStream(std::shared_ptr<Objects> objects, const ManifestPtr& manifest,
+            RowStreamOptions options);
 
   // The next batch; nullopt at the end. After an error the stream is at its end.
   Result<std::optional<Batch>> next();

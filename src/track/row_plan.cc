@@ -78,7 +78,7 @@ uint64_t payload_bytes(const TrackMatch& track) {
   uint64_t bytes = 0;
   for (const SegmentMatch& match : track.segments) {
     const Segment& s = match.segment->segment;
-    if (s.type == SegmentType::kMatrix) continue;  // counted by the field
+    if (s.type != SegmentType::kBlob) continue;  // a matrix is counted by the field
     if (s.index) {
       bytes += raw_bytes(s.payloads, 0, s.payloads.blocks()) / s.rows * run_rows(match.runs);
     } else {

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "dreamdb/interrupt.h"
 #include "format/limits.h"
+#include "runtime/interrupt.h"
 #include "store/digest.h"
 #include "track/row_reader.h"
+#include "version/grow.h"
 #include "version/history.h"
 
 namespace dreamdb {
@@ -21,61 +22,10 @@ constexpr uint64_t kGroupBytesMax = 16 << 20;   // to put at once; in memory two
 constexpr uint64_t kBytesInTurnMax = 1 << 20;   // written and synced within a millisecond or two
 constexpr uint64_t kCommitBudgetNs = 600'000'000'000;  // ten minutes of lost races: give up
 
-// One tree that a commit adds to.
-struct Growth {
-  const Root* root;  // nullptr: empty
-  FieldId field;
-  std::vector<Entry> entries;
-  bool ledger;
-};
-
-// Puts the entries into their trees: one wave a level for all trees together.
-Result<std::vector<std::optional<Root>>> grow_trees(Objects& objects, std::vector<Growth> growths,
-                                                    uint64_t seq, const Nonce& nonce,
-                                                    PageMap& pages, Committer::Built& built) {
-  for (Growth& growth : growths)
-    for (Entry& entry : growth.entries) entry.seq = seq;
-  std::vector<std::optional<Inserted>> done(growths.size());
-  for (std::vector<PageRef> missing;;) {
-    for (size_t i = 0; i < growths.size(); ++i) {
-      if (done[i]) continue;
-      const Growth& g = growths[i];
-      DREAMDB_ASSIGN(Inserted inserted,
-                     insert_entries(g.root == nullptr ? std::nullopt : std::optional(*g.root),
-                                    g.field, g.entries, nonce, pages));
-      missing.insert(missing.end(), inserted.missing.begin(), inserted.missing.end());
-      if (inserted.missing.empty()) done[i] = std::move(inserted);
-    }
-    if (missing.empty()) break;
-    DREAMDB_TRY(objects.pages(missing, pages));
-    missing.clear();
-  }
-  std::vector<std::optional<Root>> roots;
-  for (std::optional<Inserted>& inserted : done) {
-    for (NewPage& page : inserted->pages) {
-      built.objects.push_back({page_key(page.address), page.body});
-      pages.add(page.address, page.page);
-      built.pages.push_back(std::move(page));
-    }
-    roots.push_back(inserted->root);
-  }
-  return roots;
-}
-
 uint64_t total_bytes(std::span<const PutRequest> requests) {
   uint64_t sum = 0;
   for (const PutRequest& request : requests) sum += request.body.size();
   return sum;
-}
-
-void set_root(std::vector<Root>& tracks, const Root& root) {
-  const auto at = std::lower_bound(tracks.begin(), tracks.end(), root.field,
-                                   [](const Root& r, FieldId f) { return r.field < f; });
-  if (at != tracks.end() && at->field == root.field) {
-    *at = root;
-  } else {
-    tracks.insert(at, root);
-  }
 }
 
 }  // namespace
@@ -104,21 +54,7 @@ Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& ch
   m.write = write;
   m.time_ns = std::max(runtime_.now_ns(), m.time_ns);
   if (change.edit) DREAMDB_TRY(change.edit(m));
-  std::vector<Growth> growths;
-  for (const auto& [field, entries] : change.entries)
-    growths.push_back({m.find_track(field), field, entries, false});
-  if (!change.ledger.empty())
-    growths.push_back({m.ledger ? &*m.ledger : nullptr, kRecordTrack, change.ledger, true});
-  DREAMDB_ASSIGN(const auto roots,
-                 grow_trees(objects_, growths, m.generation, writer_.nonce, pages, built));
-  for (size_t i = 0; i < roots.size(); ++i) {
-    if (!roots[i]) continue;
-    if (growths[i].ledger) {
-      m.ledger = roots[i];
-    } else {
-      set_root(m.tracks, *roots[i]);
-    }
-  }
+  DREAMDB_TRY(grow(objects_, change, writer_.nonce, pages, built));
   DREAMDB_ASSIGN(const Buffer body, write_manifest(m));
   built.address = Address::of(body.span());
   built.manifest_bytes = body.size();
@@ -160,9 +96,13 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group
     for (const NewPage& page : link.built.pages)
       objects_.remember(page.address, page.page, page.body.size());
   Result<Version> swapped = *std::move(published.swapped);
-  Pauses pauses(runtime_);
+  Pauses pauses(runtime_, objects_.store());
+  bool unclear = false;  // a try may have taken place: all errors but Unavailable leave that open
   for (int tries = 0;; ++tries) {
-    if (tries > 0) swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
+    if (tries > 0) {
+      const FinishScope finish;
+      swapped = objects_.store().swap(ref_key(tip.name), tip.version, body);
+    }
     if (swapped) return Attempt{Outcome::kCommitted, {tip.name, ref, *std::move(swapped), nullptr}};
     const Error cause = swapped.error();
     const bool lost = cause.code == Code::kConflict;
@@ -182,6 +122,14 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group
         if (below && *below) attempt = {Outcome::kCommitted, {tip.name, ref, tip.version, nullptr}};
         // Who cannot read the ancestry does not know: no word of "not committed" then.
         if (!below) moved = false;
+        // Waiting does not make a newer format readable.
+        if (!below && below.error().code == Code::kUnsupported)
+          return fail(Code::kOutcomeUnknown,
+                      "ref `" + tip.name +
+                          "` was moved by a newer program while this one was to commit: " +
+                          below.error().message +
+                          "; whether this commit is below it cannot be told here. Upgrade, open "
+                          "the dataset and look");
       }
       if (moved || attempt.outcome == Outcome::kCommitted) return attempt;
       // Unmoved: the request may still be on its way. The same swap again does no harm: at most
@@ -190,13 +138,17 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group
       return fail(Code::kConflict, "ref `" + tip.name + "` was deleted while this writer was at " +
                                        "work; nothing was committed");
     }
+    unclear = unclear || cause.code != Code::kUnavailable;
+    if (pauses.wait()) continue;
+    if (!unclear)
+      return fail(check_interrupt() ? Code::kUnavailable : Code::kCancelled,
+                  "ref `" + tip.name + "`: nothing was committed: " + cause.message);
     // Whoever asks to stop now is not told "nothing happened": it may have.
-    if (!pauses.wait())
-      return fail(Code::kOutcomeUnknown,
-                  "ref `" + tip.name + "`: the store did not say whether the commit took place (" +
-                      cause.message +
-                      "); open the dataset and look, or repeat the call with the "
-                      "same anchors or idempotency key");
+    return fail(Code::kOutcomeUnknown,
+                "ref `" + tip.name + "`: the store did not say whether the commit took place (" +
+                    cause.message +
+                    "); open the dataset and look, or repeat the call with the "
+                    "same anchors or idempotency key");
   }
 }
 
@@ -234,9 +186,9 @@ Committer::TurnOrTip Committer::take_turn(const Tip& tip, const Change& change, 
   std::optional<Offer> offer;
   const WriteId write = random_write_id(runtime_);
   if (contest.may_offer) {
-    const auto body =
-        write_offered_change({write, offer_base(tip), writer_.program, change.operation,
-                              change.entries, change.ledger, change.new_records, change.objects});
+    const auto body = write_offered_change({write, offer_base(tip), writer_.program,
+                                            change.operation, change.entries, change.codes,
+                                            change.ledger, change.new_records, change.objects});
     if (body) offer = Offer{hex_text(write), *body};
   }
   Waited waited;
@@ -311,6 +263,7 @@ Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, Group& gro
   Change change;
   change.operation = std::move(offered->operation);
   change.entries = std::move(offered->entries);
+  change.codes = std::move(offered->codes);
   change.ledger = std::move(offered->ledger);
   DREAMDB_ASSIGN(Built built, build_as(&on, change, offered->write, offered->program, group.pages));
   group.add_objects(offered->objects);

@@ -21,6 +21,7 @@ namespace dreamdb {
 struct Change {
   std::string operation;                          // "append", "add_field", ...
   std::map<FieldId, std::vector<Entry>> entries;  // leaf entries by track; `seq` is set here
+  std::vector<AddedCodes> codes;                  // of some of them
   std::vector<Entry> ledger;                      // idempotency keys
   std::vector<PutRequest> objects;                // segments that are not on the store yet
   std::function<Status(Manifest&)> edit;          // schema and user map; may be empty

@@ -115,10 +115,10 @@ TEST(Commit, AnOutageOfHalfAMinuteIsWaitedFor) {
   const Tip tip = f.create("main");
   f.faults->set_plan({.rules = {{.kind = FaultKind::kError,
                                  .only_ops = ops(StoreOp::kSwap, StoreOp::kLoad),
-                                 .times_max = 70}}});
+                                 .times_max = 28}}});
   auto moved = f.committer.commit(tip, f.mark("a"), f.go_on);
   ASSERT_TRUE(moved) << moved.error().message;
-  EXPECT_EQ(f.faults->faults(), 70u);
+  EXPECT_EQ(f.faults->faults(), 28u);
   EXPECT_GT(f.runtime.slept_ns(), 15'000'000'000u);
   EXPECT_EQ(f.marks("main"), Marks{"a"});
 }
@@ -135,6 +135,40 @@ TEST(Commit, WhoeverWaitsForTheStoreCanBeStopped) {
   EXPECT_EQ(moved.error().code, Code::kOutcomeUnknown);
   EXPECT_LT(f.runtime.slept_ns(), 3'200'000'000u);
   EXPECT_EQ(f.marks("main"), Marks{"a"});
+}
+
+// All tries were Unavailable, which says that nothing was changed: no word of "perhaps".
+TEST(Commit, AStoreThatIsAwayForTheWholeTimeHasCommittedNothing) {
+  for (const bool is_stopped : {false, true}) {
+    Fixture f;
+    const Tip tip = f.create("main");
+    f.faults->set_plan(
+        {.rules = {{.kind = FaultKind::kError, .only_ops = ops(StoreOp::kSwap, StoreOp::kLoad)}}});
+    const InterruptScope scope([&] { return is_stopped && f.runtime.slept_ns() > 3'000'000'000; });
+    const auto moved = f.committer.commit(tip, f.mark("a"), f.go_on);
+    ASSERT_FALSE(moved);
+    EXPECT_EQ(moved.error().code, is_stopped ? Code::kCancelled : Code::kUnavailable);
+    EXPECT_NE(moved.error().message.find("`main`: nothing was committed"), std::string::npos);
+    f.faults->set_plan({});
+    EXPECT_EQ(f.marks("main"), Marks{});
+  }
+}
+
+// Whoever stops before the swap has changed nothing; one that has begun comes to its end.
+TEST(Commit, AStopComesBeforeASwapOrAfterIt) {
+  Fixture f;
+  const Tip tip = f.create("main");
+  const uint64_t before = f.faults->operations();
+  int told = 0;
+  {
+    const InterruptScope scope([] { return true; }, [&] { ++told; });
+    const auto moved = f.committer.commit(tip, f.mark("a"), f.go_on);
+    ASSERT_FALSE(moved);
+    EXPECT_EQ(moved.error().code, Code::kCancelled);
+    EXPECT_EQ(f.faults->operations(), before + 1) << "the manifest, and no swap";
+  }
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(f.marks("main"), Marks{});
 }
 
 TEST(Commit, ARefIsDeletedOnceWhateverTheReplies) {

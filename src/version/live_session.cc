@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "dreamdb/interrupt.h"
 #include "runtime/process.h"
 
 namespace dreamdb {
@@ -45,14 +46,16 @@ LiveSession::~LiveSession() {
     ticking = std::move(ticking_);
   }
   ticking.reset();  // waits for a tick, which takes the mutex
-  // Not deleted, it expires.
-  if (beat_ && !fenced_) (void)store_.swap_delete(session_key(id_), version_);
+  const InterruptScope goes_on([] { return false; });
+  if (beat_ && !fenced_ && !is_unanswered_ && !is_given_up_)
+    (void)store_.swap_delete(session_key(id_), version_);
 }
 
 void LiveSession::before_upload(const Tip& tip) {
   {
     const std::lock_guard lock(mutex_);
     leave_parents();
+    is_given_up_ = false;
     ref_ = tip.name;
     epoch_ = tip.ref.epoch;
     if (!unpublished_) unpublished_ = now();
@@ -92,11 +95,12 @@ Status LiveSession::may_publish() {
 void LiveSession::tick() {
   {
     const std::lock_guard lock(mutex_);
-    if (fenced_) return;
+    if (fenced_ || is_given_up_) return;
     const bool begins = !beat_ && unpublished_ && between(*unpublished_, now()) >= kSessionAfterNs;
     const bool renews = beat_ && between(*beat_, now()) >= kSessionBeatNs;
     if (!begins && !renews) return;
   }
+  const InterruptScope scope([this] { return is_given_up_.load(); });
   (void)renew();  // what fails is tried again at the next tick
 }
 
@@ -132,7 +136,13 @@ Status LiveSession::renew() {
     const std::lock_guard lock(mutex_);
     version_ = *std::move(swapped);
     beat_ = at;
+    is_unanswered_ = false;
     return {};
+  }
+  if (swapped.error().code == Code::kUnavailable) {  // nothing was changed
+    const std::lock_guard lock(mutex_);
+    is_unanswered_ = true;
+    return std::unexpected(swapped.error());
   }
   if (adopt(key, body.write, at)) return {};
   const std::lock_guard lock(mutex_);
@@ -144,10 +154,11 @@ Status LiveSession::renew() {
 bool LiveSession::adopt(const std::string& key, const WriteId& write, const Time& at) {
   const auto loaded = store_.load(key);
   const bool gone = !loaded && loaded.error().code == Code::kNotFound;
-  if (!loaded && !gone) return false;
-  const auto found =
-      gone ? Result<SessionBody>(SessionBody{}) : parse_session(loaded->body.span(), key);
+  const bool is_answered = loaded || gone;
+  const auto found = loaded ? parse_session(loaded->body.span(), key) : SessionBody{};
   const std::lock_guard lock(mutex_);
+  is_unanswered_ = !is_answered;
+  if (!is_answered) return false;
   if (gone) {
     fenced_ = beat_.has_value();
     return false;

@@ -7,6 +7,7 @@
 // parent's: the child begins one of its own when it needs one.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,8 @@ class LiveSession {
   // `store` and `runtime` must outlive this.
   LiveSession(Store& store, Runtime& runtime, WriterIdentity writer)
       : store_(store), runtime_(runtime), writer_(std::move(writer)) {}
-  // Deletes the session if it was begun: one request.
+  // Deletes the session if it was begun: one request. Of a store that did not answer last nothing
+  // is asked: a session that is not deleted expires.
   ~LiveSession();
   LiveSession(const LiveSession&) = delete;
   LiveSession& operator=(const LiveSession&) = delete;
@@ -41,6 +43,9 @@ class LiveSession {
   void before_upload(const Tip& tip);
   // A version names all that went up, or it was given up.
   void settle();
+  // The store does not answer, or nobody waits for it any more: it is asked for nothing before the
+  // next upload, and what a tick asks of it ends.
+  void give_up() { is_given_up_ = true; }
 
   // To be called before what went up is published: ok at no cost, but for a writer that slept.
   // Conflict: it slept so long that its objects may have been collected; write them again.
@@ -70,8 +75,10 @@ class LiveSession {
   std::string ref_;
   uint64_t epoch_ = 0;
   bool fenced_ = false;
-  std::optional<Time> beat_;  // of the last body on the store; empty: no session
+  bool is_unanswered_ = false;  // the store did not answer when it was last asked
+  std::optional<Time> beat_;    // of the last body on the store; empty: no session
   std::unique_ptr<Ticking> ticking_;
+  std::atomic<bool> is_given_up_ = false;
   std::shared_ptr<std::mutex> requests_ = std::make_shared<std::mutex>();  // one request at a time
   std::string id_;
   Version version_;

@@ -135,7 +135,6 @@ TEST_F(LiveSessionTest, AFencedOnePublishesNothingAndStaysFenced) {
   session.before_upload(tip());
   sleep(31);
   session.tick();
-  const std::string key = there().first;
   fence();
   sleep(601);
   EXPECT_EQ(session.may_publish().error().code, Code::kConflict);
@@ -162,6 +161,43 @@ TEST_F(LiveSessionTest, OneThatWasDeletedIsFenced) {
   session.tick();
   EXPECT_EQ(session.may_publish().error().code, Code::kConflict);
   EXPECT_EQ(there().first, "");
+}
+
+// Who has just had no answer does not wait for more of them at the end.
+TEST_F(LiveSessionTest, AStoreThatDoesNotAnswerIsNotAskedAgainAtTheEnd) {
+  FaultStore store(std::make_shared<MemoryStore>("x"), {}, runtime_);
+  {
+    LiveSession session(store, runtime_, writer());
+    session.before_upload(tip());
+    sleep(31);
+    store.set_plan({.rules = {{.only_ops = ops(StoreOp::kSwap)}}});
+    session.tick();
+    EXPECT_EQ(store.operations(), 1u) << "nothing was changed: no look";
+  }
+  EXPECT_EQ(store.operations(), 1u);
+  store.set_plan({});
+  {
+    LiveSession session(store, runtime_, writer());
+    session.before_upload(tip());
+    sleep(31);
+    session.tick();
+    EXPECT_EQ(store.operations(), 2u);
+    session.give_up();  // an upload had no answer
+    sleep(61);
+    session.tick();
+    session.settle();
+  }
+  EXPECT_EQ(store.operations(), 2u) << "not deleted, it expires";
+  {
+    LiveSession session(store, runtime_, writer());
+    session.before_upload(tip());
+    session.give_up();
+    session.before_upload(tip());  // and it is tried again
+    sleep(31);
+    session.tick();
+    EXPECT_EQ(store.operations(), 3u);
+  }
+  EXPECT_EQ(store.operations(), 4u);
 }
 
 TEST_F(LiveSessionTest, AChildsEndLeavesTheParentsSession) {

@@ -11,7 +11,7 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kForm = 1;
+constexpr uint64_t kForm = 2;
 constexpr uint64_t kAnswerBytes = 64;  // an answer without objects at most, and what each adds
 
 // As a leaf page has them: its parser checks each entry, and their order.
@@ -69,9 +69,37 @@ Result<std::vector<uint64_t>> parse_records(CborReader& in) {
   return records;
 }
 
+void write_codes(std::span<const AddedCodes> codes, CborWriter& out) {
+  out.array(4 * codes.size());
+  for (const AddedCodes& added : codes) {
+    out.uint(static_cast<uint64_t>(added.field));
+    out.bytes(added.spatial.bytes());
+    write_entries(added.codes, out);
+    write_entries(added.covered, out);
+  }
+}
+
+Result<std::vector<AddedCodes>> parse_codes(CborReader& in) {
+  std::vector<AddedCodes> codes;
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  if (count % 4 != 0) return fail(Code::kCorruption, "an offer: codes without entries");
+  for (uint64_t i = 0; i < count; i += 4) {
+    AddedCodes added;
+    DREAMDB_ASSIGN(const uint64_t field, in.uint());
+    added.field = static_cast<FieldId>(field);
+    DREAMDB_ASSIGN(const auto address, in.bytes());
+    DREAMDB_ASSIGN(added.spatial, Address::from_bytes(address));
+    DREAMDB_ASSIGN(added.codes, parse_entries(in));
+    DREAMDB_ASSIGN(added.covered, parse_entries(in));
+    codes.push_back(std::move(added));
+  }
+  DREAMDB_TRY(in.end());
+  return codes;
+}
+
 Status parse_change(const Buffer& bytes, OfferedChange& change) {
   CborReader in(bytes.span());
-  DREAMDB_TRY(in.array(9));
+  DREAMDB_TRY(in.array(10));
   DREAMDB_ASSIGN(const uint64_t form, in.uint());
   if (form != kForm) return fail(Code::kUnsupported, "an offer of another form");
   DREAMDB_TRY(parse_fixed(in, change.write));
@@ -85,6 +113,7 @@ Status parse_change(const Buffer& bytes, OfferedChange& change) {
     DREAMDB_ASSIGN(change.entries[static_cast<FieldId>(field)], parse_entries(in));
   }
   DREAMDB_TRY(in.end());
+  DREAMDB_ASSIGN(change.codes, parse_codes(in));
   DREAMDB_ASSIGN(change.ledger, parse_entries(in));
   DREAMDB_ASSIGN(change.records, parse_records(in));
   DREAMDB_ASSIGN(change.objects, parse_objects(in, bytes));
@@ -117,7 +146,7 @@ Hash offer_base(const Tip& tip) {
 
 std::optional<Buffer> write_offered_change(const OfferedChange& change) {
   CborWriter out;
-  out.array(9);
+  out.array(10);
   out.uint(kForm);
   out.bytes(change.write);
   out.bytes(change.base);
@@ -128,6 +157,7 @@ std::optional<Buffer> write_offered_change(const OfferedChange& change) {
     out.uint(static_cast<uint64_t>(field));
     write_entries(entries, out);
   }
+  write_codes(change.codes, out);
   write_entries(change.ledger, out);
   out.bytes(std::as_bytes(std::span(change.records)));
   write_objects(change.objects, out);

@@ -23,6 +23,14 @@ namespace dreamdb {
 inline constexpr uint64_t kOfferedObjectsMax = 64 << 10;
 inline constexpr size_t kOfferedRecordsMax = 8 << 10;
 
+// Codes of rows that a commit adds to a field (spec 12.8): leaf entries of the index's code track,
+// and those of the field's track whose rows they cover.
+struct AddedCodes {
+  FieldId field{0};
+  Address spatial;  // of the index they are under; a version with another takes none of them
+  std::vector<Entry> codes, covered;
+};
+
 // An append of records that are all new.
 struct OfferedChange {
   WriteId write{};  // of the version it becomes
@@ -30,6 +38,7 @@ struct OfferedChange {
   std::string program;
   std::string operation;
   std::map<FieldId, std::vector<Entry>> entries;  // leaf entries by track
+  std::vector<AddedCodes> codes;
   std::vector<Entry> ledger;
   std::vector<uint64_t> records;    // ascending
   std::vector<PutRequest> objects;  // segments

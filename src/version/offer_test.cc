@@ -47,6 +47,7 @@ OfferedChange example() {
           "program",
           "append",
           change.entries,
+          {{FieldId{3}, Address{Hash{std::byte{4}}}, {record_entry(1, 5)}, {record_entry(2, 6)}}},
           {},
           change.new_records,
           {{"segments/x", Buffer::copy_of("bytes")}}};
@@ -64,6 +65,11 @@ TEST(Offer, IsReadAsItWasWritten) {
   EXPECT_EQ(back->operation, "append");
   ASSERT_EQ(back->entries.size(), 1u);
   EXPECT_EQ(back->entries.at(kRecordTrack), change.entries.at(kRecordTrack));
+  ASSERT_EQ(back->codes.size(), 1u);
+  EXPECT_EQ(back->codes[0].field, FieldId{3});
+  EXPECT_EQ(back->codes[0].spatial, change.codes[0].spatial);
+  EXPECT_EQ(back->codes[0].codes, change.codes[0].codes);
+  EXPECT_EQ(back->codes[0].covered, change.codes[0].covered);
   EXPECT_TRUE(back->ledger.empty());
   EXPECT_EQ(back->records, change.records);
   ASSERT_EQ(back->objects.size(), 1u);

@@ -11,6 +11,7 @@ namespace {
 // A pause is slept in parts: whoever asks to stop is heard within one.
 constexpr uint64_t kPauseHeardNs = 50'000'000;
 
+// Worth another try; only after OutcomeUnknown it may have taken place.
 bool is_unanswered(const Error& error) {
   return error.code == Code::kOutcomeUnknown || error.code == Code::kUnavailable;
 }
@@ -21,8 +22,9 @@ bool Pauses::wait() {
   uint64_t draw = 0;
   runtime_.random(std::as_writable_bytes(std::span(&draw, 1)));
   uint64_t left_ns = pause_ns_ / 2 + draw % (pause_ns_ / 2);
-  pause_ns_ = std::min(2 * pause_ns_, kLongestNs);
-  if (runtime_.monotonic_ns() - begin_ns_ + left_ns > kUnansweredBudgetNs) return false;
+  pause_ns_ =
+      std::min({2 * pause_ns_, kLongestNs, std::max(kFirstNs, budget_ns_ / kLongestOfBudget)});
+  if (runtime_.monotonic_ns() - begin_ns_ + left_ns > budget_ns_) return false;
   for (; left_ns > 0; left_ns -= std::min(left_ns, kPauseHeardNs)) {
     if (!check_interrupt()) return false;
     runtime_.sleep_ns(std::min(left_ns, kPauseHeardNs));
@@ -56,9 +58,12 @@ Result<LoadedRef> load_ref(Store& store, std::string_view name) {
   auto loaded = store.load(key);
   if (!loaded) {
     if (loaded.error().code != Code::kNotFound) return std::unexpected(std::move(loaded).error());
-    return fail(Code::kNotFound, "dataset `" + std::string(name) + "` not found in " +
-                                     store.describe() +
-                                     "; create it first, or list the refs there are");
+    const std::string plain = "key " + key + " is not in " + store.describe();
+    const std::string_view said = loaded.error().message;
+    return fail(Code::kNotFound,
+                "dataset `" + std::string(name) + "` not found in " + store.describe() +
+                    "; create it first, or list the refs there are" +
+                    std::string(said.substr(said.starts_with(plain) ? plain.size() : said.size())));
   }
   DREAMDB_ASSIGN(const Ref ref, parse_ref(loaded->body.span(), key));
   return LoadedRef{ref, std::move(loaded->version)};
@@ -85,7 +90,8 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
                        bool snapshot, const WriteId& write) {
   const Ref ref{writer.nonce, manifest, 0, write, snapshot, runtime.now_ns()};
   const Buffer body = write_ref(ref);
-  Pauses pauses(runtime);
+  Pauses pauses(runtime, objects.store());
+  bool unclear = false;
   for (;;) {
     auto swapped = objects.store().swap(ref_key(name), std::nullopt, body);
     if (swapped) return Tip{std::string(name), ref, *std::move(swapped), parsed};
@@ -101,15 +107,19 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
                                             "; open it, or choose another name");
     if (swapped.error().code == Code::kConflict && found.error().code != Code::kNotFound)
       return std::unexpected(std::move(found).error());
-    if (!pauses.wait())
-      return fail(Code::kOutcomeUnknown,
-                  "ref `" + std::string(name) + "`: the store did not say whether it was made (" +
-                      swapped.error().message + "); list the refs to find out");
+    unclear = unclear || swapped.error().code != Code::kUnavailable;
+    if (pauses.wait()) continue;
+    if (!unclear)
+      return fail(Code::kUnavailable,
+                  "ref `" + std::string(name) + "` was not made: " + swapped.error().message);
+    return fail(Code::kOutcomeUnknown,
+                "ref `" + std::string(name) + "`: the store did not say whether it was made (" +
+                    swapped.error().message + "); list the refs to find out");
   }
 }
 
 Status delete_ref(Store& store, Runtime& runtime, std::string_view name, const LoadedRef& loaded) {
-  Pauses pauses(runtime);
+  Pauses pauses(runtime, store);
   for (;;) {
     Status deleted = store.swap_delete(ref_key(name), loaded.version);
     if (deleted) return {};

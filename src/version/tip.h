@@ -43,29 +43,31 @@ struct WriterIdentity {
 // Conflict when the ref was deleted and made anew as another dataset.
 Status check_same_timeline(const Tip& before, const Tip& moved);
 
-// How long a swap whose outcome the store does not tell is asked about again before it is given up
-// as unknown: an outage of half a minute is nothing unusual, and an unknown outcome costs the
-// caller more than the wait. 30 % of lost replies never last so long: the pauses below are more
-// than sixty tries.
-inline constexpr uint64_t kUnansweredBudgetNs = 60'000'000'000;
-
-// Pauses between tries: from 2 ms, twice as long each time up to a second, each drawn between half
-// of that and all, so that writers that were cut off together do not come back together.
+// Pauses between tries of a swap that the store did not answer: from 10 ms, twice as long each time
+// up to 8 seconds or an eighth of the store's budget, each drawn between half of that and all, so
+// that writers that were cut off together do not come back together. That is 15 to 20 tries in a
+// minute: enough that 30 % of lost replies never use them up, and few requests to a server that
+// answers each with nonsense.
 class Pauses {
  public:
-  explicit Pauses(Runtime& runtime)
-      : runtime_(runtime), begin_ns_(runtime.monotonic_ns()), pause_ns_(kFirstNs) {}
+  Pauses(Runtime& runtime, const Store& store)
+      : runtime_(runtime),
+        begin_ns_(runtime.monotonic_ns()),
+        budget_ns_(store.unanswered_budget_ns()),
+        pause_ns_(kFirstNs) {}
 
-  // Waits; false when the budget is used up or somebody asks to stop (Interruptible): no further
-  // try is to be made.
+  // Waits; false when the store's budget is used up or somebody asks to stop (Interruptible): no
+  // further try is to be made.
   bool wait();
 
  private:
-  static constexpr uint64_t kFirstNs = 2'000'000;
-  static constexpr uint64_t kLongestNs = 1'000'000'000;
+  static constexpr uint64_t kFirstNs = 10'000'000;
+  static constexpr uint64_t kLongestNs = 8'000'000'000;
+  static constexpr uint64_t kLongestOfBudget = 8;
 
   Runtime& runtime_;
   const uint64_t begin_ns_;
+  const uint64_t budget_ns_;
   uint64_t pause_ns_;
 };
 
