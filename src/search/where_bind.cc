@@ -19,6 +19,10 @@ constexpr size_t kLiteralShownMax = 60;  // bytes of a literal in a message
 constexpr size_t kNamesShownMax = 20;    // fields in a message
 
 std::unexpected<Error> unknown_field(const std::string& name, const Schema& schema) {
+  if (name == "_anchor")
+    return fail(Code::kInvalidArgument,
+                "where: `_anchor` is a record's place, not a field; say which anchors by start and "
+                "end of the read (--start and --end on the command line), the end exclusive");
   std::string known;
   const size_t count = schema.fields().size();
   for (size_t i = 0; i < std::min(count, kNamesShownMax); ++i)

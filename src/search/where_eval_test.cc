@@ -65,8 +65,8 @@ TEST(WhereEval, Numbers) {
   EXPECT_EQ(matches("i != 1"), "01011");
   EXPECT_EQ(matches("not i != 1"), "10000");
   EXPECT_EQ(matches("i < 1.5"), "10001");
-  EXPECT_EQ(matches("i == 9223372036854775807.0"), "00000");
-  EXPECT_EQ(matches("i < 9223372036854775807.0"), "11011");
+  EXPECT_EQ(matches("i == 9223372036854775808.0"), "00000");
+  EXPECT_EQ(matches("i < 9223372036854775808.0"), "11011");
   EXPECT_EQ(matches("i between -5 and 1"), "10001");
   EXPECT_EQ(matches("i between 1 and -5"), "00000");
   EXPECT_EQ(matches("i not between 1 and -5"), "11011");
@@ -79,6 +79,12 @@ TEST(WhereEval, Numbers) {
   EXPECT_EQ(matches("f < 1"), "10100");
   EXPECT_EQ(matches("not f < 1"), "01001");
   EXPECT_EQ(matches("f >= 1"), "00001");
+}
+
+TEST(WhereEval, NaNIsWhatIsNeitherBelowNorAbove) {
+  EXPECT_EQ(matches("not (f <= 0 or f > 0)"), "01000");
+  EXPECT_EQ(matches("f <= 0 or f > 0"), "10101");
+  EXPECT_EQ(matches("not (f <= 0 or f > 0) or f is null"), "01010");
 }
 
 TEST(WhereEval, BoolsTextsAndTimes) {
@@ -130,6 +136,10 @@ TEST(WhereCheck, NamesFieldTypeAndLiteral) {
   EXPECT_EQ(
       refusal("zz == 1"),
       "where: field `zz` is not declared in the Schema; declared are: i, f, b, s, c, t, img, v");
+  EXPECT_EQ(
+      refusal("_anchor > 3"),
+      "where: `_anchor` is a record's place, not a field; say which anchors by start and end of "
+      "the read (--start and --end on the command line), the end exclusive");
   EXPECT_EQ(refusal("i == 'a'"), "where: field `i` is int, expected a number, found 'a'");
   EXPECT_EQ(refusal("f in (1, true)"), "where: field `f` is float, expected a number, found true");
   EXPECT_EQ(refusal("s == 1.5"), "where: field `s` is string, expected text in quotes, found 1.5");
@@ -222,7 +232,9 @@ TEST(WherePrune, RulesOutWhatStatisticsExclude) {
         "not (i > 9 and b)"})
     EXPECT_TRUE(can(yes, stats, 10)) << yes;
   EXPECT_FALSE(can("i == 5", stats, 0));
+  EXPECT_FALSE(can("not (f <= 0 or f > 0)", stats, 10));
   stats[FieldId{2}].has_nan = true;
+  EXPECT_TRUE(can("not (f <= 0 or f > 0)", stats, 10));
   EXPECT_TRUE(can("f != 1.5", stats, 10));
   EXPECT_FALSE(can("f > 1.5", stats, 10));
   // A bound that is missing, or of another type, rules nothing out.

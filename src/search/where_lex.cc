@@ -1,7 +1,10 @@
 // Cuts a filter expression into words and shows where it went wrong.
 #include "search/where_lex.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <iterator>
 
 #include "base/text.h"
 #include "search/where_node.h"
@@ -19,6 +22,24 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// What a 64-bit float makes of the decimal number `text` where floats skip integers; empty: it is
+// held exactly, is below those or beyond all 64-bit integers, or has an exponent.
+std::string rounded_integer(std::string_view text, double value) {
+  if (!(std::abs(value) >= 0x1p53 && std::abs(value) <= 0x1p63)) return {};
+  if (text.find_first_of("eE") != std::string_view::npos) return {};
+  char digits[32];
+  const auto end =
+      std::to_chars(std::begin(digits), std::end(digits), value, std::chars_format::fixed, 0);
+  const std::string held(digits, end.ptr);
+  const bool negative = text.starts_with('-');
+  text.remove_prefix(negative);
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
+  const size_t point = text.find('.');
+  const bool whole = text.find_first_not_of('0', point + 1) == std::string_view::npos;
+  const bool same = std::string_view(held).substr(negative) == text.substr(0, point);
+  return whole && same ? "" : held;
 }
 
 }  // namespace
@@ -140,6 +161,12 @@ Result<WhereToken> WhereLexer::read_number(WhereToken token) {
     return error(token.offset, is_float ? "this number is out of the range of a 64-bit float"
                                         : "this integer does not fit in 64 bits");
   if (read.ec != std::errc() || read.ptr != last) return error(token.offset, "this is no number");
+  if (is_float) {
+    const std::string held = rounded_integer({first, last}, std::get<double>(token.literal));
+    if (!held.empty())
+      return error(token.offset, "this number would be rounded to " + held +
+                                     ": write an integer, which is compared exactly");
+  }
   return token;
 }
 

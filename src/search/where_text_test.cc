@@ -48,6 +48,8 @@ TEST(WhereText, ReadsTheWholeGrammar) {
   expect_text("a.b_1 is null", "a.b_1 is null");
   expect_text("`in` = 1 or `odd ``name` = 2", "`in` == 1 or `odd ``name` == 2");
   expect_text("x == -9223372036854775808", "x == -9223372036854775808");
+  expect_text("x == 9007199254740992.0 or x == -009007199254740994. or x == 1e18",
+              "x == 9007199254740992.0 or x == -9007199254740994.0 or x == 1e+18");
   expect_text("x == 1e300 or x == -0.0 or x == .5 or x == 7.",
               "x == 1e+300 or x == -0.0 or x == 0.5 or x == 7.0");
   expect_text("x = 'it''s \\x41\\n\\'\\\\' or x like '100\\%'",
@@ -113,6 +115,9 @@ TEST(WhereText, SaysWhatWasExpected) {
       {"a == 1e999", "out of the range"},
       {"a == 12abc", "no number"},
       {"a == 1.2.3", "no number"},
+      {"a < 9007199254740992.5", "rounded to 9007199254740992: write an integer"},
+      {"a == -9007199254740993.0", "rounded to -9007199254740992: write an integer"},
+      {"a == 9223372036854775807.0", "rounded to 9223372036854775808: write an integer"},
       {"a == \xff", "not UTF-8"},
       {"a ; b", "unexpected character"},
   };

@@ -1,0 +1,52 @@
+// Codes of chosen cells scanned for some queries at once.
+//
+// Thread rule: one call at a time; the work is shared on the pool.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "index/code_plan.h"
+#include "search/anchor_set.h"
+#include "search/candidates.h"
+
+namespace dreamdb {
+
+// How far from its estimate a row may be to be looked at, in standard deviations: what the rerank
+// finds of the best rows grows with it, and so does what it reads.
+inline constexpr float kBoundDeviations = 1.3f;
+
+// Beyond these f32 may overflow on the way to a bound, and a NaN would hide a row: such rows stay
+// in doubt.
+inline constexpr float kBaseMax = 1e30f, kDistanceMax = 1e15f;
+
+// Which anchors may be found.
+struct AnchorFilter {
+  uint64_t first = 0, last = UINT64_MAX;
+  std::shared_ptr<const AnchorSet> set;  // nullptr: all in the range
+
+  bool is_open() const { return set == nullptr && first == 0 && last == UINT64_MAX; }
+  bool has(uint64_t anchor) const {
+    return anchor >= first && anchor <= last && (set == nullptr || set->has(anchor));
+  }
+};
+
+struct ProbeQuery {
+  ProbeQuery(const SpatialIndex& index, std::span<const float> placed_query)
+      : placed(placed_query.begin(), placed_query.end()), prepared(index.frame(), placed) {}
+
+  std::vector<float> placed;  // [D]
+  CodeQuery prepared;
+  std::vector<CellHit> cells;  // those to look into, the nearest first
+};
+
+// out: one for each query; rows that the filter lets through are offered.
+// Memory: kRoundBytes of blocks. A wave a round; 1 for up to kRoundBytes.
+Status scan_codes(Objects& objects, const CodePlan& plan, std::span<const ProbeQuery> queries,
+                  const AnchorFilter& filter, std::span<Candidates> out);
+
+// The cells of all queries, ascending.
+std::vector<uint32_t> union_of_cells(std::span<const ProbeQuery> queries);
+
+}  // namespace dreamdb

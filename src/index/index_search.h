@@ -1,0 +1,78 @@
+// Search through a spatial index: cells, codes, exact scores of those that the codes leave in
+// doubt.
+//
+// Thread rule: one call at a time; the work is shared on the pool.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/code_scan.h"
+#include "search/exact.h"
+#include "track/row_reader.h"
+
+namespace dreamdb {
+
+struct IndexSearchOptions {
+  size_t top_k = 10;
+  size_t probes = 1;  // cells a query looks into; more where they hold too few that match
+  AnchorFilter filter;
+};
+
+// What a search through an index has looked at, for all its queries.
+struct IndexWork {
+  uint64_t cells = 0;       // distinct ones
+  uint64_t codes = 0;       // rows of codes in them
+  uint64_t candidates = 0;  // rows whose codes left them in doubt
+  uint64_t reranked = 0;    // exact scores
+};
+
+class IndexSearch {
+ public:
+  IndexSearch(Objects& objects, ManifestPtr manifest, const Field& field, SpatialIndexPtr index)
+      : objects_(objects),
+        reader_(objects, manifest),
+        place_(manifest->find_index(field.id)),
+        field_(field),
+        index_(std::move(index)) {}
+
+  // Without an index only `score_rows` may be asked.
+  IndexSearch(Objects& objects, ManifestPtr manifest, const Field& field)
+      : objects_(objects), reader_(objects, std::move(manifest)), place_(nullptr), field_(field) {}
+
+  // One TopK a query: hits among the rows that have codes, scored exactly by the values that the
+  // version has. Fewer than `top_k` only if no more match. 2 waves if nothing is cached but pages
+  // and footers, and `probes` cells hold enough that match.
+  Result<std::vector<TopK>> run(const QuerySet& queries, const IndexSearchOptions& options);
+  // The same over rows that are named: no code is looked at.
+  Result<std::vector<TopK>> score_rows(const QuerySet& queries, std::span<const uint64_t> anchors,
+                                       size_t top_k);
+
+  const IndexWork& work() const { return work_; }
+
+ private:
+  // One query on its way.
+  struct Search {
+    ProbeQuery query;
+    size_t wanted;  // how many lower bounds make the threshold: top_k, and those that were no rows
+    size_t probes;
+    TopK best;
+  };
+  Status round(std::span<Search*> searches, const QuerySet& queries,
+               std::span<const size_t> numbers, const IndexSearchOptions& options);
+  // Exact scores of candidates, `values` holding theirs among others.
+  void score(const Batch& values, std::span<const Candidate> candidates, const QuerySet& query,
+             size_t top_k, Search& search) const;
+  // The field's values at anchors, ascending and unique.
+  Result<Batch> read_values(std::span<const uint64_t> anchors);
+
+  Objects& objects_;
+  const RowReader reader_;
+  const FieldIndex* const place_;
+  const Field& field_;
+  const SpatialIndexPtr index_;
+  IndexWork work_;
+};
+
+}  // namespace dreamdb

@@ -1,0 +1,46 @@
+// Rows that may be among the k best of a query by what their codes say: those whose upper bound is
+// not below the k-th greatest lower bound of all (spec 12.4). Exact scores decide among them.
+//
+// Thread rule: one thread at a time; each thread fills its own and they are merged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace dreamdb {
+
+struct Candidate {
+  uint64_t anchor = 0;
+  float lower = 0, upper = 0;
+  // Where its code stands, in numbers of the caller's.
+  uint32_t cell = 0, segment = 0, row = 0;
+
+  bool operator==(const Candidate&) const = default;
+};
+
+class Candidates {
+ public:
+  explicit Candidates(size_t k) : k_(k) {}
+
+  // Rows with an upper bound below this need not be offered; -infinity while there is room.
+  float threshold() const { return threshold_; }
+  // O(1) for most, O(log k) for one that raises the threshold. Bounds are no NaN.
+  void offer(const Candidate& row);
+  void merge(const Candidates& other);
+
+  // Those left, best middle first; of one anchor (a code of an older value may be there) the first.
+  std::vector<Candidate> take_sorted();
+  size_t k() const { return k_; }
+
+ private:
+  void prune();
+
+  size_t k_;
+  float threshold_ = -std::numeric_limits<float>::infinity();
+  std::vector<float> lowers_;  // the k greatest, the least at the front
+  std::vector<Candidate> held_;
+};
+
+}  // namespace dreamdb

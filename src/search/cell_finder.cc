@@ -1,0 +1,144 @@
+#include "search/cell_finder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/assert.h"
+#include "search/nth_largest.h"
+#include "simd/simd.h"
+
+namespace dreamdb {
+
+namespace {
+
+// Bounds of so many deviations. With 1.5, 99.8 in 100 of the 64 to 256 nearest of 4,096 centroids
+// were found, of few of them 98 for queries that have no near ones; with 1.9, 99.9 of all, for half
+// as many exact scores more.
+constexpr size_t kFew = 64;
+float slack_of(size_t n) { return n < kFew ? 1.9f : 1.5f; }
+
+float square_distance(std::span<const float> a, std::span<const float> b) {
+  float square = 0;
+  simd::l2_rows_f32(a.data(), b.data(), 1, a.size(), &square);
+  return square;
+}
+
+// Rows lie anywhere: the processor does not see the next one coming.
+void prefetch(std::span<const float> row) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  for (size_t j = 0; j < row.size(); j += kLine) __builtin_prefetch(row.data() + j);
+}
+
+}  // namespace
+
+Routes make_routes(const CodeFrame& frame, std::span<const float> centroids) {
+  const size_t dim = frame.dim(), count = centroids.size() / dim;
+  DREAMDB_ASSERT(centroids.size() % dim == 0);
+  Routes out{std::vector<uint64_t>(count * frame.words()), std::vector<float>(count),
+             std::vector<float>(count), std::vector<float>(count)};
+  CellEncoder encoder(frame, frame.origin);
+  for (size_t i = 0; i < count; ++i) {
+    const CodeFactors found =
+        encoder.encode(centroids.subspan(i * dim, dim), out.bits.data() + i * frame.words());
+    out.add[i] = found.add;
+    out.scale[i] = found.scale;
+    out.error[i] = found.error;
+  }
+  return out;
+}
+
+CellFinder::CellFinder(const CodeFrame& frame, std::span<const float> centroids, Routes routes)
+    : frame_(frame), centroids_(centroids), routes_(std::move(routes)) {
+  DREAMDB_ASSERT(centroids.size() == count() * frame.dim());
+  DREAMDB_ASSERT(routes_.bits.size() == count() * frame.words());
+}
+
+float CellFinder::base_of(std::span<const float> query, size_t cell) const {
+  if (frame_.metric == Metric::kL2) return -square_distance(query, centroid(cell));
+  float dot = 0;
+  simd::dot_rows_f32(query.data(), centroid(cell).data(), 1, query.size(), &dot);
+  return dot;
+}
+
+// Every cell whose upper bound reaches the n-th best lower one.
+std::vector<uint32_t> CellFinder::candidates(std::span<const float> query,
+                                             const CodeQuery& prepared, size_t n) const {
+  const float apart = square_distance(query, frame_.origin);
+  float base = -apart;
+  if (frame_.metric != Metric::kL2)
+    simd::dot_rows_f32(query.data(), frame_.origin.data(), 1, query.size(), &base);
+  std::vector<float> lower(count()), upper(count());
+  const simd::BitQuery scanned{prepared.planes(), frame_.words(), prepared.unit(), base,
+                               slack_of(n) * std::sqrt(apart)};
+  simd::scan_bits(scanned, routes_.bits.data(), routes_.add.data(), routes_.scale.data(),
+                  routes_.error.data(), count(), lower.data(), upper.data());
+  std::vector<uint32_t> found(count());
+  // Numbers so large that f32 has no bounds for them.
+  if (!simd::all_finite_f32(lower.data(), count()) ||
+      !simd::all_finite_f32(upper.data(), count())) {
+    std::iota(found.begin(), found.end(), 0u);
+    return found;
+  }
+  found.resize(simd::select_at_least(upper.data(), count(), nth_largest(lower, n), found.data()));
+  return found;
+}
+
+std::vector<CellHit> CellFinder::nearest(std::span<const float> query, const CodeQuery& prepared,
+                                         size_t n) const {
+  DREAMDB_ASSERT(query.size() == frame_.dim());
+  n = std::min(n, count());
+  if (n == 0) return {};
+  if (count() < kScanAllBelow || n == count()) {
+    std::vector<float> bases(count());
+    score_all(query, bases);
+    return best_of(query, bases, n);
+  }
+  std::vector<CellHit> hits;
+  const std::vector<uint32_t> cells = candidates(query, prepared, n);
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (i + 1 < cells.size()) prefetch(centroid(cells[i + 1]));
+    hits.push_back({cells[i], base_of(query, cells[i]), 0});
+  }
+  return finish(query, std::move(hits), n);
+}
+
+// bases: [count()].
+void CellFinder::score_all(std::span<const float> query, std::span<float> bases) const {
+  if (frame_.metric == Metric::kL2) {
+    simd::l2_rows_f32(query.data(), centroids_.data(), count(), query.size(), bases.data());
+    for (float& base : bases) base = -base;
+  } else {
+    simd::dot_rows_f32(query.data(), centroids_.data(), count(), query.size(), bases.data());
+  }
+}
+
+// The n best of all cells. Their bases may change: none that is no number stays.
+std::vector<CellHit> CellFinder::best_of(std::span<const float> query, std::span<float> bases,
+                                         size_t n) const {
+  for (float& base : bases) base = std::isnan(base) ? -INFINITY : base;
+  std::vector<uint32_t> cells(count());
+  cells.resize(simd::select_at_least(bases.data(), count(), nth_largest(bases, n), cells.data()));
+  std::vector<CellHit> hits;
+  for (const uint32_t cell : cells) hits.push_back({cell, bases[cell], 0});
+  return finish(query, std::move(hits), n);
+}
+
+// Keeps the n best in order, with their distances.
+std::vector<CellHit> CellFinder::finish(std::span<const float> query, std::vector<CellHit> hits,
+                                        size_t n) const {
+  for (CellHit& hit : hits)
+    if (std::isnan(hit.base)) hit.base = -INFINITY;
+  n = std::min(n, hits.size());
+  std::partial_sort(hits.begin(), hits.begin() + static_cast<ptrdiff_t>(n), hits.end(),
+                    [](const CellHit& a, const CellHit& b) {
+                      return a.base != b.base ? a.base > b.base : a.cell < b.cell;
+                    });
+  hits.resize(n);
+  for (CellHit& hit : hits)
+    hit.distance = std::sqrt(
+        frame_.metric == Metric::kL2 ? -hit.base : square_distance(query, centroid(hit.cell)));
+  return hits;
+}
+
+}  // namespace dreamdb
