@@ -64,7 +64,7 @@ struct CreateOptions {
 enum class OnConflict : uint8_t {
   kRefuse,   // fail with Conflict, naming the anchors; nothing is written
   kSkip,     // keep the old value
-  kReplace,  // the new value wins
+  kReplace,  // the new value wins; where a row has none the old one stays
 };
 
 struct AppendOptions {
@@ -94,6 +94,9 @@ struct NewRows {
   size_t rows = 0;
   std::optional<Buffer> anchors;  // u64[rows], any order, no anchor twice
   std::vector<Column> columns;    // by field name; fields left out are absent
+  // What errors call a row, by its place in `rows`: "rows.jsonl:17". Empty: "row 17", counted from
+  // 0, from a writer's first row on.
+  std::function<std::string(size_t row)> name_of_row = {};
 };
 
 struct WriterOptions {
@@ -115,12 +118,39 @@ struct ReadOptions {
 
 enum class Distance : uint8_t { kCosine, kInnerProduct, kL2 };
 
+// The distance that the field's algorithm names: kL2 for "dreamdb.ivf-l2" and all that end so,
+// kInnerProduct for "...-ip", else kCosine. What the command line and Python search by when nothing
+// else is said.
+Distance natural_distance(const Field& field);
+
 struct SearchOptions {
   size_t top_k = 10;
   Distance distance = Distance::kCosine;
   std::optional<Where> where;
   std::optional<std::vector<std::string>> fields;  // default: all
   uint64_t start = 0, end = UINT64_MAX;
+  // Through a spatial index, if the field has one for this distance: the cells that are read for a
+  // query. 0: as many as had this recall@10 when the index was built.
+  size_t probes = 0;
+  double recall = 0.95;
+  bool exact = false;  // compare every row, whatever indexes there are
+};
+
+// How far a job has come; `stage`: "sample", "train", "encode", "measure", "write".
+struct IndexProgress {
+  std::string_view stage;
+  uint64_t done = 0, of = 0;
+};
+
+struct IndexOptions {
+  // "dreamdb.ivf-cosine", "dreamdb.ivf-ip", "dreamdb.ivf-l2". Empty: the one of the field's
+  // natural_distance.
+  std::string algorithm;
+  size_t cells = 0;   // 0: 1 below 50,000 rows, else the greater of sqrt(rows) and rows / 4096
+  uint32_t bits = 1;  // of a code, for each dimension; 1 to 8
+  uint64_t seed = 0;
+  // Called many times; false ends the job with Cancelled, and nothing is changed.
+  std::function<bool(const IndexProgress&)> progress;
 };
 
 // ---------------------------------------------------------------------------------- answers
@@ -128,6 +158,42 @@ struct SearchOptions {
 struct SearchHits {
   Batch rows;                 // best first: min(top_k, matches) rows
   std::vector<float> scores;  // cosine similarity, inner product, or squared L2 distance
+};
+
+// How an answer was found, for all queries of a call together.
+struct SearchReport {
+  std::string manifest;     // of the version searched
+  std::string algorithm;    // of the index used; empty: every row was compared
+  double covered = 0;       // part of the field's rows that the index knows
+  size_t probes = 0;        // cells read for a query, where they held enough that match
+  double recall = 1;        // recall@10 that was measured with so many
+  uint64_t cells = 0;       // distinct cells read
+  uint64_t codes = 0;       // codes in them
+  uint64_t candidates = 0;  // rows whose codes left them in doubt
+  uint64_t reranked = 0;    // rows read and scored exactly because of that
+  uint64_t scanned = 0;     // rows of segments that the index does not know, scored exactly
+  uint64_t requests = 0, waves = 0,
+           bytes = 0;  // asked of the store by this handle's space meanwhile
+};
+
+struct SearchAnswer {
+  std::vector<SearchHits> hits;  // one a query
+  SearchReport report;
+};
+
+// The spatial index of a field.
+struct IndexInfo {
+  std::string field, algorithm;
+  std::string address;  // of its parameters
+  uint64_t cells = 0;
+  uint32_t bits = 1;
+  uint64_t trained = 0;    // rows it was trained on; 0: it has one cell
+  uint64_t segments = 0;   // of codes
+  uint64_t codes = 0;      // rows that have one
+  uint64_t bytes = 0;      // of the codes and the parameters
+  uint64_t uncovered = 0;  // rows of the field in segments without codes: searched exactly
+  std::vector<std::pair<uint64_t, double>>
+      recall;  // recall@10 measured when so many cells are read
 };
 
 struct CommitInfo {
@@ -294,6 +360,16 @@ class Dataset {
   // Adds a field; old records lack it until an append at their anchors fills it. It may be
   // `required` only while the dataset is empty.
   Status add_field(Field field);
+  // Builds the spatial index of an embedding over the pinned version, or builds it anew, and
+  // commits it. Appends keep it fresh from then on; what is appended meanwhile by others is
+  // searched exactly. Reads the field twice at most; memory does not grow with it, codes on their
+  // way stand in TMPDIR when they are many (about 100 bytes a row). InvalidArgument: no embedding,
+  // no rows, more cells than rows. Cancelled: `progress` said so.
+  Result<IndexInfo> reindex(std::string_view field, const IndexOptions& options = {});
+  // Searches are exact from then on. NotFound: the field has no index.
+  Status drop_index(std::string_view field);
+  // The indexes of this version.
+  Result<std::vector<IndexInfo>> indexes() const;
   Status set_meta(std::string_view key, std::string_view value);
   Status remove_meta(std::string_view key);
   // Names the program that writes through this handle; stands in the `writer` of its versions.
@@ -311,9 +387,14 @@ class Dataset {
   Result<Batch> take(std::span<const uint64_t> anchors,
                      const std::optional<std::vector<std::string>>& fields = std::nullopt,
                      bool skip_missing = false) const;
-  // queries: [count, dim] float32, row-major. Exact. One SearchHits a query.
-  Result<std::vector<SearchHits>> search(std::string_view field, std::span<const float> queries,
-                                         size_t count, const SearchOptions& options = {}) const;
+  // queries: [count, dim] float32, row-major. The nearest records of each query, scored exactly:
+  // through the field's spatial index if there is one, else of all; never fewer than
+  // min(top_k, matches). With an index 2 waves on a warm handle; without, all rows are read.
+  // InvalidArgument: a field that is no embedding, another dimension, NaN or infinity, a zero
+  // vector under cosine, a recall outside 0 to 1. Corruption: the index is damaged; `exact`
+  // searches without it.
+  Result<SearchAnswer> search(std::string_view field, std::span<const float> queries, size_t count,
+                              const SearchOptions& options = {}) const;
   // Distinct values of a scalar field with their counts, most frequent first, then by value.
   Result<std::vector<std::pair<Scalar, uint64_t>>> distinct_values(std::string_view field) const;
 
@@ -337,7 +418,7 @@ class Dataset {
   Result<std::vector<RefInfo>> list_refs(std::string_view prefix = "",
                                          std::string_view start_after = "",
                                          size_t limit = 1000) const;
-  Status delete_ref(std::string_view name);
+  Status delete_ref(std::string_view name);  // a snapshot of `main` also by its label alone
   StoreStats store_stats() const;
 
   class Impl;

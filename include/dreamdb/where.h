@@ -12,12 +12,13 @@
 //         | field "is" ["not"] "null"
 //   field := [A-Za-z_][A-Za-z0-9_.]* or any text in backticks (`` is one backtick)
 //   literal := integer (i64) | float | "text" | 'text' | true | false
+// A decimal float of 2^53 to 2^63 that 64 bits would round is refused: write an integer.
 // In strings \n \t \r \0 \\ \" \' \xHH are escapes and a doubled quote is one quote; \% and \_ stay
 // as they are, so that in the pattern of `like` they mean the character itself.
 //
 // Meaning, by type of the field:
 //   int        with integers and floats, compared exactly, without rounding either side
-//   float      the same; NaN as in IEEE 754: unequal to everything, neither less nor greater
+//   float      the same; NaN is unequal to all, neither less nor greater: `not (x <= 0 or x > 0)`
 //   timestamp  with integers and floats (ns since the epoch) and ISO 8601 text, UTC when it names
 //              no offset: '2026-01-02', '2026-01-02T03:04:05.123456789Z', '2026-01-02 03:04+02:00'
 //   bool       == != in, with true and false

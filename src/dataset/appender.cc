@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "dreamdb/interrupt.h"
+#include "runtime/interrupt.h"
 #include "store/key.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
@@ -58,13 +58,16 @@ struct Appender::Work {
   ManifestPtr manifest;  // the fields of `rows` point into its schema
   SortedRows rows;
   Selection selection;
+  IndexMap indexes;
   std::vector<TrackSegment> segments;
   Status status;
   Task building;
   Task putting;  // set when `building` is done; empty when that failed
 
+  const std::atomic<bool>* stop = nullptr;  // of its appender: nobody waits for it any more
+
   void build(std::shared_ptr<Space> space) {
-    auto built = build_segments(rows, selection, space->writer().nonce);
+    auto built = build_segments(rows, selection, indexes, space->writer().nonce);
     rows = {};
     selection = {};
     if (!built) {
@@ -77,18 +80,26 @@ struct Appender::Work {
 
   void put(Space& space) {
     std::vector<PutRequest> requests;
-    for (TrackSegment& segment : segments)
-      requests.push_back({segment_key(segment.entry.child), std::move(segment.object)});
-    status = space.objects().put(requests);
+    take_objects(segments, requests);
+    const JointScope scope([this] { return stop->load(); });
+    status = check_interrupt();
+    if (status) status = space.objects().put(requests);
   }
 
   void wait() {
     building.wait();
     putting.wait();
   }
+  // The same, unless the caller is interrupted.
+  Status finish() {
+    for (Task* task : {&building, &putting})
+      while (!task->wait_for(kInterruptLookNs)) DREAMDB_TRY(check_interrupt());
+    return {};
+  }
 };
 
 Appender::~Appender() {
+  stop_ = true;
   for (const auto& work : works_) work->wait();
 }
 
@@ -131,13 +142,31 @@ Status Appender::start_work(std::shared_ptr<Work> work) {
 Status Appender::finish_work(size_t left_max) {
   while (works_.size() > left_max) {
     const std::shared_ptr<Work> work = works_.front();
-    work->wait();
+    DREAMDB_TRY(work->finish());
     Group& group = groups_[work->group];
     works_.pop_front();
     DREAMDB_TRY(work->status);
     group.segments = std::move(work->segments);
   }
   return {};
+}
+
+// A damaged index does not hold up an append: rows without codes are searched exactly.
+Result<IndexMap> Appender::find_indexes(const Manifest& manifest,
+                                        std::span<const Field* const> fields) {
+  IndexMap out;
+  for (const Field* field : fields) {
+    const FieldIndex* const place = manifest.find_index(field->id);
+    if (place == nullptr) continue;
+    auto index = dataset_.space().indexes().find(dataset_.objects(), *place, *field,
+                                                 manifest.find_track(field->id));
+    if (index) {
+      out.emplace(field->id, *std::move(index));
+    } else if (index.error().code != Code::kCorruption) {
+      return std::unexpected(std::move(index).error());
+    }
+  }
+  return out;
 }
 
 Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, const Tip& tip,
@@ -153,6 +182,7 @@ Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, con
   group.counts = work.selection.counts;
   group.same = std::move(work.selection.same);
   group.skipped = std::move(work.selection.skipped);
+  DREAMDB_ASSIGN(work.indexes, find_indexes(*tip.manifest, rows.fields));
   work.manifest = tip.manifest;
   work.rows = std::move(rows);
   return group;
@@ -161,41 +191,61 @@ Result<Appender::Group> Appender::make_group(SortedRows rows, bool assigned, con
 Result<Appender::Group> Appender::build_group(SortedRows rows, bool assigned, const Tip& tip) {
   Work work;
   DREAMDB_ASSIGN(Group group, make_group(std::move(rows), assigned, tip, work));
-  DREAMDB_ASSIGN(group.segments,
-                 build_segments(work.rows, work.selection, dataset_.space().writer().nonce));
+  DREAMDB_ASSIGN(group.segments, build_segments(work.rows, work.selection, work.indexes,
+                                                dataset_.space().writer().nonce));
   return group;
 }
 
+// Who does not answer, or has nobody to answer any more, is left in peace.
+void Appender::look_at(const Error& error) {
+  if (error.code != Code::kUnavailable && error.code != Code::kCancelled) return;
+  stop_ = true;
+  session_.give_up();
+}
+
 Status Appender::add(NewRows rows, bool spill) {
+  Status added = add_rows(std::move(rows), spill);
+  if (!added) look_at(added.error());
+  return added;
+}
+
+Status Appender::add_rows(NewRows rows, bool spill) {
   if (rows.rows == 0) return check_columns(rows, dataset_.schema());
   const bool assigned = !rows.anchors.has_value();
   const uint64_t bytes = rows_bytes(rows);
   const Tip tip = dataset_.tip();
   const ManifestPtr& manifest = tip.manifest;
   if (assigned) rows.anchors = sequence(0, 1, rows.rows);  // until they are sorted
+  auto name_of_row = rows.name_of_row;
   DREAMDB_ASSIGN(SortedRows sorted, sort_rows(std::move(rows), manifest->schema));
-  if (assigned) DREAMDB_TRY(assign(*manifest, nullptr, sorted));
+  if (assigned) {
+    sorted.name_of_row = name_of_row ? std::move(name_of_row)
+                                     : [](size_t row) { return "row " + std::to_string(row); };
+    DREAMDB_TRY(assign(*manifest, nullptr, sorted));
+  }
   pending_rows_ += sorted.rows();
   pending_bytes_ += bytes;
   if (spill) {
     auto work = std::make_shared<Work>();
     DREAMDB_ASSIGN(Group group, make_group(std::move(sorted), assigned, tip, *work));
     work->group = groups_.size();
+    work->stop = &stop_;
     session_.before_upload(tip);
     DREAMDB_TRY(start_work(std::move(work)));
     groups_.push_back(std::move(group));
     return {};
   }
   DREAMDB_ASSIGN(Group group, build_group(std::move(sorted), assigned, tip));
-  for (TrackSegment& segment : group.segments)
-    unput_.push_back({segment_key(segment.entry.child), std::move(segment.object)});
+  take_objects(group.segments, unput_);
   groups_.push_back(std::move(group));
   return {};
 }
 
 void Appender::drop() {
+  stop_ = true;
   for (const auto& work : works_) work->wait();
   works_.clear();
+  stop_ = false;
   groups_.clear();
   unput_.clear();
   pending_rows_ = pending_bytes_ = 0;
@@ -204,9 +254,20 @@ void Appender::drop() {
 
 void Appender::fill_change(Change& change) const {
   change.entries.clear();
+  std::map<std::pair<FieldId, Address>, AddedCodes> codes;
   for (const Group& group : groups_)
-    for (const TrackSegment& segment : group.segments)
+    for (const TrackSegment& segment : group.segments) {
       change.entries[segment.track].push_back(segment.entry);
+      if (!segment.codes) continue;
+      AddedCodes& added = codes[{segment.track, segment.spatial}];
+      added.codes.push_back(segment.codes->entry);
+      added.covered.push_back(segment.entry);
+    }
+  change.codes.clear();
+  for (auto& [key, added] : codes) {
+    std::tie(added.field, added.spatial) = key;
+    change.codes.push_back(std::move(added));
+  }
   change.new_records.clear();
   uint64_t records = 0;
   for (const Group& group : groups_) records += as_anchors(group.anchors).size();
@@ -306,8 +367,7 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
     DREAMDB_ASSIGN(SortedRows rows, read_back(group, moved.manifest->schema));
     if (group.assigned && !taken.empty()) DREAMDB_TRY(assign(*moved.manifest, &group, rows));
     DREAMDB_ASSIGN(group, build_group(std::move(rows), group.assigned, moved));
-    for (TrackSegment& segment : group.segments)
-      change.objects.push_back({segment_key(segment.entry.child), std::move(segment.object)});
+    take_objects(group.segments, change.objects);
   }
   fill_change(change);
   return !change.entries.empty() || !change.ledger.empty();
@@ -348,21 +408,36 @@ uint64_t Appender::given_rows() const {
   return rows;
 }
 
+AppendReport Appender::applied_report(uint64_t rows) const {
+  AppendReport report;
+  report.rows = report.unchanged = rows;
+  report.already_applied = true;
+  report.manifest = dataset_.tip().address().text();
+  return report;
+}
+
+Result<std::optional<AppendReport>> Appender::find_applied(const std::string& key,
+                                                           uint64_t rows) const {
+  if (key.empty()) return std::nullopt;
+  DREAMDB_ASSIGN(const bool applied, has_key(dataset_.objects(), *dataset_.manifest(), key, rows));
+  if (!applied) return std::nullopt;
+  DREAMDB_TRY(dataset_.make_durable());
+  return applied_report(rows);
+}
+
 Result<AppendReport> Appender::commit(const std::string& key) {
   Result<AppendReport> report = commit_groups(key);
+  if (!report) look_at(report.error());
   drop();
   return report;
 }
 
 Result<AppendReport> Appender::commit_groups(const std::string& key) {
-  AppendReport report;
   const uint64_t rows = given_rows();
   DREAMDB_TRY(finish_work(0));
-  if (!key.empty()) {
-    DREAMDB_ASSIGN(const bool applied,
-                   has_key(dataset_.objects(), *dataset_.manifest(), key, rows));
-    report.already_applied = applied;
-  }
+  DREAMDB_ASSIGN(const auto applied, find_applied(key, rows));
+  if (applied) return *applied;
+  AppendReport report;
   Change change;
   change.operation = "append";
   change.objects = std::move(unput_);
@@ -370,19 +445,16 @@ Result<AppendReport> Appender::commit_groups(const std::string& key) {
   fill_change(change);
   if (!key.empty()) change.ledger = {ledger_entry(key, rows)};
   bool is_committed = false;
-  if (!report.already_applied && (!change.entries.empty() || !change.ledger.empty())) {
+  if (!change.entries.empty() || !change.ledger.empty()) {
     DREAMDB_ASSIGN(is_committed, commit_change(std::move(change), key, report));
   }
   if (!is_committed) DREAMDB_TRY(dataset_.make_durable());
-  if (report.already_applied) {
-    report.rows = report.unchanged = rows;
-  } else {
-    for (const Group& group : groups_) {
-      add_counts(report, group.counts);
-      if (group.assigned)
-        report.assigned.emplace_back(as_anchors(group.anchors).front(),
-                                     as_anchors(group.anchors).back());
-    }
+  if (report.already_applied) return applied_report(rows);
+  for (const Group& group : groups_) {
+    add_counts(report, group.counts);
+    if (group.assigned)
+      report.assigned.emplace_back(as_anchors(group.anchors).front(),
+                                   as_anchors(group.anchors).back());
   }
   report.manifest = dataset_.tip().address().text();
   return report;

@@ -7,8 +7,10 @@
 // Thread rule: one thread at a time, with the handle's write mutex held.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,10 @@ class Appender {
 
   // Whether `rows` meets anchors that were added since the last commit.
   bool meets_pending(const NewRows& rows) const;
+
+  // What an append of `rows` rows under `key` (empty: none) says when the version has it already;
+  // what it found is on the disk then. Errors as `has_key`.
+  Result<std::optional<AppendReport>> find_applied(const std::string& key, uint64_t rows) const;
 
   // Commits what was added. `key`: idempotency key or empty; when the version has it already,
   // nothing is committed and the report says so. After an error what was added is forgotten.
@@ -64,7 +70,10 @@ class Appender {
 
   // A group without segments, and what is to be built of it.
   Result<Group> make_group(SortedRows rows, bool assigned, const Tip& tip, Work& work);
+  Result<IndexMap> find_indexes(const Manifest& manifest, std::span<const Field* const> fields);
   Result<Group> build_group(SortedRows rows, bool assigned, const Tip& tip);
+  Status add_rows(NewRows rows, bool spill);
+  void look_at(const Error& error);
   Status start_work(std::shared_ptr<Work> work);
   Status finish_work(size_t left_max);
   // Whether all groups go onto `moved` as they are (Commutes).
@@ -77,6 +86,7 @@ class Appender {
   Result<AppendReport> commit_groups(const std::string& key);
   void fill_change(Change& change) const;
   uint64_t given_rows() const;  // of all groups
+  AppendReport applied_report(uint64_t rows) const;
   // False: the dataset has all of it already.
   Result<bool> commit_change(Change change, const std::string& key, AppendReport& report);
 
@@ -87,6 +97,7 @@ class Appender {
   uint64_t pending_rows_ = 0;
   uint64_t pending_bytes_ = 0;
   std::vector<PutRequest> unput_;            // segments that go up with the commit
+  std::atomic<bool> stop_ = false;           // what is put in the background is wanted no more
   std::deque<std::shared_ptr<Work>> works_;  // under way, in the order of their groups
 };
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <numeric>
 
+#include "index/encode.h"
 #include "runtime/thread_pool.h"
 #include "track/columns.h"
 
@@ -15,7 +16,7 @@ namespace {
 struct Job {
   FieldId track{0};
   bool primary = false;  // introduces records
-  std::function<Result<BuiltSegment>()> build;
+  std::function<Result<TrackSegment>()> build;
 };
 
 // Rows of one field, all with values.
@@ -26,22 +27,24 @@ struct FieldRows {
 
 class Builder {
  public:
-  Builder(const SortedRows& rows, const Selection& selection, const Nonce& nonce)
-      : rows_(rows), selection_(selection), nonce_(nonce) {}
+  Builder(const SortedRows& rows, const Selection& selection, const IndexMap& indexes,
+          const Nonce& nonce)
+      : rows_(rows), selection_(selection), indexes_(indexes), nonce_(nonce) {}
 
   Result<std::vector<TrackSegment>> run() {
     for (size_t c = 0; c < rows_.fields.size(); ++c)
       if (!is_scalar(rows_.fields[c]->type)) plan_wide(c);
     plan_records();
-    std::vector<Result<BuiltSegment>> built(jobs_.size(),
+    std::vector<Result<TrackSegment>> built(jobs_.size(),
                                             fail(Code::kInternal, "a segment was not built"));
     shared_pool().parallel_for(jobs_.size(), [&](size_t i) { built[i] = jobs_[i].build(); });
     std::vector<TrackSegment> out;
     for (size_t i = 0; i < jobs_.size(); ++i) {
-      DREAMDB_ASSIGN(BuiltSegment segment, std::move(built[i]));
+      DREAMDB_ASSIGN(TrackSegment segment, std::move(built[i]));
+      segment.track = jobs_[i].track;
       segment.entry.records =
           jobs_[i].track == kRecordTrack && !jobs_[i].primary ? 0 : segment.entry.rows;
-      out.push_back({jobs_[i].track, std::move(segment.entry), std::move(segment.object)});
+      out.push_back(std::move(segment));
     }
     return out;
   }
@@ -110,17 +113,31 @@ class Builder {
     return end;
   }
 
-  Result<BuiltSegment> build_wide(const Field& field, const FieldRows& values, size_t begin,
+  Result<TrackSegment> build_wide(const Field& field, const FieldRows& values, size_t begin,
                                   size_t end) const {
     const auto anchors = std::span(values.anchors).subspan(begin, end - begin);
     if (is_blob(field.type))
-      return build_blob_segment(nonce_, field.id, anchors,
-                                std::span(values.column.blobs).subspan(begin, end - begin),
-                                field.type == FieldType::kText);
+      return track_segment(build_blob_segment(
+          nonce_, field.id, anchors, std::span(values.column.blobs).subspan(begin, end - begin),
+          field.type == FieldType::kText));
     const uint64_t row_bytes = field.row_bytes();
-    return build_matrix_segment(
-        nonce_, field.id, anchors, field.dtype, field.shape,
-        values.column.values.span().subspan(begin * row_bytes, (end - begin) * row_bytes));
+    const auto matrix =
+        values.column.values.span().subspan(begin * row_bytes, (end - begin) * row_bytes);
+    DREAMDB_ASSIGN(TrackSegment out,
+                   track_segment(build_matrix_segment(nonce_, field.id, anchors, field.dtype,
+                                                      field.shape, matrix)));
+    const auto index = indexes_.find(field.id);
+    if (index == indexes_.end()) return out;
+    CodeTable codes(*index->second);
+    codes.add(anchors, matrix, field.dtype);
+    out.spatial = index->second->address();
+    DREAMDB_ASSIGN(out.codes, codes.build(nonce_, field.id, out.spatial));
+    return out;
+  }
+
+  static Result<TrackSegment> track_segment(Result<BuiltSegment> built) {
+    if (!built) return std::unexpected(std::move(built).error());
+    return TrackSegment{{}, std::move(built->entry), std::move(built->object)};
   }
 
   // The record track: primary segments for new records, layers for values added to old ones.
@@ -176,18 +193,19 @@ class Builder {
     }
   }
 
-  Result<BuiltSegment> build_scalars(const Batch& batch, size_t begin, size_t count) const {
+  Result<TrackSegment> build_scalars(const Batch& batch, size_t begin, size_t count) const {
     const Batch piece = slice_batch(batch, begin, count);
     std::vector<ScalarInput> columns;
     for (const Column& column : piece.columns)
       for (const Field* field : rows_.fields)
         if (field->name == column.name && is_scalar(field->type))
           columns.push_back({field->id, &column});
-    return build_scalar_segment(nonce_, {piece.anchors(), piece.rows()}, columns);
+    return track_segment(build_scalar_segment(nonce_, {piece.anchors(), piece.rows()}, columns));
   }
 
   const SortedRows& rows_;
   const Selection& selection_;
+  const IndexMap& indexes_;
   const Nonce& nonce_;
   std::vector<Job> jobs_;
 };
@@ -195,8 +213,16 @@ class Builder {
 }  // namespace
 
 Result<std::vector<TrackSegment>> build_segments(const SortedRows& rows, const Selection& selection,
-                                                 const Nonce& nonce) {
-  return Builder(rows, selection, nonce).run();
+                                                 const IndexMap& indexes, const Nonce& nonce) {
+  return Builder(rows, selection, indexes, nonce).run();
+}
+
+void take_objects(std::span<TrackSegment> segments, std::vector<PutRequest>& out) {
+  for (TrackSegment& segment : segments) {
+    out.push_back({segment_key(segment.entry.child), std::move(segment.object)});
+    if (segment.codes)
+      out.push_back({segment_key(segment.codes->entry.child), std::move(segment.codes->object)});
+  }
 }
 
 }  // namespace dreamdb

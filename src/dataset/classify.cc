@@ -22,17 +22,19 @@ Status check_required(const Schema& schema, const SortedRows& rows, const Select
                                : &rows.batch.columns[static_cast<size_t>(at - rows.fields.begin())];
     if (column != nullptr && column->valid.empty()) continue;
     const auto lacks = [&](size_t row) { return column == nullptr || !column->is_valid(row); };
-    const auto missing = [&](uint64_t anchor) {
-      return fail(Code::kInvalidArgument, "Sample missing required field `" + field.name +
-                                              "` (anchor " + std::to_string(anchor) +
+    const auto missing = [&](size_t row) {
+      const std::string name = rows.name_of_row ? rows.name_of_row(row)
+                                                : "anchor " + std::to_string(rows.anchors()[row]);
+      return fail(Code::kInvalidArgument, "Sample missing required field `" + field.name + "` (" +
+                                              name +
                                               "); give it a value, or make the field optional");
     };
     if (selection.all_fresh) {
       for (size_t row = 0; row < rows.rows(); ++row)
-        if (lacks(row)) return missing(rows.anchors()[row]);
+        if (lacks(row)) return missing(row);
     } else {
       for (const uint32_t row : selection.fresh)
-        if (lacks(row)) return missing(rows.anchors()[row]);
+        if (lacks(row)) return missing(row);
     }
   }
   return {};

@@ -1,6 +1,8 @@
 // Opening, making and naming datasets.
 #include "dreamdb/dataset.h"
 
+#include <algorithm>
+
 #include "dataset/dataset_impl.h"
 #include "runtime/thread_pool.h"
 #include "store/locator.h"
@@ -81,10 +83,33 @@ Result<std::vector<RefInfo>> list_refs_of(Store& store, std::string_view prefix,
 
 Dataset::Dataset(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+namespace {
+
+// A name that a branch may have: `main@v1` is the snapshot v1 of main, and says that it never
+// moves.
+Status check_branch_name(std::string_view name) {
+  DREAMDB_TRY(check_ref_name(name));
+  if (name.find('@') == std::string_view::npos) return {};
+  std::string other(name);
+  std::replace(other.begin(), other.end(), '@', '-');
+  return fail(Code::kInvalidArgument,
+              "`" + std::string(name) +
+                  "` is the name of a snapshot, which never moves; a branch has no @ in its name: "
+                  "choose another, as " +
+                  other + ", or make a snapshot");
+}
+
+// A snapshot of `main` is found by its label alone, where no ref has that name.
+bool may_be_label(std::string_view name) {
+  return name.find_first_of("@/") == std::string_view::npos && name != "main";
+}
+
+}  // namespace
+
 Result<Dataset> Dataset::create(std::string_view locator, const Schema& schema,
                                 const CreateOptions& options) {
   DREAMDB_ASSIGN(const Locator parsed, parse_locator(locator));
-  DREAMDB_TRY(check_ref_name(parsed.ref));
+  DREAMDB_TRY(check_branch_name(parsed.ref));
   DREAMDB_ASSIGN(const auto space,
                  Space::open(parsed.store_url, options.cache_bytes, true, options.disk_cache));
   auto made = create_in(space, parsed.ref, schema, options);
@@ -115,9 +140,7 @@ Result<Dataset> Dataset::open(std::string_view locator, const OpenOptions& optio
   DREAMDB_ASSIGN(const auto space,
                  Space::open(parsed.store_url, options.cache_bytes, false, options.disk_cache));
   auto opened = open_in(space, parsed.ref, options);
-  // A snapshot of `main` is found by its label alone.
-  if (!opened && opened.error().code == Code::kNotFound &&
-      parsed.ref.find_first_of("@/") == std::string::npos && parsed.ref != "main") {
+  if (!opened && opened.error().code == Code::kNotFound && may_be_label(parsed.ref)) {
     auto labelled = open_in(space, "main@" + parsed.ref, options);
     if (labelled) opened = std::move(labelled);
   }
@@ -201,7 +224,7 @@ Result<RefInfo> Dataset::snapshot(std::string_view label) {
 }
 
 Result<Dataset> Dataset::branch(std::string_view name) const {
-  DREAMDB_TRY(check_ref_name(name));
+  DREAMDB_TRY(check_branch_name(name));
   const Tip tip = impl_->tip();
   Space& space = impl_->space();
   DREAMDB_ASSIGN(Tip made,
@@ -218,8 +241,17 @@ Result<std::vector<RefInfo>> Dataset::list_refs(std::string_view prefix,
 Status Dataset::delete_ref(std::string_view name) {
   DREAMDB_TRY(check_ref_name(name));
   Store& store = impl_->objects().store();
-  DREAMDB_ASSIGN(const LoadedRef loaded, load_ref(store, name));
-  return dreamdb::delete_ref(store, impl_->space().runtime(), name, loaded);
+  std::string found(name);
+  auto loaded = load_ref(store, found);
+  if (!loaded && loaded.error().code == Code::kNotFound && may_be_label(name)) {
+    auto labelled = load_ref(store, "main@" + found);
+    if (labelled) {
+      found = "main@" + found;
+      loaded = std::move(labelled);
+    }
+  }
+  if (!loaded) return std::unexpected(std::move(loaded).error());
+  return dreamdb::delete_ref(store, impl_->space().runtime(), found, *loaded);
 }
 
 StoreStats Dataset::store_stats() const { return impl_->space().stats(); }

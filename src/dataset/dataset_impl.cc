@@ -8,6 +8,14 @@ namespace {
 
 constexpr uint64_t kAssignedStepNs = 1000;
 
+// Of the genesis only the origin of anchors is read, and only to assign some.
+std::unexpected<Error> lost_genesis(const std::string& key, const std::string& how) {
+  return fail(Code::kCorruption,
+              key + " " + how + "; restore it from a copy of the store. Until then rows need " +
+                  "anchors of their own (`_anchor`), for assigned ones count from the time that "
+                  "it holds; what is stored can be read without it");
+}
+
 }  // namespace
 
 Dataset::Impl::Impl(std::shared_ptr<Space> space, Tip tip, bool pinned)
@@ -73,9 +81,12 @@ Result<uint64_t> Dataset::Impl::assign_anchors(size_t rows) {
   if (!origin_ns_) {
     const std::string key = genesis_key(manifest()->timeline);
     const ReadRequest request{.key = key};
-    DREAMDB_ASSIGN(const Buffer bytes, std::move(objects().store().read_many({&request, 1})[0]));
+    auto read = std::move(objects().store().read_many({&request, 1})[0]);
+    if (!read && read.error().code == Code::kNotFound)
+      return lost_genesis(key, "is missing although every version names it");
+    DREAMDB_ASSIGN(const Buffer bytes, std::move(read));
     if (Address::of(bytes.span()) != manifest()->timeline)
-      return fail(Code::kCorruption, key + ": its bytes do not hash to its name; restore it");
+      return lost_genesis(key, "is damaged: its bytes do not hash to its name");
     DREAMDB_ASSIGN(const Genesis genesis, parse_genesis(bytes.span(), key));
     origin_ns_ = genesis.origin_ns;
   }

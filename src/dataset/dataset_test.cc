@@ -186,18 +186,19 @@ TEST(Dataset, SearchFindsWhatBruteForceFinds) {
     std::sort(truth.begin(), truth.end());
     auto hits = ds->search("emb", query, 1, options);
     ASSERT_TRUE(hits) << hits.error().message;
-    ASSERT_EQ((*hits)[0].rows.rows(), 12u);
+    ASSERT_EQ(hits->hits[0].rows.rows(), 12u);
     for (size_t i = 0; i < 12; ++i) {
-      const double key = distance == Distance::kL2 ? -(*hits)[0].scores[i] : (*hits)[0].scores[i];
+      const double key =
+          distance == Distance::kL2 ? -hits->hits[0].scores[i] : hits->hits[0].scores[i];
       EXPECT_NEAR(key, -truth[i].first, 1e-4);
-      expect_small_row((*hits)[0].rows, i);
+      expect_small_row(hits->hits[0].rows, i);
     }
   }
   options.where = *Where::parse("label == 'cat' and n < 30");
   options.top_k = 100;
   auto filtered = ds->search("emb", query, 1, options);
   ASSERT_TRUE(filtered);
-  EXPECT_EQ((*filtered)[0].rows.rows(), 10u);
+  EXPECT_EQ(filtered->hits[0].rows.rows(), 10u);
 }
 
 TEST(Dataset, SearchSeesOnlyTheNewestVector) {
@@ -211,8 +212,8 @@ TEST(Dataset, SearchSeesOnlyTheNewestVector) {
   const std::vector<float> query = {-1, -1, -1, -1};
   auto hits = ds->search("emb", query, 1, options);
   ASSERT_TRUE(hits);
-  EXPECT_EQ((*hits)[0].rows.rows(), 50u);
-  EXPECT_EQ((*hits)[0].rows.anchors()[0], 7u);
+  EXPECT_EQ(hits->hits[0].rows.rows(), 50u);
+  EXPECT_EQ(hits->hits[0].rows.anchors()[0], 7u);
 }
 
 TEST(Dataset, SnapshotsStayAndBranchesMove) {
@@ -243,6 +244,13 @@ TEST(Dataset, SnapshotsStayAndBranchesMove) {
   ASSERT_EQ(refs->size(), 3u);
   EXPECT_EQ((*refs)[1].name, "main@v1");
   EXPECT_TRUE((*refs)[1].snapshot);
+  // Opened and deleted by the label alone, once.
+  EXPECT_EQ(Dataset::open(at + "@v1")->ref_name(), "main@v1");
+  ASSERT_TRUE(ds->delete_ref("v1"));
+  EXPECT_EQ(ds->list_refs()->size(), 2u);
+  const Status again = ds->delete_ref("v1");
+  EXPECT_EQ(again.error().code, Code::kNotFound);
+  EXPECT_NE(again.error().message.find("`v1`"), std::string::npos) << again.error().message;
 }
 
 TEST(Dataset, AppliesAnIdempotencyKeyOnce) {

@@ -5,62 +5,17 @@
 #include <map>
 #include <random>
 
-#include "dataset/dataset_impl.h"
+#include "base/one_in.h"
+#include "dataset/far_bucket.h"
 #include "dataset/testing.h"
-#include "store/far_store.h"
-#include "store/memory_store.h"
 
 namespace dreamdb {
 namespace {
 
 using namespace testing;
 
-constexpr uint64_t kCacheBytes = OpenOptions().cache_bytes;
 constexpr size_t kDim = 512;
 constexpr size_t kBlobBytes = 50'000;
-
-// Bytes take no time: simulated time counts waves that wait for each other, exactly.
-constexpr FarModel kWavesOnly{.bytes_per_second = 1'000'000'000'000'000'000};
-
-// A dataset in memory, and the same as a far bucket.
-struct Bucket {
-  explicit Bucket(FarModel model = {}) : far(std::make_shared<FarStore>(memory, model)) {}
-
-  std::shared_ptr<MemoryStore> memory = std::make_shared<MemoryStore>("bucket");
-  std::shared_ptr<FarStore> far;
-  std::shared_ptr<CountingStore> counted = std::make_shared<CountingStore>(far);
-
-  // The same data behind a network of another kind.
-  Bucket with(FarModel model) const {
-    Bucket out(model);
-    out.memory = memory;
-    out.far = std::make_shared<FarStore>(memory, model);
-    out.counted = std::make_shared<CountingStore>(out.far);
-    return out;
-  }
-
-  Dataset create(const Schema& schema) const {
-    return *create_in(Space::on(memory, "memory://bucket", kCacheBytes), "main", schema);
-  }
-  // A handle that has read nothing yet.
-  Dataset open(const std::string& ref = "main") const {
-    return *open_in(Space::on(counted, "memory://bucket", kCacheBytes), ref);
-  }
-  // Waves one after the other, of a bucket `with(kWavesOnly)`.
-  template <typename F>
-  uint64_t waves(const F& act) const {
-    const uint64_t begin_ns = far->now_ns();
-    act();
-    EXPECT_EQ((far->now_ns() - begin_ns) % FarModel().wave_ns, 0u);
-    return (far->now_ns() - begin_ns) / FarModel().wave_ns;
-  }
-};
-
-Schema one_field(const Field& field) {
-  Schema schema;
-  EXPECT_TRUE(schema.add(field));
-  return schema;
-}
 
 std::vector<uint64_t> anchors_of(uint64_t first, size_t count, bool even) {
   std::vector<uint64_t> out;
@@ -139,12 +94,20 @@ Rate measure(const std::string& what, const Bucket& bucket, size_t rows, double 
   return rate;
 }
 
+// Under a sanitizer only a part of a stream is read: too little to tell how fast the whole is.
+struct Part {
+  explicit Part(size_t all) : rows(OneIn().of(all)), is_whole(rows == all) {}
+
+  size_t rows;
+  bool is_whole;
+};
+
 // From the first batch on: a stream of some 600 MB is mostly ramp.
-void expect_saturated(const std::string& what, const Bucket& bucket, size_t rows,
+void expect_saturated(const std::string& what, const Bucket& bucket, const Part& part,
                       double row_bytes) {
-  EXPECT_GE(measure(what, bucket, rows, row_bytes).steady,
-            0.8 * FarModel().total_bytes_per_second())
-      << what;
+  const Rate rate = measure(what, bucket, part.rows, row_bytes);
+  if (!part.is_whole) return;
+  EXPECT_GE(rate.steady, 0.8 * FarModel().total_bytes_per_second()) << what;
 }
 
 // `count` rows in commits of `commit_rows`.
@@ -158,30 +121,31 @@ void fill(const Bucket& bucket, const Schema& schema, size_t count, size_t commi
 }
 
 TEST(Far, AStreamOfEmbeddingsSaturatesTheConnections) {
-  constexpr size_t kRows = 300'000;
+  const Part part(300'000);
   for (const bool even : {true, false}) {
     const Bucket bucket;
-    fill(bucket, one_field(embedding_field("emb", kDim)), kRows, 100'000, vector_rows, even);
-    expect_saturated(even ? "embeddings" : "embeddings at uneven anchors", bucket, kRows, kDim * 4);
+    fill(bucket, one_field(embedding_field("emb", kDim)), part.rows, 100'000, vector_rows, even);
+    expect_saturated(even ? "embeddings" : "embeddings at uneven anchors", bucket, part, kDim * 4);
   }
 }
 
 TEST(Far, AStreamOfBlobsSaturatesTheConnections) {
-  constexpr size_t kRows = 12'000;
+  const Part part(12'000);
   for (const bool even : {true, false}) {
     const Bucket bucket;
-    fill(bucket, one_field(field_of("img", FieldType::kImage)), kRows, 4'000, blob_rows, even);
-    expect_saturated(even ? "blobs" : "blobs at uneven anchors", bucket, kRows, kBlobBytes);
+    fill(bucket, one_field(field_of("img", FieldType::kImage)), part.rows, 4'000, blob_rows, even);
+    expect_saturated(even ? "blobs" : "blobs at uneven anchors", bucket, part, kBlobBytes);
   }
 }
 
 // 3,000 segments of 200 KB, of which each needs its footer first: 0.65 to 0.70, also of longer
 // streams. From the first batch on it would look better than it is, for much is read before that.
 TEST(Far, AStreamOverManySmallCommitsKeepsMostConnectionsBusy) {
-  constexpr size_t kRows = 300'000;
+  const Part part(300'000);
   const Bucket bucket;
-  fill(bucket, one_field(embedding_field("emb", kDim)), kRows, 100, vector_rows, false);
-  const Rate rate = measure("embeddings in commits of 100", bucket, kRows, kDim * 4);
+  fill(bucket, one_field(embedding_field("emb", kDim)), part.rows, 100, vector_rows, false);
+  const Rate rate = measure("embeddings in commits of 100", bucket, part.rows, kDim * 4);
+  if (!part.is_whole) return;
   EXPECT_GE(rate.whole, 0.6 * FarModel().total_bytes_per_second());
 }
 
@@ -274,7 +238,7 @@ TEST(Far, EveryCallTakesTheWavesThatAreStated) {
   SearchOptions filtered;
   filtered.where = *Where::parse("n < 500");
   const Dataset found = bucket.open();
-  EXPECT_LE(bucket.waves([&] { ASSERT_TRUE(found.search("emb", query, 1, filtered)); }), 8u);
+  EXPECT_LE(bucket.waves([&] { ASSERT_TRUE(found.search("emb", query, 1, filtered)); }), 9u);
 }
 
 // 100,000 records, 100 at a time: the thousandth commit asks for as much as the tenth.

@@ -3,7 +3,9 @@
 // Thread rule: values and pure functions.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dreamdb/dataset.h"
@@ -17,6 +19,8 @@ struct SortedRows {
   // [row]: lost a value to an older version's, which `batch` no longer has; empty when there is
   // none.
   std::vector<bool> skipped = {};
+  // What to call rows whose anchors nobody gave; empty: by their anchors.
+  std::function<std::string(size_t row)> name_of_row = {};
 
   size_t rows() const { return batch.rows(); }
   std::span<const uint64_t> anchors() const { return {batch.anchors(), batch.rows()}; }
@@ -26,6 +30,9 @@ struct SortedRows {
 // in an embedding, a zero vector under cosine, text that is no UTF-8 or too long, an anchor that is
 // none or stands twice. `schema` must outlive the answer. `rows.anchors` must be set.
 Result<SortedRows> sort_rows(NewRows rows, const Schema& schema);
+
+// What errors call row `row`.
+std::string row_name(const NewRows& rows, size_t row);
 
 // Bytes of all values.
 uint64_t rows_bytes(const NewRows& rows);

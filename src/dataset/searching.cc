@@ -1,36 +1,31 @@
-// Exact vector search over a version.
+// Vector search over a version: through the field's spatial index where there is one, and exactly
+// over what the index does not know.
 //
-// Without a filter the field's own segments are scanned, several at a time, in pieces of 8 MiB
-// that stay in memory, verified, while there is room. With a filter the records that match are
-// streamed and scanned.
+// A filter becomes a set of anchors first, which is kept for the next query with the same filter.
 #include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <mutex>
+#include <cmath>
+#include <unordered_set>
 
 #include "dataset/dataset_impl.h"
+#include "dataset/filter_shelf.h"
 #include "dataset/reading.h"
-#include "dreamdb/interrupt.h"
-#include "runtime/thread_pool.h"
-#include "search/exact.h"
+#include "index/index_search.h"
+#include "index/track_scan.h"
+#include "plan/tree_diff.h"
 #include "track/columns.h"
 
 namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kPieceBytes = 8ull << 20;
-// Footers and anchor lists fetched in one wave, and how many of their rows are scanned with no
-// further wait; a far store takes as long for one as for many.
-constexpr size_t kSegmentsAtOnce = 16;
-constexpr size_t kFarSegmentsAtOnce = 512;
-constexpr uint64_t kFarBytesAtOnce = 1ull << 30;
-// Smaller where time is the limit, so that those being fetched together are not too many bytes:
-// kFarPieces of them.
-constexpr uint64_t kFarPieceBytes = 2ull << 20;
-constexpr size_t kFarPieces = 32;
-constexpr size_t kFilteredBatchRows = 4096;
 constexpr size_t kTopKMax = 1'000'000;
+// Fewer matches than this are read and compared at once: it costs less than their codes.
+constexpr size_t kFewMatches = 1000;
+// Without codes all rows would be read: less than one in so many matches are in few of the blocks.
+constexpr uint64_t kOneIn = 16;
+// By how much more than its share a filter widens the search at most. Codes are cheap: with this,
+// filters of 20 to 1 % found as much as none did where they left a cluster of 100 rows few of them.
+constexpr double kFurtherMax = 4;
 
 Metric metric_of(Distance distance) {
   switch (distance) {
@@ -39,201 +34,6 @@ Metric metric_of(Distance distance) {
     case Distance::kL2: return Metric::kL2;
   }
   return Metric::kCosine;
-}
-
-// Blocks [first_block, first_block + block_count) of one segment's matrix.
-struct Piece {
-  SegmentPtr segment;
-  const uint64_t* anchors;           // of the segment
-  const std::vector<uint8_t>* keep;  // of the segment; empty: all rows
-  size_t first_block;
-  size_t block_count;
-};
-
-class TrackScan {
- public:
-  TrackScan(Objects& objects, const Root& root, const Field& field, const QuerySet& queries,
-            size_t top_k, const ReadOptions& range)
-      : objects_(objects),
-        root_(root),
-        field_(field),
-        queries_(queries),
-        range_(range),
-        is_far_(objects.store().is_far()) {
-    best_.assign(queries.count(), TopK(top_k));
-  }
-
-  Result<std::vector<TopK>> run() {
-    TreeCursor cursor(root_, range_.start, range_.end - 1);
-    std::vector<EntryPtr> wave;
-    uint64_t bytes = 0;
-    for (bool done = false; !done;) {
-      DREAMDB_TRY(check_interrupt());
-      DREAMDB_ASSIGN(const TreeCursor::Step step, cursor.next());
-      if (!step.missing.empty()) {
-        PageMap pages;
-        DREAMDB_TRY(objects_.pages(step.missing, pages));
-        DREAMDB_TRY(cursor.feed(step.missing[0].address, pages.find(step.missing[0].address)));
-        continue;
-      }
-      done = step.entry == nullptr;
-      if (!done) {
-        wave.push_back(step.entry);
-        bytes += step.entry->size;
-      }
-      const bool full = is_far_ ? wave.size() == kFarSegmentsAtOnce || bytes >= kFarBytesAtOnce
-                                : wave.size() == kSegmentsAtOnce;
-      if (full || (done && !wave.empty())) {
-        DREAMDB_TRY(scan_wave(wave));
-        wave.clear();
-        bytes = 0;
-      }
-    }
-    return std::move(best_);
-  }
-
- private:
-  Status scan_wave(std::span<const EntryPtr> entries) {
-    DREAMDB_ASSIGN(const auto segments, objects_.segments(entries));
-    DREAMDB_ASSIGN(const auto lists, anchor_lists(objects_, segments));
-    DREAMDB_ASSIGN(const auto newer, find_newer(entries));
-    std::vector<std::vector<uint8_t>> keep(entries.size());
-    std::vector<Piece> pieces;
-    const uint64_t piece_bytes = is_far_ ? kFarPieceBytes : kPieceBytes;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      DREAMDB_TRY(check_matrix(segments[i]->segment, field_));
-      const auto* anchors = reinterpret_cast<const uint64_t*>(lists[i].data());
-      DREAMDB_ASSIGN(keep[i], rows_to_keep(*entries[i], {anchors, entries[i]->rows}, newer[i]));
-      const Run& data = segments[i]->segment.data;
-      const uint64_t block_bytes = std::max<uint64_t>(1, data.per * segments[i]->segment.row_bytes);
-      const size_t step = static_cast<size_t>(std::max<uint64_t>(1, piece_bytes / block_bytes));
-      for (size_t b = 0; b < data.blocks(); b += step)
-        pieces.push_back({segments[i], anchors, &keep[i], b, std::min(step, data.blocks() - b)});
-    }
-    std::vector<Status> failures(pieces.size());
-    std::atomic<bool> stopped = false;
-    const auto scan_piece = [&](size_t i) {
-      if (stopped) return;
-      failures[i] = check_interrupt();  // only the calling thread has somebody to ask
-      if (failures[i]) failures[i] = scan(pieces[i]);
-      if (!failures[i]) stopped = true;
-    };
-    if (is_far_) {
-      std::atomic<size_t> next = 0;
-      waiting_pool().parallel_for(std::min(pieces.size(), kFarPieces), [&](size_t) {
-        for (size_t i; (i = next.fetch_add(1)) < pieces.size();) scan_piece(i);
-      });
-    } else {
-      shared_pool().parallel_for(pieces.size(), scan_piece);
-    }
-    for (Status& status : failures) DREAMDB_TRY(std::move(status));
-    return {};
-  }
-
-  // For each entry the newer ones whose anchors overlap; what telling their anchors takes is in the
-  // cache afterwards, fetched in one wave for all.
-  Result<std::vector<std::vector<EntryPtr>>> find_newer(std::span<const EntryPtr> entries) {
-    std::vector<std::vector<EntryPtr>> out(entries.size());
-    PageMap pages;
-    for (std::vector<PageRef> missing;;) {
-      for (size_t i = 0; i < entries.size(); ++i) {
-        DREAMDB_ASSIGN(Found found, find_range(root_, entries[i]->first, entries[i]->last, pages));
-        missing.insert(missing.end(), found.missing.begin(), found.missing.end());
-        out[i] = std::move(found.entries);
-      }
-      if (missing.empty()) break;
-      DREAMDB_TRY(objects_.pages(missing, pages));
-      missing.clear();
-    }
-    std::vector<EntryPtr> uneven;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      std::erase_if(out[i], [&](const EntryPtr& e) { return e->seq <= entries[i]->seq; });
-      for (const EntryPtr& e : out[i])
-        if (e->step == 0) uneven.push_back(e);
-    }
-    const auto by_child = [](const EntryPtr& a, const EntryPtr& b) { return a->child < b->child; };
-    std::sort(uneven.begin(), uneven.end(), by_child);
-    const auto same = [](const EntryPtr& a, const EntryPtr& b) { return a->child == b->child; };
-    uneven.erase(std::unique(uneven.begin(), uneven.end(), same), uneven.end());
-    DREAMDB_ASSIGN(const auto segments, objects_.segments(uneven));
-    DREAMDB_TRY(anchor_lists(objects_, segments));
-    return out;
-  }
-
-  // Rows inside the range of anchors that no newer segment overrides; empty: all of them.
-  Result<std::vector<uint8_t>> rows_to_keep(const Entry& entry, std::span<const uint64_t> anchors,
-                                            std::span<const EntryPtr> over) {
-    std::vector<uint8_t> keep;
-    if (entry.first < range_.start || entry.last >= range_.end) {
-      keep.resize(anchors.size());
-      for (size_t i = 0; i < anchors.size(); ++i)
-        keep[i] = anchors[i] >= range_.start && anchors[i] < range_.end;
-    }
-    if (over.empty()) return keep;
-    DREAMDB_ASSIGN(const auto newer,
-                   match_entries(objects_, over, anchors, [](const Entry&) { return false; }));
-    if (!newer.empty()) keep.resize(anchors.size(), 1);
-    for (const SegmentMatch& match : newer)
-      for (const MatchRun& run : match.runs)
-        std::fill_n(keep.begin() + run.pos, run.len, uint8_t{0});
-    return keep;
-  }
-
-  Status scan(const Piece& piece) {
-    const Segment& segment = piece.segment->segment;
-    const Extent extent{piece.segment, &segment.data, piece.first_block, piece.block_count};
-    const CacheKey key{segment.address, Part::kMatrix, extent.offset()};
-    std::shared_ptr<const Buffer> rows = objects_.matrix_cache().find<Buffer>(key);
-    if (rows == nullptr) {
-      DREAMDB_ASSIGN(std::vector<Buffer> fetched, objects_.extents({&extent, 1}));
-      rows = std::make_shared<const Buffer>(std::move(fetched[0]));
-      objects_.matrix_cache().add<Buffer>(key, rows, rows->size());
-    }
-    const size_t first = piece.first_block * segment.data.per;
-    const size_t count = rows->size() / segment.row_bytes;
-    std::vector<TopK> best(queries_.count(), TopK(best_[0].k()));
-    // Many queries make a piece take longer; the caller wants to be asked many times a second.
-    const uint64_t slices = std::clamp<uint64_t>(queries_.count() / 16, 1, 64);
-    const size_t slice = static_cast<size_t>(std::max<uint64_t>(1, count / slices));
-    for (size_t at = 0; at < count; at += slice) {
-      DREAMDB_TRY(check_interrupt());
-      scan_exact(queries_, rows->data() + at * segment.row_bytes, segment.dtype,
-                 piece.anchors + first + at, std::min(slice, count - at),
-                 piece.keep->empty() ? nullptr : piece.keep->data() + first + at, best);
-    }
-    const std::lock_guard lock(mutex_);
-    for (size_t q = 0; q < best.size(); ++q) best_[q].merge(best[q]);
-    return {};
-  }
-
-  Objects& objects_;
-  const Root& root_;
-  const Field& field_;
-  const QuerySet& queries_;
-  const ReadOptions& range_;
-  const bool is_far_;
-  std::mutex mutex_;
-  std::vector<TopK> best_;
-};
-
-Result<std::vector<TopK>> scan_filtered(const std::shared_ptr<Space>& space,
-                                        const ManifestPtr& manifest, const QuerySet& queries,
-                                        size_t top_k, const ReadOptions& options) {
-  DREAMDB_ASSIGN(RowStreamOptions bound, bind_read(manifest, options));
-  RowStream rows(space->shared_objects(), manifest, std::move(bound));
-  std::vector<TopK> best(queries.count(), TopK(top_k));
-  for (;;) {
-    DREAMDB_ASSIGN(const std::optional<Batch> batch, rows.next());
-    if (!batch) return best;
-    const Column& column = batch->columns[0];
-    std::vector<uint8_t> keep;
-    if (!column.valid.empty()) {
-      keep.resize(batch->rows());
-      for (size_t i = 0; i < keep.size(); ++i) keep[i] = column.is_valid(i);
-    }
-    scan_exact(queries, column.values.data(), column.dtype, batch->anchors(), batch->rows(),
-               keep.empty() ? nullptr : keep.data(), best);
-  }
 }
 
 // The chosen fields of the hits of all queries, each record read once.
@@ -262,48 +62,220 @@ Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
   return out;
 }
 
-}  // namespace
+// Both lists have the best of their rows; a record may stand in both, by the same value.
+std::vector<Hit> join_hits(TopK& a, TopK& b, size_t top_k) {
+  std::vector<Hit> hits = a.take_sorted(), more = b.take_sorted();
+  hits.insert(hits.end(), more.begin(), more.end());
+  std::sort(hits.begin(), hits.end(), better);
+  std::unordered_set<uint64_t> seen;
+  std::erase_if(hits, [&](const Hit& hit) { return !seen.insert(hit.anchor).second; });
+  if (hits.size() > top_k) hits.resize(top_k);
+  return hits;
+}
 
-Result<std::vector<SearchHits>> Dataset::search(std::string_view field,
-                                                std::span<const float> queries, size_t count,
-                                                const SearchOptions& options) const {
-  const ManifestPtr manifest = impl_->manifest();
-  DREAMDB_ASSIGN(const Field* target, manifest->schema.get(field));
-  if (target->type != FieldType::kEmbedding)
-    return fail(Code::kInvalidArgument, "field `" + target->name + "` is of type " +
-                                            std::string(type_name(target->type)) +
+// One call of search.
+class Search {
+ public:
+  Search(Space& space, ManifestPtr manifest, const Field& field, const QuerySet& queries,
+         const SearchOptions& options)
+      : space_(space),
+        objects_(space.objects()),
+        manifest_(std::move(manifest)),
+        field_(field),
+        queries_(queries),
+        options_(options) {
+    filter_.first = options.start;
+    filter_.last = options.end - 1;  // never asked for an empty range
+  }
+
+  Result<std::vector<std::vector<Hit>>> run() {
+    indexed_.assign(queries_.count(), TopK(options_.top_k));
+    scanned_ = indexed_;
+    const Root* const root = manifest_->find_track(field_.id);
+    if (root != nullptr && options_.start < options_.end && options_.top_k > 0) {
+      DREAMDB_TRY(find_index());
+      DREAMDB_TRY(options_.where ? search_matches(*root) : search_all(*root));
+    }
+    std::vector<std::vector<Hit>> hits;
+    for (size_t q = 0; q < queries_.count(); ++q)
+      hits.push_back(join_hits(indexed_[q], scanned_[q], options_.top_k));
+    return hits;
+  }
+
+  const SearchReport& report() const { return report_; }
+
+ private:
+  // The index, if the field has one for this distance.
+  Status find_index() {
+    const FieldIndex* const place = options_.exact ? nullptr : manifest_->find_index(field_.id);
+    if (place == nullptr) return {};
+    auto index = space_.indexes().find(objects_, *place, field_, manifest_->find_track(field_.id));
+    if (!index)
+      return fail(index.error().code, index.error().message +
+                                          "; it is the spatial index of field `" + field_.name +
+                                          "`: search with exact, or reindex");
+    if ((*index)->metric() != queries_.metric()) return {};
+    place_ = place;
+    index_ = *std::move(index);
+    return {};
+  }
+
+  // What matches the filter, as many of it at a time as are held in memory.
+  Status search_matches(const Root& root) {
+    for (uint64_t start = options_.start;;) {
+      DREAMDB_ASSIGN(const Matches matches,
+                     space_.filters().find(space_.shared_objects(), manifest_, *options_.where,
+                                           start, options_.end));
+      filter_.set = matches.set;
+      filter_.first = start;
+      filter_.last = matches.next ? *matches.next - 1 : options_.end - 1;
+      const uint64_t few =
+          index_ != nullptr ? kFewMatches : std::max<uint64_t>(kFewMatches, root.rows / kOneIn);
+      DREAMDB_TRY(matches.set->size() <= few ? compare_few() : search_all(root));
+      if (!matches.next) return {};
+      start = *matches.next;
+    }
+  }
+
+  Status search_all(const Root& root) {
+    DREAMDB_TRY(search_indexed(root));
+    return scan_rest(root);
+  }
+
+  Status compare_few() {
+    IndexSearch search(objects_, manifest_, field_);
+    DREAMDB_ASSIGN(const auto found,
+                   search.score_rows(queries_, filter_.set->anchors(), options_.top_k));
+    merge(found, scanned_);
+    report_.scanned += search.work().reranked;
+    return {};
+  }
+
+  static void merge(std::span<const TopK> found, std::vector<TopK>& into) {
+    for (size_t q = 0; q < found.size(); ++q) into[q].merge(found[q]);
+  }
+
+  Status search_indexed(const Root& root) {
+    if (index_ == nullptr || !place_->codes) return {};
+    report_.algorithm = index_->parts().algorithm;
+    report_.probes = probes(root);
+    report_.recall = index_->recall_of(report_.probes);
+    IndexSearch search(objects_, manifest_, field_, index_);
+    auto found = search.run(queries_, {options_.top_k, report_.probes, filter_});
+    if (!found)
+      return fail(found.error().code,
+                  found.error().message + "; search with exact, or reindex, if codes are damaged");
+    merge(*found, indexed_);
+    report_.cells += search.work().cells;
+    report_.codes += search.work().codes;
+    report_.candidates += search.work().candidates;
+    report_.reranked += search.work().reranked;
+    return {};
+  }
+
+  // With a filter the nearest that match lie further out, where rows stand less close together: it
+  // takes more cells to hold as many of them, and more than in proportion, for a query that has few
+  // matches around it.
+  size_t probes(const Root& root) const {
+    const size_t asked =
+        options_.probes != 0 ? options_.probes : index_->probes_for(options_.recall);
+    const size_t plain = std::clamp<size_t>(asked, 1, index_->cells());
+    if (filter_.set == nullptr || options_.probes != 0) return plain;
+    const double part =
+        std::min(1.0, static_cast<double>(filter_.set->size()) / static_cast<double>(root.rows));
+    const double further = std::clamp(-std::log2(part), 1.0, kFurtherMax);
+    return std::min<size_t>(index_->cells(),
+                            static_cast<size_t>(static_cast<double>(plain) * further / part) + 1);
+  }
+
+  // What the index does not know.
+  Status scan_rest(const Root& root) {
+    const TrackScanOptions scan{options_.top_k, filter_};
+    if (index_ == nullptr) {
+      report_.scanned += root.rows;
+      DREAMDB_ASSIGN(const auto found, scan_track(objects_, root, field_, queries_, scan));
+      merge(found, scanned_);
+      return {};
+    }
+    const Root* const covered = place_->covered ? &*place_->covered : nullptr;
+    PageMap pages;
+    DREAMDB_ASSIGN(const TreeDiff rest, with_pages(objects_, pages, [&](const PageMap& have) {
+                     return diff_trees(&root, covered, have);
+                   }));
+    uint64_t uncovered = 0;
+    for (const EntryPtr& entry : rest.left_only) uncovered += entry->rows;
+    report_.scanned += uncovered;
+    report_.covered = 1 - static_cast<double>(uncovered) / static_cast<double>(root.rows);
+    if (rest.left_only.empty()) return {};
+    DREAMDB_ASSIGN(const auto found,
+                   scan_entries(objects_, root, field_, queries_, scan, rest.left_only));
+    merge(found, scanned_);
+    return {};
+  }
+
+  Space& space_;
+  Objects& objects_;
+  const ManifestPtr manifest_;
+  const Field& field_;
+  const QuerySet& queries_;
+  const SearchOptions& options_;
+  AnchorFilter filter_;
+  const FieldIndex* place_ = nullptr;
+  SpatialIndexPtr index_;  // nullptr: all is compared
+  std::vector<TopK> indexed_, scanned_;
+  SearchReport report_;
+};
+
+Status check_options(const Field& field, std::span<const float> queries, size_t count,
+                     const SearchOptions& options) {
+  if (field.type != FieldType::kEmbedding)
+    return fail(Code::kInvalidArgument, "field `" + field.name + "` is of type " +
+                                            std::string(type_name(field.type)) +
                                             "; search needs an embedding");
-  const uint64_t dim = target->shape[0];
+  const uint64_t dim = field.shape[0];
   if (count == 0 || queries.size() != count * dim)
     return fail(Code::kInvalidArgument,
                 "query dim " + std::to_string(count == 0 ? 0 : queries.size() / count) +
-                    " != schema dim " + std::to_string(dim) + " of field `" + target->name + "`");
+                    " != schema dim " + std::to_string(dim) + " of field `" + field.name + "`");
   if (options.top_k > kTopKMax)
     return fail(Code::kInvalidArgument, "top_k " + std::to_string(options.top_k) +
                                             " is more than " + std::to_string(kTopKMax) +
                                             "; stream the field instead");
-  const Metric metric = metric_of(options.distance);
-  DREAMDB_ASSIGN(const QuerySet set, make_queries(queries, count, dim, metric));
-  DREAMDB_ASSIGN(const auto chosen, choose_fields(manifest->schema, options.fields));
+  if (!(options.recall >= 0 && options.recall <= 1))
+    return fail(Code::kInvalidArgument,
+                "recall is " + std::to_string(options.recall) + "; it is a part from 0 to 1");
+  return {};
+}
 
-  ReadOptions range;
-  range.fields = {target->name};
-  range.where = options.where;
-  range.start = options.start;
-  range.end = options.end;
-  range.batch_rows = kFilteredBatchRows;
-  range.present_only = true;
-  std::vector<TopK> best(count, TopK(options.top_k));
-  const Root* root = manifest->find_track(target->id);
-  if (options.where) {
-    DREAMDB_ASSIGN(best, scan_filtered(impl_->shared_space(), manifest, set, options.top_k, range));
-  } else if (root != nullptr && range.start < range.end && options.top_k > 0) {
-    DREAMDB_ASSIGN(best,
-                   TrackScan(impl_->objects(), *root, *target, set, options.top_k, range).run());
-  }
-  std::vector<std::vector<Hit>> hits;
-  for (TopK& list : best) hits.push_back(list.take_sorted());
-  return read_hits(RowReader(impl_->objects(), manifest), hits, chosen, metric);
+}  // namespace
+
+Distance natural_distance(const Field& field) {
+  if (field.algorithm.ends_with("-l2")) return Distance::kL2;
+  return field.algorithm.ends_with("-ip") ? Distance::kInnerProduct : Distance::kCosine;
+}
+
+Result<SearchAnswer> Dataset::search(std::string_view field, std::span<const float> queries,
+                                     size_t count, const SearchOptions& options) const {
+  const Tip tip = impl_->tip();
+  const ManifestPtr& manifest = tip.manifest;
+  DREAMDB_ASSIGN(const Field* target, manifest->schema.get(field));
+  DREAMDB_TRY(check_options(*target, queries, count, options));
+  const Metric metric = metric_of(options.distance);
+  DREAMDB_ASSIGN(const QuerySet set, make_queries(queries, count, target->shape[0], metric));
+  DREAMDB_ASSIGN(const auto chosen, choose_fields(manifest->schema, options.fields));
+  const StoreStats before = impl_->space().stats();
+  Search search(impl_->space(), manifest, *target, set, options);
+  DREAMDB_ASSIGN(const auto hits, search.run());
+  SearchAnswer answer;
+  DREAMDB_ASSIGN(answer.hits,
+                 read_hits(RowReader(impl_->objects(), manifest), hits, chosen, metric));
+  const StoreStats after = impl_->space().stats();
+  answer.report = search.report();
+  answer.report.manifest = tip.address().text();
+  answer.report.requests = after.gets - before.gets;
+  answer.report.waves = after.waves - before.waves;
+  answer.report.bytes = after.bytes_read - before.bytes_read;
+  return answer;
 }
 
 }  // namespace dreamdb

@@ -7,7 +7,9 @@
 #include <string>
 #include <string_view>
 
+#include "dataset/filter_shelf.h"
 #include "dreamdb/dataset.h"
+#include "index/index_shelf.h"
 #include "object/objects.h"
 #include "runtime/runtime.h"
 #include "store/cache_store.h"
@@ -28,6 +30,8 @@ class Space {
 
   Objects& objects() { return *objects_; }
   const std::shared_ptr<Objects>& shared_objects() const { return objects_; }
+  IndexShelf& indexes() { return indexes_; }
+  FilterShelf& filters() { return filters_; }
   Runtime& runtime() { return *runtime_; }
   const std::string& url() const { return url_; }
   const WriterIdentity& writer() const { return writer_; }
@@ -41,6 +45,8 @@ class Space {
   std::shared_ptr<CountingStore> store_;
   std::shared_ptr<CacheStore> disk_cache_;  // above `store_`; may be empty
   std::shared_ptr<Objects> objects_;
+  IndexShelf indexes_;
+  FilterShelf filters_;
   WriterIdentity writer_;
 };
 

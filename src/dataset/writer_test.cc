@@ -3,6 +3,8 @@
 
 #include "dataset/dataset_impl.h"
 #include "dataset/small_dataset.h"
+#include "format/manifest.h"
+#include "format/ref.h"
 #include "format/session.h"
 #include "runtime/quick_runtime.h"
 #include "store/memory_store.h"
@@ -43,6 +45,50 @@ TEST(Writer, KeepsAllOfManyBuffers) {
   const auto taken = ds->take(all);
   ASSERT_TRUE(taken) << taken.error().message;
   EXPECT_EQ(taken->rows(), all.size());
+}
+
+// Puts a later version of `ref` whose manifest is of a format that this program does not know.
+void move_to_the_future(Store& store, const std::string& ref) {
+  const auto loaded = store.load(ref_key(ref));
+  ASSERT_TRUE(loaded);
+  auto tip = parse_ref(loaded->body.span(), ref);
+  ASSERT_TRUE(tip);
+  const ReadRequest read{manifest_key(tip->manifest), 0, UINT64_MAX};
+  std::string body(store.read_many(std::span(&read, 1)).front()->view());
+  const size_t at = body.find("av\x01");  // the text "v" and the number 1
+  ASSERT_NE(at, std::string::npos);
+  body[at + 2] = 9;
+  tip->manifest = Address{blake3(std::as_bytes(std::span(body)))};
+  const PutRequest put{manifest_key(tip->manifest), Buffer::copy_of(body)};
+  ASSERT_TRUE(store.put_many(std::span(&put, 1)).front());
+  ASSERT_TRUE(store.swap(ref_key(ref), loaded->version, write_ref(*tip)));
+}
+
+// Spec 8: the manifest says it for the whole version.
+TEST(Writer, NothingIsWrittenOnAVersionOfTheFuture) {
+  const auto store = std::make_shared<MemoryStore>("x");
+  const auto space = Space::on(store, "memory://x", 64 << 20);
+  auto ds = create_in(space, "main", small_schema());
+  ASSERT_TRUE(ds);
+  ASSERT_TRUE(ds->append(small_rows({1, 2})));
+  auto writer = ds->writer({});
+  ASSERT_TRUE(writer->append(small_rows({5})));
+  ASSERT_NO_FATAL_FAILURE(move_to_the_future(*store, "main"));
+  const std::string before(store->load(ref_key("main"))->body.view());
+  const auto expect_refused = [&](const auto& result, Code code) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, code) << result.error().message;
+    EXPECT_NE(result.error().message.find("manifests/"), std::string::npos)
+        << result.error().message;
+    EXPECT_EQ(store->load(ref_key("main"))->body.view(), before);
+  };
+  // Handles that were opened before it find the moved ref when they swap, and cannot tell whether
+  // their own commit is below it.
+  expect_refused(ds->append(small_rows({3})), Code::kOutcomeUnknown);
+  expect_refused(writer->commit(), Code::kOutcomeUnknown);
+  expect_refused(ds->set_meta("k", "v"), Code::kOutcomeUnknown);
+  expect_refused(ds->refresh(), Code::kUnsupported);
+  expect_refused(open_in(space, "main"), Code::kUnsupported);
 }
 
 // The rows of a key are not compared, but other rows are seldom as many.

@@ -46,19 +46,10 @@ Status change_meta(Dataset::Impl& impl, const std::string& operation,
 Result<AppendReport> Dataset::append(NewRows rows, const AppendOptions& options) {
   DREAMDB_TRY(impl_->check_writable());
   const std::lock_guard lock(impl_->write_mutex());
-  if (!options.idempotency_key.empty()) {
-    DREAMDB_ASSIGN(const bool applied, has_key(impl_->objects(), *impl_->manifest(),
-                                               options.idempotency_key, rows.rows));
-    if (applied) {
-      DREAMDB_TRY(impl_->make_durable());
-      AppendReport report;
-      report.rows = report.unchanged = rows.rows;
-      report.already_applied = true;
-      report.manifest = impl_->tip().address().text();
-      return report;
-    }
-  }
   Appender appender(*impl_, options.on_conflict);
+  // Before rows are checked and written that are there already.
+  DREAMDB_ASSIGN(const auto applied, appender.find_applied(options.idempotency_key, rows.rows));
+  if (applied) return *applied;
   DREAMDB_TRY(appender.add(std::move(rows), false));
   if (options.progress && !options.progress(appender.pending_rows(), appender.pending_bytes()))
     return fail(Code::kCancelled, "stopped because the caller asked to; nothing was committed");
@@ -80,6 +71,11 @@ class Writer::Impl {
   Status append(NewRows rows) {
     DREAMDB_TRY(check_home());
     const std::lock_guard lock(dataset_->write_mutex());
+    if (!rows.name_of_row)
+      rows.name_of_row = [first = given_rows_](size_t row) {
+        return "row " + std::to_string(first + row);
+      };
+    given_rows_ += rows.rows;
     DREAMDB_TRY(check_columns(rows, dataset_->schema()));
     // A buffer holds either rows with anchors or rows without, of the same columns.
     const uint64_t bytes = rows_bytes(rows);
@@ -89,7 +85,8 @@ class Writer::Impl {
     buffered_rows_ += rows.rows;
     buffered_bytes_ += bytes;
     if (rows.rows > 0) buffer_.push_back(std::move(rows));
-    if (buffered_bytes_ >= options_.buffer_bytes || buffered_rows_ >= options_.commit_rows)
+    if (buffered_bytes_ >= std::min(options_.buffer_bytes, options_.commit_bytes) ||
+        buffered_rows_ >= options_.commit_rows)
       DREAMDB_TRY(flush(true));
     if (appender_->pending_rows() >= options_.commit_rows ||
         appender_->pending_bytes() >= options_.commit_bytes)
@@ -123,6 +120,23 @@ class Writer::Impl {
     return true;
   }
 
+  // What to call the rows of `pieces` when they are one.
+  static std::function<std::string(size_t)> names_of(std::span<const NewRows> pieces) {
+    std::vector<std::pair<size_t, std::function<std::string(size_t)>>> names;  // by first row
+    size_t first = 0;
+    for (const NewRows& rows : pieces) {
+      names.emplace_back(first, rows.name_of_row);
+      first += rows.rows;
+    }
+    return [names = std::move(names)](size_t row) {
+      const auto after =
+          std::upper_bound(names.begin(), names.end(), row,
+                           [](size_t wanted, const auto& one) { return wanted < one.first; });
+      const auto& [begin, name] = *std::prev(after);
+      return name(row - begin);
+    };
+  }
+
   // Joins what is buffered into one piece, column by column so that little stands twice.
   NewRows join_buffer() {
     if (buffer_.size() == 1) {
@@ -132,6 +146,7 @@ class Writer::Impl {
     }
     NewRows out;
     for (const NewRows& rows : buffer_) out.rows += rows.rows;
+    out.name_of_row = names_of(buffer_);
     const bool anchored = buffer_.front().anchors.has_value();
     for (size_t c = 0; c < buffer_.front().columns.size(); ++c) {
       std::vector<Batch> pieces;
@@ -224,6 +239,7 @@ class Writer::Impl {
   const WriterOptions options_;
   std::unique_ptr<Appender> appender_;
   std::vector<NewRows> buffer_;
+  uint64_t given_rows_ = 0;  // since this writer was made
   uint64_t buffered_rows_ = 0;
   uint64_t buffered_bytes_ = 0;
   uint64_t committed_bytes_ = 0;

@@ -1,0 +1,392 @@
+// Spatial indexes of a dataset: what a search through one finds, under every metric, after appends,
+// replacements, on branches and at old versions, with filters; and what is told of bad input.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "dataset/dataset_impl.h"
+#include "dataset/small_dataset.h"
+#include "store/memory_store.h"
+
+namespace dreamdb {
+namespace {
+
+using namespace testing;
+
+constexpr size_t kDim = 48;
+
+Schema vectors_schema(const std::string& algorithm, Dtype dtype = Dtype::kF32) {
+  Schema schema;
+  Field vector = embedding_field("emb", kDim, false);
+  vector.algorithm = algorithm;
+  vector.dtype = dtype;
+  EXPECT_TRUE(schema.add(vector));
+  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt)));
+  return schema;
+}
+
+// Clustered vectors; row i follows from i alone.
+std::vector<float> vector_of(uint64_t i) {
+  std::mt19937_64 about(i % 23), own(i + 1000);
+  std::normal_distribution<float> normal;
+  std::vector<float> out(kDim);
+  for (float& value : out) value = normal(about);
+  for (float& value : out) value += 0.6f * normal(own);
+  return out;
+}
+
+NewRows rows_of(uint64_t first, uint64_t count) {
+  std::vector<float> values;
+  std::vector<int64_t> numbers;
+  for (uint64_t i = first; i < first + count; ++i) {
+    const auto vector = vector_of(i);
+    values.insert(values.end(), vector.begin(), vector.end());
+    numbers.push_back(static_cast<int64_t>(i));
+  }
+  return rows_at(range(first * 10, count, 10),
+                 {embedding_column("emb", kDim, values), int_column("n", numbers)});
+}
+
+std::vector<float> queries_of(size_t count) {
+  std::vector<float> out;
+  for (size_t q = 0; q < count; ++q) {
+    auto vector = vector_of(1'000'000 + q * 37);
+    out.insert(out.end(), vector.begin(), vector.end());
+  }
+  return out;
+}
+
+Distance distance_of(const std::string& algorithm) {
+  if (algorithm.ends_with("l2")) return Distance::kL2;
+  return algorithm.ends_with("ip") ? Distance::kInnerProduct : Distance::kCosine;
+}
+
+SearchAnswer search(const Dataset& ds, size_t count, const SearchOptions& options) {
+  auto answer = ds.search("emb", queries_of(count), count, options);
+  EXPECT_TRUE(answer) << answer.error().message;
+  return answer ? *std::move(answer) : SearchAnswer{std::vector<SearchHits>(count), {}};
+}
+
+std::vector<uint64_t> anchors_of(const SearchHits& hits) {
+  return {hits.rows.anchors(), hits.rows.anchors() + hits.rows.rows()};
+}
+
+// The part of the true hits that were found; scores of those found are the true ones.
+double recall_of(const Dataset& ds, size_t count, SearchOptions options, SearchReport& report) {
+  const SearchAnswer found = search(ds, count, options);
+  options.exact = true;
+  const SearchAnswer truth = search(ds, count, options);
+  report = found.report;
+  EXPECT_TRUE(truth.report.algorithm.empty());
+  size_t met = 0, all = 0;
+  for (size_t q = 0; q < count; ++q) {
+    const auto a = anchors_of(found.hits[q]), b = anchors_of(truth.hits[q]);
+    EXPECT_EQ(a.size(), b.size());
+    all += b.size();
+    for (size_t i = 0; i < b.size(); ++i) {
+      const auto at = std::ranges::find(a, b[i]);
+      if (at == a.end()) continue;
+      ++met;
+      EXPECT_EQ(found.hits[q].scores[static_cast<size_t>(at - a.begin())], truth.hits[q].scores[i]);
+    }
+  }
+  return all == 0 ? 1 : static_cast<double>(met) / static_cast<double>(all);
+}
+
+Dataset indexed(const std::string& algorithm, uint64_t rows, const IndexOptions& options,
+                Dtype dtype = Dtype::kF32) {
+  auto ds = Dataset::create(fresh_locator(), vectors_schema(algorithm, dtype));
+  EXPECT_TRUE(ds);
+  EXPECT_TRUE(ds->append(rows_of(0, rows)));
+  const auto info = ds->reindex("emb", options);
+  EXPECT_TRUE(info) << info.error().message;
+  return *std::move(ds);
+}
+
+IndexOptions of_cells(size_t cells, uint32_t bits = 1) {
+  IndexOptions options;
+  options.cells = cells;
+  options.bits = bits;
+  return options;
+}
+
+class IndexTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(IndexTest, FindsWhatAnExactSearchFinds) {
+  const Dataset ds = indexed(GetParam(), 6000, of_cells(40));
+  SearchOptions options;
+  options.distance = distance_of(GetParam());
+  SearchReport report;
+  // All cells: what is lost is lost by the bounds of codes alone.
+  options.recall = 1;
+  EXPECT_GE(recall_of(ds, 40, options, report), 0.98);
+  EXPECT_EQ(report.algorithm, GetParam());
+  EXPECT_EQ(report.covered, 1);
+  EXPECT_EQ(report.scanned, 0u);
+  options.recall = 0.9;
+  EXPECT_GE(recall_of(ds, 40, options, report), 0.85);
+  EXPECT_LT(report.probes, 40u);
+  EXPECT_GE(report.recall, 0.9);
+  EXPECT_GT(report.codes, 0u);
+  EXPECT_LT(report.reranked, 6000u);
+  // Another distance than the index has: every row is compared.
+  options.distance = options.distance == Distance::kL2 ? Distance::kCosine : Distance::kL2;
+  EXPECT_EQ(recall_of(ds, 3, options, report), 1);
+  EXPECT_TRUE(report.algorithm.empty());
+}
+
+TEST_P(IndexTest, AppendsKeepItFresh) {
+  Dataset ds = indexed(GetParam(), 3000, of_cells(20));
+  for (uint64_t first = 3000; first < 4000; first += 100)
+    ASSERT_TRUE(ds.append(rows_of(first, 100)));
+  const auto info = ds.indexes();
+  ASSERT_TRUE(info);
+  EXPECT_EQ((*info)[0].codes, 4000u);
+  EXPECT_EQ((*info)[0].segments, 11u);  // one a commit
+  EXPECT_EQ((*info)[0].uncovered, 0u);
+  SearchOptions options;
+  options.distance = distance_of(GetParam());
+  options.recall = 1;
+  SearchReport report;
+  EXPECT_GE(recall_of(ds, 30, options, report), 0.98);
+  EXPECT_EQ(report.scanned, 0u);
+  EXPECT_EQ(report.codes, 4000u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, IndexTest,
+                         ::testing::Values("dreamdb.ivf-cosine", "dreamdb.ivf-ip",
+                                           "dreamdb.ivf-l2"),
+                         [](const auto& p) { return p.param.substr(12); });
+
+TEST(Index, FewRowsNeedNoTraining) {
+  const Dataset ds = indexed("dreamdb.ivf-cosine", 3000, {});
+  const auto info = ds.indexes();
+  ASSERT_TRUE(info);
+  ASSERT_EQ(info->size(), 1u);
+  EXPECT_EQ((*info)[0].cells, 1u);
+  EXPECT_EQ((*info)[0].trained, 0u);
+  EXPECT_EQ((*info)[0].codes, 3000u);
+  SearchReport report;
+  EXPECT_GE(recall_of(ds, 30, {}, report), 0.98);
+  EXPECT_LT(report.reranked, 30u * 300);
+}
+
+TEST(Index, ItIsOfTheDistanceThatTheFieldNames) {
+  for (const auto& [named, built] : {std::pair("dreamdb.lsh-l2", "dreamdb.ivf-l2"),
+                                     std::pair("dreamdb.ivf-ip", "dreamdb.ivf-ip"),
+                                     std::pair("dreamdb.lsh-cosine", "dreamdb.ivf-cosine")}) {
+    const Dataset ds = indexed(named, 300, of_cells(4));
+    EXPECT_EQ((*ds.indexes())[0].algorithm, built);
+    SearchOptions options;
+    options.distance = natural_distance(*ds.schema().find("emb"));
+    EXPECT_EQ(search(ds, 1, options).report.algorithm, built);
+  }
+}
+
+TEST(Index, MoreBitsLeaveFewerRowsToRead) {
+  uint64_t before = UINT64_MAX;
+  for (const uint32_t bits : {1u, 2u, 4u, 8u}) {
+    const Dataset ds = indexed("dreamdb.ivf-l2", 4000, of_cells(10, bits), Dtype::kF32);
+    SearchOptions options;
+    options.distance = Distance::kL2;
+    options.recall = 1;
+    SearchReport report;
+    EXPECT_GE(recall_of(ds, 20, options, report), 0.98) << bits;
+    EXPECT_LT(report.reranked, before) << bits;
+    before = report.reranked;
+    // Through an index of cosine codes too, where levels stand for directions.
+    const Dataset directions = indexed("dreamdb.ivf-cosine", 1000, of_cells(5, bits));
+    EXPECT_GE(recall_of(directions, 10, {}, report), 0.9) << bits;
+  }
+}
+
+TEST(Index, EachVersionFindsItsOwnRecords) {
+  Dataset ds = indexed("dreamdb.ivf-cosine", 2000, of_cells(16));
+  const std::string old = ds.manifest();
+  auto branch = ds.branch("side");
+  ASSERT_TRUE(branch);
+  ASSERT_TRUE(branch->append(rows_of(1'000'000, 400)));  // those that the queries are of
+  ASSERT_TRUE(ds.append(rows_of(5000, 50)));
+  SearchOptions options;
+  options.recall = 1;
+  options.top_k = 1;
+  for (const SearchHits& hits : search(*branch, 5, options).hits)
+    EXPECT_GE(hits.rows.anchors()[0], 10'000'000u);
+  for (const SearchHits& hits : search(ds, 5, options).hits)
+    EXPECT_LT(hits.rows.anchors()[0], 10'000'000u);
+  OpenOptions then;
+  then.manifest = old;
+  const auto before = Dataset::open(ds.locator(), then);
+  ASSERT_TRUE(before);
+  options.top_k = 3000;
+  EXPECT_EQ(search(*before, 1, options).hits[0].rows.rows(), 2000u);
+  EXPECT_EQ(search(ds, 1, options).hits[0].rows.rows(), 2050u);
+  EXPECT_EQ(search(*branch, 1, options).hits[0].rows.rows(), 2400u);
+}
+
+TEST(Index, AReplacedVectorIsFoundByItsNewValueAlone) {
+  Dataset ds = indexed("dreamdb.ivf-cosine", 2000, of_cells(16));
+  // The nearest of query 0 goes far away, and another takes its place.
+  SearchOptions options;
+  options.recall = 1;
+  const uint64_t nearest = search(ds, 1, options).hits[0].rows.anchors()[0];
+  const uint64_t other = nearest == 50 ? 60 : 50;
+  std::vector<float> query = queries_of(1), away = query, both;
+  for (float& value : away) value = -value;
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  both = nearest < other ? away : query;
+  const auto& second = nearest < other ? query : away;
+  both.insert(both.end(), second.begin(), second.end());
+  ASSERT_TRUE(ds.append(rows_at({std::min(nearest, other), std::max(nearest, other)},
+                                {embedding_column("emb", kDim, both)}),
+                        replace));
+  const auto hits = search(ds, 1, options).hits[0];
+  EXPECT_EQ(hits.rows.anchors()[0], other);
+  EXPECT_NEAR(hits.scores[0], 1, 1e-5);
+  EXPECT_FALSE(std::ranges::count(anchors_of(hits), nearest));
+  options.top_k = 2000;
+  const auto all = anchors_of(search(ds, 1, options).hits[0]);
+  EXPECT_EQ(std::set(all.begin(), all.end()).size(), 2000u);
+  EXPECT_EQ(all.back(), nearest);
+}
+
+TEST(Index, FiltersLoseNothing) {
+  const Dataset ds = indexed("dreamdb.ivf-cosine", 8000, of_cells(64));
+  for (const char* where : {"n >= 0", "n < 4000", "n in (7, 70, 700, 7000)", "n < 1200", "n < 0",
+                            "n between 7000 and 7003"}) {
+    SearchOptions options;
+    options.where = *Where::parse(where);
+    SearchReport report;
+    EXPECT_GE(recall_of(ds, 20, options, report), 0.95) << where;
+    options.start = 5000;
+    options.end = 60'000;
+    EXPECT_GE(recall_of(ds, 20, options, report), 0.95) << where;
+  }
+}
+
+// Sets of matches that are too large to be held are searched one after the other.
+TEST(Index, MatchesAreHeldAFewAtATime) {
+  const auto space =
+      Space::on(std::make_shared<MemoryStore>("x"), "memory://x", OpenOptions().cache_bytes);
+  auto ds = create_in(space, "main", vectors_schema("dreamdb.ivf-cosine"));
+  ASSERT_TRUE(ds);
+  ASSERT_TRUE(ds->append(rows_of(0, 4000)));
+  SearchOptions options;
+  options.where = *Where::parse("n >= 100 and n < 3500");
+  options.recall = 1;
+  const SearchAnswer whole = search(*ds, 5, options);
+  for (const bool has_index : {false, true}) {
+    if (has_index) {
+      ASSERT_TRUE(ds->reindex("emb", of_cells(8)));
+    }
+    for (const size_t held : {1, 700, 1500}) {
+      space->filters().set_matches_max(held == 1 ? 300 : held);
+      options.start = held;  // another question each time
+      const SearchAnswer parts = search(*ds, 5, options);
+      size_t met = 0;
+      for (size_t q = 0; q < 5; ++q) {
+        const auto a = anchors_of(parts.hits[q]), b = anchors_of(whole.hits[q]);
+        EXPECT_EQ(std::set(a.begin(), a.end()).size(), 10u);
+        for (const uint64_t anchor : b) met += std::ranges::count(a, anchor) > 0 ? 1 : 0;
+      }
+      EXPECT_GE(met, has_index ? 48u : 50u) << held;
+    }
+  }
+}
+
+TEST(Index, NeverFewerThanThereAre) {
+  const Dataset ds = indexed("dreamdb.ivf-cosine", 2000, of_cells(50));
+  SearchOptions options;
+  options.probes = 1;
+  for (const size_t top_k : {0, 1, 500, 2000, 5000}) {
+    options.top_k = top_k;
+    for (const SearchHits& hits : search(ds, 3, options).hits)
+      EXPECT_EQ(hits.rows.rows(), std::min<size_t>(top_k, 2000));
+  }
+}
+
+TEST(Index, WithoutOneAllIsCompared) {
+  Dataset ds = indexed("dreamdb.ivf-cosine", 1000, of_cells(8));
+  ASSERT_TRUE(ds.drop_index("emb"));
+  EXPECT_TRUE(ds.indexes()->empty());
+  const SearchAnswer answer = search(ds, 1, {});
+  EXPECT_TRUE(answer.report.algorithm.empty());
+  EXPECT_EQ(answer.report.scanned, 1000u);
+  const auto again = ds.drop_index("emb");
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kNotFound);
+  // Rows that came without it are searched too, and a new one knows them.
+  ASSERT_TRUE(ds.append(rows_of(1000, 200)));
+  ASSERT_TRUE(ds.reindex("emb", of_cells(8)));
+  EXPECT_EQ((*ds.indexes())[0].codes, 1200u);
+}
+
+// Beyond 1e15 bounds overflow; all rows of a cell are compared then.
+TEST(Index, HugeQueriesFindTheSame) {
+  const Dataset ds = indexed("dreamdb.ivf-l2", 1000, of_cells(6));
+  for (const float size : {1e-30f, 1e10f, 1e18f, 3e19f}) {
+    std::vector<float> query = queries_of(1);
+    for (float& value : query) value *= size;
+    SearchOptions options;
+    options.distance = Distance::kL2;
+    options.recall = 1;
+    const auto found = ds.search("emb", query, 1, options);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->hits[0].rows.rows(), 10u) << size;
+  }
+}
+
+TEST(Index, EqualRowsAndMissingOnesAreNoTrouble) {
+  auto ds = Dataset::create(fresh_locator(), vectors_schema("dreamdb.ivf-l2"));
+  ASSERT_TRUE(ds);
+  std::vector<float> same;
+  for (int i = 0; i < 300; ++i) same.insert(same.end(), kDim, 0.25f);
+  std::vector<int64_t> numbers(300);
+  ASSERT_TRUE(ds->append(
+      rows_at(range(0, 300), {embedding_column("emb", kDim, same), int_column("n", numbers)})));
+  ASSERT_TRUE(ds->append(rows_at(range(1000, 300), {int_column("n", numbers)})));
+  const auto info = ds->reindex("emb", of_cells(16));
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->cells, 1u);
+  EXPECT_EQ(info->codes, 300u);
+  SearchOptions options;
+  options.distance = Distance::kL2;
+  options.top_k = 400;
+  EXPECT_EQ(search(*ds, 1, options).hits[0].rows.rows(), 300u);
+}
+
+TEST(Index, BadInputIsTold) {
+  auto empty = Dataset::create(fresh_locator(), vectors_schema("dreamdb.ivf-cosine"));
+  ASSERT_TRUE(empty);
+  const auto refuses = [](auto result, const std::string& text) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, Code::kInvalidArgument) << result.error().message;
+    EXPECT_NE(result.error().message.find(text), std::string::npos) << result.error().message;
+  };
+  refuses(empty->reindex("emb"), "no rows yet");
+  Dataset ds = indexed("dreamdb.ivf-cosine", 100, {});
+  refuses(ds.reindex("emb", of_cells(101)), "cells is 101");
+  refuses(ds.reindex("emb", of_cells(2, 9)), "bits is 9");
+  refuses(ds.reindex("emb", of_cells(2, 0)), "bits is 0");
+  refuses(ds.reindex("n"), "type int");
+  IndexOptions unknown;
+  unknown.algorithm = "dreamdb.tree";
+  refuses(ds.reindex("emb", unknown), "dreamdb.ivf-cosine");
+  SearchOptions options;
+  options.recall = 1.5;
+  refuses(ds.search("emb", queries_of(1), 1, options), "recall is 1.5");
+  IndexOptions ended;
+  ended.progress = [](const IndexProgress&) { return false; };
+  const std::string before = ds.manifest();
+  const auto cancelled = ds.reindex("emb", ended);
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code, Code::kCancelled);
+  EXPECT_EQ(ds.manifest(), before);
+}
+
+}  // namespace
+}  // namespace dreamdb

@@ -1,0 +1,97 @@
+// Waves, requests and bytes of searches through an index on a far bucket, cold and warm.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "base/one_in.h"
+#include "dataset/far_bucket.h"
+#include "dataset/testing.h"
+
+namespace dreamdb {
+namespace {
+
+using namespace testing;
+
+constexpr size_t kDim = 64;
+constexpr size_t kCells = 256;
+// Under a sanitizer a quarter.
+const uint64_t kRows = OneIn().of(4) * 15'000, kCommitRows = kRows / 3;
+
+std::vector<float> vectors_of(uint64_t first, size_t count) {
+  std::vector<float> out;
+  for (uint64_t i = first; i < first + count; ++i) {
+    std::mt19937_64 about(i % 501), own(i + 7919);
+    std::normal_distribution<float> normal;
+    for (size_t j = 0; j < kDim; ++j) out.push_back(normal(about) + 0.5f * normal(own));
+  }
+  return out;
+}
+
+NewRows rows_of(uint64_t first, size_t count, bool even) {
+  std::vector<uint64_t> anchors;
+  std::mt19937_64 random(first);
+  for (uint64_t i = first; i < first + count; ++i)
+    anchors.push_back(i * 1000 + (even ? 0 : random() % 1000));
+  return rows_at(anchors, {embedding_column("emb", kDim, vectors_of(first, count))});
+}
+
+Bucket indexed_bucket(bool even) {
+  Bucket bucket;
+  Dataset ds = bucket.create(one_field(embedding_field("emb", kDim)));
+  for (uint64_t first = 0; first < kRows; first += kCommitRows)
+    EXPECT_TRUE(ds.append(rows_of(first, kCommitRows, even)));
+  IndexOptions options;
+  options.cells = kCells;
+  EXPECT_TRUE(ds.reindex("emb", options));
+  return bucket.with(kWavesOnly);
+}
+
+class IndexWaves : public ::testing::TestWithParam<bool> {};
+
+TEST_P(IndexWaves, WarmTwoColdSix) {
+  const Bucket bucket = indexed_bucket(GetParam());
+  const Dataset ds = bucket.open();
+  SearchOptions options;
+  options.fields.emplace();
+  options.probes = 8;
+  const auto search = [&](uint64_t query) {
+    const auto answer = ds.search("emb", vectors_of(1'000'000 + query, 1), 1, options);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->hits[0].rows.rows(), 10u);
+  };
+  EXPECT_LE(bucket.waves([&] { search(0); }), 6u);
+  for (uint64_t query = 1; query < 6; ++query) {
+    const StoreCounts warm = bucket.counted->snapshot();
+    EXPECT_LE(bucket.waves([&] { search(query); }), 2u) << query;
+    const StoreCounts asked = bucket.counted->snapshot().since(warm);
+    EXPECT_LE(asked.requests(), 150u);
+    EXPECT_LE(asked.read_bytes, 2'500'000u);
+  }
+  // What was read once is in memory.
+  EXPECT_EQ(bucket.waves([&] { search(1); }), 1u);
+}
+
+TEST_P(IndexWaves, AnAppendTakesNoMore) {
+  const Bucket bucket = indexed_bucket(GetParam());
+  Dataset ds = bucket.open();
+  ASSERT_TRUE(ds.append(rows_of(kRows, 10, GetParam())));
+  EXPECT_EQ(bucket.waves([&] { ASSERT_TRUE(ds.append(rows_of(kRows + 10, 10, GetParam()))); }), 2u);
+  EXPECT_EQ((*ds.indexes())[0].codes, kRows + 20);
+}
+
+TEST_P(IndexWaves, ABatchOfQueriesSharesThem) {
+  const Bucket bucket = indexed_bucket(GetParam());
+  const Dataset ds = bucket.open();
+  SearchOptions options;
+  options.fields.emplace();
+  options.probes = 8;
+  EXPECT_LE(
+      bucket.waves([&] { ASSERT_TRUE(ds.search("emb", vectors_of(1'000'000, 50), 50, options)); }),
+      6u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Anchors, IndexWaves, ::testing::Bool(),
+                         [](const auto& p) { return p.param ? "Even" : "Uneven"; });
+
+}  // namespace
+}  // namespace dreamdb

@@ -1,0 +1,159 @@
+// Spatial indexes of a dataset: built, dropped, told.
+#include <algorithm>
+
+#include "dataset/dataset_impl.h"
+#include "dataset/reading.h"
+#include "index/index_builder.h"
+#include "plan/tree_diff.h"
+#include "stream/row_stream.h"
+#include "version/live_session.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr size_t kEncodeRows = 16'384;  // at 512 dimensions 32 MiB
+
+Result<const Field*> get_embedding(const Schema& schema, std::string_view name) {
+  DREAMDB_ASSIGN(const Field* field, schema.get(name));
+  if (field->type == FieldType::kEmbedding) return field;
+  return fail(Code::kInvalidArgument, "field `" + field->name + "` is of type " +
+                                          std::string(type_name(field->type)) +
+                                          "; an index is of an embedding");
+}
+
+std::string default_algorithm(const Field& field) {
+  switch (natural_distance(field)) {
+    case Distance::kCosine: return "dreamdb.ivf-cosine";
+    case Distance::kInnerProduct: return "dreamdb.ivf-ip";
+    case Distance::kL2: return "dreamdb.ivf-l2";
+  }
+  return "dreamdb.ivf-cosine";
+}
+
+// All rows of the field to the builder, in the order of anchors.
+Status feed(IndexBuilder& builder, const std::shared_ptr<Objects>& objects,
+            const ManifestPtr& manifest, const Field& field) {
+  ReadOptions read;
+  read.fields = {field.name};
+  read.batch_rows = kEncodeRows;
+  read.present_only = true;
+  DREAMDB_ASSIGN(RowStreamOptions bound, bind_read(manifest, read));
+  RowStream rows(objects, manifest, std::move(bound));
+  for (;;) {
+    DREAMDB_ASSIGN(const std::optional<Batch> batch, rows.next());
+    if (!batch) return {};
+    DREAMDB_TRY(builder.add({batch->anchors(), batch->rows()}, batch->columns[0].values.span()));
+  }
+}
+
+// Puts `index` where the field's index stands in the manifest.
+void set_index(std::vector<FieldIndex>& indexes, FieldIndex index) {
+  const auto at = std::ranges::lower_bound(indexes, index.field, {}, &FieldIndex::field);
+  if (at != indexes.end() && at->field == index.field) {
+    *at = std::move(index);
+  } else {
+    indexes.insert(at, std::move(index));
+  }
+}
+
+Result<IndexInfo> describe(Space& space, const Manifest& manifest, const FieldIndex& place) {
+  const Field& field = *manifest.schema.find(place.field);
+  DREAMDB_ASSIGN(
+      const SpatialIndexPtr index,
+      space.indexes().find(space.objects(), place, field, manifest.find_track(place.field)));
+  const SpatialParts& parts = index->parts();
+  IndexInfo info;
+  info.field = field.name;
+  info.algorithm = parts.algorithm;
+  info.address = place.spatial.text();
+  info.cells = index->cells();
+  info.bits = parts.bits;
+  info.trained = parts.trained;
+  info.bytes = place.size;
+  if (place.codes) {
+    info.segments = place.codes->segments;
+    info.codes = place.codes->rows;
+    info.bytes += place.codes->bytes;
+  }
+  for (const RecallPoint& point : parts.recall)
+    info.recall.emplace_back(point.probes, point.permille / 1000.0);
+  PageMap pages;
+  const Root* const covered = place.covered ? &*place.covered : nullptr;
+  DREAMDB_ASSIGN(const TreeDiff rest, with_pages(space.objects(), pages, [&](const PageMap& have) {
+                   return diff_trees(manifest.find_track(place.field), covered, have);
+                 }));
+  for (const EntryPtr& entry : rest.left_only) info.uncovered += entry->rows;
+  return info;
+}
+
+}  // namespace
+
+Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& given) {
+  const std::lock_guard lock(impl_->write_mutex());
+  DREAMDB_TRY(impl_->check_writable());
+  const ManifestPtr manifest = impl_->manifest();
+  DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
+  const Root* const root = manifest->find_track(field->id);
+  if (root == nullptr)
+    return fail(Code::kInvalidArgument,
+                "field `" + field->name + "` has no rows yet; append some, then build its index");
+  IndexOptions options = given;
+  if (options.algorithm.empty()) options.algorithm = default_algorithm(*field);
+  DREAMDB_ASSIGN(IndexBuilder builder, IndexBuilder::start(impl_->objects(), *root, *field, options,
+                                                           impl_->space().writer().nonce));
+  LiveSession session(impl_->objects().store(), impl_->space().runtime(), impl_->space().writer());
+  session.before_upload(impl_->tip());
+  DREAMDB_TRY(builder.train());
+  DREAMDB_TRY(feed(builder, impl_->space().shared_objects(), manifest, *field));
+  DREAMDB_ASSIGN(BuiltIndex built, builder.finish());
+  built.place.covered = *root;
+  DREAMDB_TRY(session.may_publish());
+
+  Change change;
+  change.operation = "reindex";
+  change.edit = [place = built.place](Manifest& m) -> Status {
+    set_index(m.indexes, place);
+    return {};
+  };
+  change.codes = {{field->id, built.place.spatial, std::move(built.codes), {}}};
+  const auto go_on = [&](const Tip& moved, Change&) -> Result<bool> {
+    DREAMDB_TRY(session.may_publish());
+    const Field* const now = moved.manifest->schema.find(field->id);
+    if (now != nullptr && now->type == FieldType::kEmbedding) return true;
+    return fail(Code::kConflict,
+                "field `" + field->name + "` was removed while its index was built");
+  };
+  DREAMDB_TRY(impl_->commit(std::move(change), go_on));
+  session.settle();
+  const ManifestPtr after = impl_->manifest();
+  return describe(impl_->space(), *after, *after->find_index(field->id));
+}
+
+Status Dataset::drop_index(std::string_view name) {
+  const std::lock_guard lock(impl_->write_mutex());
+  DREAMDB_TRY(impl_->check_writable());
+  const ManifestPtr manifest = impl_->manifest();
+  DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
+  if (manifest->find_index(field->id) == nullptr)
+    return fail(Code::kNotFound, "field `" + field->name + "` has no spatial index");
+  Change change;
+  change.operation = "drop_index";
+  change.edit = [id = field->id](Manifest& m) -> Status {
+    std::erase_if(m.indexes, [id](const FieldIndex& index) { return index.field == id; });
+    return {};
+  };
+  return impl_->commit(std::move(change), [](const Tip&, Change&) -> Result<bool> { return true; });
+}
+
+Result<std::vector<IndexInfo>> Dataset::indexes() const {
+  const ManifestPtr manifest = impl_->manifest();
+  std::vector<IndexInfo> out;
+  for (const FieldIndex& place : manifest->indexes) {
+    DREAMDB_ASSIGN(IndexInfo info, describe(impl_->space(), *manifest, place));
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+}  // namespace dreamdb
