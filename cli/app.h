@@ -1,6 +1,7 @@
 // The whole command line as one object, and the texts that are made from it.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 
 #include "cli/command.h"

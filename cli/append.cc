@@ -1,4 +1,8 @@
 // `append`: one record from the command line.
+#include <cmath>
+#include <cstdlib>
+
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/elements.h"
 #include "cli/file_bytes.h"
@@ -44,10 +48,23 @@ Result<Json> set_value(const Field& field, const std::string& text) {
       return fail(Code::kInvalidArgument,
                   "field `" + field.name + "` is " + std::string(type_name(field.type)) +
                       ": give its bytes with --file " + field.name + "=PATH");
+    case FieldType::kFloat: {
+      const std::string word = lower_ascii(text);
+      if (word == "nan") return Json("NaN");
+      if (word == "inf" || word == "+inf" || word == "infinity") return Json("Infinity");
+      if (word == "-inf" || word == "-infinity") return Json("-Infinity");
+      break;
+    }
     default: break;
   }
-  // Of a text that is no JSON the row says what it should be.
-  return parse_json(text).value_or(Json(text));
+  auto parsed = parse_json(text);
+  const bool number = text.find_first_not_of("0123456789+-.eE") == std::string::npos &&
+                      std::isinf(std::strtod(text.c_str(), nullptr));
+  if (!parsed && (number || text.starts_with('['))) {
+    return fail(Code::kInvalidArgument, "field `" + field.name + "`: " + parsed.error().message);
+  }
+  // Of another text that is no JSON the row says what it should be.
+  return parsed.value_or(Json(text));
 }
 
 // A row with an embedding or array from an .npy file: one row, with or without its dimension.
@@ -104,7 +121,8 @@ Status run_append(const AppendOptionsOfLine& o, Session& session) {
   options.idempotency_key = o.idempotency_key;
   DREAMDB_ASSIGN(const AppendReport report, dataset.append(builder.take(), options));
   if (session.json) return session.out.line(json_line(report_json(report)));
-  std::string anchor = o.anchor ? std::to_string(*o.anchor) : "";
+  // What was applied under this key before may have got another anchor.
+  std::string anchor = o.anchor && !report.already_applied ? std::to_string(*o.anchor) : "";
   if (!report.assigned.empty()) anchor = std::to_string(report.assigned.front().first);
   return session.out.line(report_text(report) + (anchor.empty() ? "" : ", anchor " + anchor) +
                           ", version " + report.manifest);
@@ -114,7 +132,7 @@ Status run_append(const AppendOptionsOfLine& o, Session& session) {
 
 void add_append(CLI::App& app, Session& session) {
   auto o = std::make_shared<AppendOptionsOfLine>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "append", "add one record",
       "Without --anchor it gets the time of now. With the anchor of a record that is there, "
       "fields\n"
@@ -123,16 +141,18 @@ void add_append(CLI::App& app, Session& session) {
       "  dreamdb append ./pets --anchor 1000 --set score=0.5\n"
       "  dreamdb append ./pets --set 'emb=[0.1, 0.2]' --set seen=2026-01-02T03:04:05Z");
   add_locator(command, o->locator);
-  command->add_option("--set,-s", o->set, "a value: text as it is, numbers, lists as JSON")
-      ->type_name("FIELD=VALUE")
-      ->allow_extra_args(false);
-  command->add_option("--file", o->file, "a blob or text from a file, a matrix from an .npy file")
-      ->type_name("FIELD=PATH")
-      ->allow_extra_args(false);
-  add_whole_number(command, "--anchor", o->anchor, "where to put it");
+  command
+      .add_option("--set,-s", o->set,
+                  "a value: text as it is, numbers (floats: nan, inf, -inf too), lists as JSON")
+      .type_name("FIELD=VALUE")
+      .one_value_each();
+  command.add_option("--file", o->file, "a blob or text from a file, a matrix from an .npy file")
+      .type_name("FIELD=PATH")
+      .one_value_each();
+  command.add_whole_number("--anchor", o->anchor, "where to put it");
   add_on_conflict(command, o->on_conflict);
-  command->add_option("--idempotency-key", o->idempotency_key,
-                      "the same key is applied once, however often this is run");
+  command.add_option("--idempotency-key", o->idempotency_key,
+                     "the same key is applied once, however often this is run");
   on_run(command, session, o, run_append);
 }
 

@@ -166,6 +166,11 @@ Status ColumnBuilder::add_matrix(const Json& value) {
     const bool finite =
         field_->type != FieldType::kEmbedding || !special_float(*leaves[i], special);
     if (!finite || !store_number(values_.data() + begin, i, field_->dtype, *leaves[i])) {
+      if (leaves[i]->is_number() && is_float(field_->dtype)) {
+        return fail(Code::kInvalidArgument, "field `" + field_->name + "`, element " +
+                                                std::to_string(i) + ": " + shown(*leaves[i]) +
+                                                " is " + beyond_text(field_->dtype));
+      }
       return fail(Code::kInvalidArgument,
                   "field `" + field_->name + "`, element " + std::to_string(i) + ": expected a " +
                       (finite ? "" : "finite ") + std::string(dtype_name(field_->dtype)) +
@@ -190,7 +195,9 @@ Status ColumnBuilder::add_scalar(const Json& value) {
       return std::unexpected(expected(*field_, "true or false", value));
     case FieldType::kFloat:
       if (value.is_number()) return push(value.get<double>());
-      return std::unexpected(expected(*field_, "a finite number", value));
+      if (double special = 0; special_float(value, special)) return push(special);
+      return std::unexpected(
+          expected(*field_, "a number, or \"NaN\", \"Infinity\" or \"-Infinity\"", value));
     case FieldType::kTimestamp:
       if (value.is_string()) {
         DREAMDB_ASSIGN(const int64_t ns, parse_time(value.get_ref<const std::string&>()));

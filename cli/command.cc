@@ -24,79 +24,68 @@ bool is_address(const std::string& text) {
 // Commands that open no dataset.
 constexpr std::array<std::string_view, 3> kWithoutDataset = {"doctor", "completion", "man"};
 
-void add_cost_options(CLI::App* command, Session& session) {
-  const std::string name = command->get_name();
+void add_cost_options(Command command, Session& session) {
+  const std::string name = command.name();
   if (std::find(kWithoutDataset.begin(), kWithoutDataset.end(), name) != kWithoutDataset.end())
     return;
-  command->add_option("--prices", session.prices_file,
-                      "--cost in money too, by the prices of this JSON file, or of the one that "
-                      "DREAMDB_PRICES names");
-  command->add_option("--cache", session.cache_folder,
-                      "keep what is read of the store in this folder on a local disk, for all "
-                      "processes; also DREAMDB_CACHE");
+  command.add_option("--prices", session.prices_file,
+                     "--cost in money too, by the prices of this JSON file, or of the one that "
+                     "DREAMDB_PRICES names");
+  command.add_option("--cache", session.cache_folder,
+                     "keep what is read of the store in this folder on a local disk, for all "
+                     "processes; also DREAMDB_CACHE");
   command
-      ->add_option("--cache-size", session.cache_size,
-                   "how large the cache may grow, for example 20GB (the default); also "
-                   "DREAMDB_CACHE_SIZE")
-      ->check(CLI::Validator(
-          [](std::string& text) {
-            const auto size = parse_size(text);
-            return size ? std::string() : size.error().message;
-          },
-          ""));
+      .add_option("--cache-size", session.cache_size,
+                  "how large the cache may grow, for example 20GB (the default); also "
+                  "DREAMDB_CACHE_SIZE")
+      .check([](const std::string& text) {
+        const auto size = parse_size(text);
+        return size ? std::string() : size.error().message;
+      });
 }
 
 }  // namespace
 
-CLI::App* add_command(CLI::App& app, Session& session, const std::string& name,
-                      const std::string& summary, const std::string& details,
-                      const std::string& examples) {
-  CLI::App* command = app.add_subcommand(name, summary);
+Command add_command(CLI::App& app, Session& session, const std::string& name,
+                    const std::string& summary, const std::string& details,
+                    const std::string& examples) {
+  Command command = Command::add_to(app, name, summary);
   std::string footer = details;
   if (!examples.empty()) footer += (footer.empty() ? "" : "\n\n") + ("Examples:\n" + examples);
-  command->footer(footer);
-  command->add_flag("--json", session.json, "machine-readable output with stable keys");
-  command->add_flag("--cost", session.cost, "print requests, waves and bytes to standard error");
+  command.footer(footer);
+  command.add_flag("--json", session.json, "machine-readable output with stable keys");
+  command.add_flag("--cost", session.cost, "print requests, waves and bytes to standard error");
   add_cost_options(command, session);
-  command->add_flag("--quiet,-q", session.quiet, "no progress and no summary");
+  command.add_flag("--quiet,-q", session.quiet, "no progress and no summary");
   return command;
 }
 
-void add_locator(CLI::App* command, std::string& locator) {
-  command->add_option("LOCATOR", locator, "URL@ref, for example ./pets or file:///data/pets@main")
-      ->required();
+void add_locator(Command command, std::string& locator) {
+  command.add_option("LOCATOR", locator, "URL@ref, for example ./pets or file:///data/pets@main")
+      .required();
 }
 
-void add_at(CLI::App* command, std::string& at) {
-  command->add_option("--at", at,
-                      "read this version: a manifest address, or the newest one of a time "
-                      "(2026-01-02T03:04:05Z, or nanoseconds)");
+void add_at(Command command, std::string& at) {
+  command.add_option("--at", at,
+                     "read this version: a manifest address, or the newest one of a time "
+                     "(2026-01-02T03:04:05Z, or nanoseconds)");
 }
 
-void add_where(CLI::App* command, std::optional<std::string>& where) {
-  command->add_option("--where", where,
-                      "only records for which this holds, for example "
-                      "'label == \"cat\" and score >= 0.5'");
+void add_where(Command command, std::optional<std::string>& where) {
+  command.add_option("--where", where,
+                     "only records for which this holds, for example "
+                     "'label == \"cat\" and score >= 0.5'");
 }
 
-void add_fields(CLI::App* command, std::vector<std::string>& fields) {
-  command->add_option("--fields,-f", fields, "these fields, separated by commas")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+void add_fields(Command command, std::vector<std::string>& fields) {
+  command.add_option("--fields,-f", fields, "these fields, separated by commas")
+      .separated_by(',')
+      .one_value_each();
 }
 
-CLI::Validator above_zero() {
-  return {[](std::string& text) {
-            return text.find_first_not_of('0') == std::string::npos
-                       ? "expected a number above 0, found " + text
-                       : std::string();
-          },
-          ""};
-}
-
-void add_range(CLI::App* command, ReadArgs& args) {
-  add_whole_number(command, "--start", args.start, "first anchor");
-  add_whole_number(command, "--end", args.end, "the anchor after the last one");
+void add_range(Command command, ReadArgs& args) {
+  command.add_whole_number("--start", args.start, "first anchor");
+  command.add_whole_number("--end", args.end, "the anchor after the last one");
 }
 
 DiskCache disk_cache_of(const Session& session) {
@@ -151,7 +140,16 @@ Result<std::optional<Where>> parse_where(const std::optional<std::string>& text)
   return std::optional<Where>(std::move(where));
 }
 
+Status check_range(const ReadArgs& args) {
+  if (args.start >= args.end)
+    return fail(Code::kInvalidArgument,
+                "--start " + std::to_string(args.start) + " --end " + std::to_string(args.end) +
+                    " leave no anchor: the end is exclusive and must lie after the start");
+  return {};
+}
+
 Result<ReadOptions> read_options(const ReadArgs& args) {
+  DREAMDB_TRY(check_range(args));
   ReadOptions options;
   DREAMDB_ASSIGN(options.where, parse_where(args.where));
   if (!args.fields.empty()) options.fields = args.fields;
@@ -160,13 +158,13 @@ Result<ReadOptions> read_options(const ReadArgs& args) {
   return options;
 }
 
-void add_on_conflict(CLI::App* command, std::string& on_conflict) {
+void add_on_conflict(Command command, std::string& on_conflict) {
   command
-      ->add_option("--on-conflict", on_conflict,
-                   "where a record has another value already: refuse (the default; nothing is "
-                   "written), skip, or replace")
-      ->check(CLI::IsMember({"refuse", "skip", "replace"}).description(""))
-      ->type_name("refuse|skip|replace");
+      .add_option("--on-conflict", on_conflict,
+                  "where a record has another value already: refuse (the default; nothing is "
+                  "written), skip, or replace (null and no key are no value and replace none)")
+      .one_of({"refuse", "skip", "replace"})
+      .type_name("refuse|skip|replace");
 }
 
 OnConflict parse_on_conflict(const std::string& text) {
@@ -204,18 +202,20 @@ OrderedJson report_json(const AppendReport& report) {
 }
 
 std::string report_text(const AppendReport& report) {
-  if (report.already_applied && report.rows == 0) return "nothing to do: applied already";
-  std::string text = with_commas(report.rows) + (report.rows == 1 ? " row: " : " rows: ") +
-                     with_commas(report.records) +
-                     (report.records == 1 ? " new record" : " new records");
+  const uint64_t written = report.records + report.filled + report.skipped + report.replaced;
+  std::string text = with_commas(report.rows) + (report.rows == 1 ? " row: " : " rows: ");
+  if (report.already_applied && written == 0)
+    return text + "applied already under this idempotency key, nothing to do";
+  text += with_commas(report.records) + (report.records == 1 ? " new record" : " new records");
   const auto add = [&](uint64_t count, const std::string& what) {
     if (count != 0) text += ", " + with_commas(count) + " " + what;
   };
   add(report.filled, "filled fields of older records");
-  add(report.unchanged, "there already and equal");
+  // Rows under a key that was applied are counted as unchanged, and nobody compared them.
+  add(report.unchanged, report.already_applied ? "applied already under this idempotency key"
+                                               : "there already and equal");
   add(report.skipped, "kept the older value");
   add(report.replaced, "replaced");
-  if (report.already_applied) text += ", some applied already under this idempotency key";
   return text;
 }
 

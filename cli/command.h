@@ -1,8 +1,6 @@
 // What all commands share: the session, how one is added, and options that mean the same in each.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <charconv>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "cli/json.h"
+#include "cli/option.h"
 #include "cli/output.h"
 #include "dreamdb/dataset.h"
 
@@ -33,16 +32,16 @@ struct Session {
 };
 
 // Adds a command. `examples` are shell lines; lines that begin with `#` are comments.
-CLI::App* add_command(CLI::App& app, Session& session, const std::string& name,
-                      const std::string& summary, const std::string& details,
-                      const std::string& examples);
+Command add_command(CLI::App& app, Session& session, const std::string& name,
+                    const std::string& summary, const std::string& details,
+                    const std::string& examples);
 
 // Binds what the command does; `options` lives as long as the program.
 template <typename Options>
-void on_run(CLI::App* command, Session& session, std::shared_ptr<Options> options,
+void on_run(Command command, Session& session, std::shared_ptr<Options> options,
             Status (*act)(const Options&, Session&)) {
-  command->callback([command, &session, options = std::move(options), act] {
-    session.command = command->get_name();
+  command.on_chosen([command, &session, options = std::move(options), act] {
+    session.command = command.name();
     session.run = [options, act](Session& s) { return act(*options, s); };
   });
 }
@@ -57,29 +56,11 @@ struct ReadArgs {
   uint64_t end = UINT64_MAX;
 };
 
-void add_locator(CLI::App* command, std::string& locator);
-void add_at(CLI::App* command, std::string& at);
-void add_where(CLI::App* command, std::optional<std::string>& where);
-void add_fields(CLI::App* command, std::vector<std::string>& fields);
-void add_range(CLI::App* command, ReadArgs& args);
-// An option or argument that is a whole number; a minus sign is refused, not wrapped around.
-template <typename Number>
-CLI::Option* add_whole_number(CLI::App* command, const std::string& name, Number& value,
-                              const std::string& description) {
-  return command->add_option(name, value, description)
-      ->check(CLI::Validator(
-          [](std::string& text) {
-            uint64_t number = 0;
-            const char* const end = text.data() + text.size();
-            const auto parsed = std::from_chars(text.data(), end, number);
-            const bool whole = parsed.ec == std::errc() && parsed.ptr == end;
-            return whole ? std::string() : "expected a whole number below 2^64, found " + text;
-          },
-          ""));
-}
-
-// For numbers of which 0 makes no sense.
-CLI::Validator above_zero();
+void add_locator(Command command, std::string& locator);
+void add_at(Command command, std::string& at);
+void add_where(Command command, std::optional<std::string>& where);
+void add_fields(Command command, std::vector<std::string>& fields);
+void add_range(Command command, ReadArgs& args);
 
 // The disk cache that `--cache` and `--cache-size` say.
 DiskCache disk_cache_of(const Session& session);
@@ -91,10 +72,12 @@ Result<Dataset> open_dataset(Session& session, const std::string& locator,
                              const std::string& at = "");
 // The filter that `--where` gives, if it is given.
 Result<std::optional<Where>> parse_where(const std::optional<std::string>& text);
+// InvalidArgument: no anchor lies from `start` to `end`.
+Status check_range(const ReadArgs& args);
 // Where, fields and range as the library takes them.
 Result<ReadOptions> read_options(const ReadArgs& args);
 // `--on-conflict refuse|skip|replace`.
-void add_on_conflict(CLI::App* command, std::string& on_conflict);
+void add_on_conflict(Command command, std::string& on_conflict);
 OnConflict parse_on_conflict(const std::string& text);  // one that add_on_conflict let through
 // The schema of `--schema FILE.json` or of `--field SPEC...`, of exactly one of them.
 Result<Schema> schema_of_options(const std::string& file, const std::vector<std::string>& specs);
@@ -114,6 +97,7 @@ void add_show(CLI::App& app, Session& session);
 void add_stream(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_search(CLI::App& app, Session& session);
+void add_reindex(CLI::App& app, Session& session);
 void add_take(CLI::App& app, Session& session);
 void add_versions(CLI::App& app, Session& session);  // snapshot, branch, delete-ref
 void add_log(CLI::App& app, Session& session);

@@ -68,6 +68,7 @@ _dreamdb() {
   fi
   case ${words[-2]:-} in
     --on-conflict) mapfile -t COMPREPLY < <(compgen -W "refuse skip replace" -- "$word"); return ;;
+    --algorithm) mapfile -t COMPREPLY < <(compgen -W "dreamdb.ivf-cosine dreamdb.ivf-ip dreamdb.ivf-l2" -- "$word"); return ;;
     --distance) mapfile -t COMPREPLY < <(compgen -W "cosine ip l2" -- "$word"); return ;;
   esac
   _dreamdb_locator "$word"
@@ -107,13 +108,10 @@ std::string bash_completion(const CLI::App& app) {
 
 void add_completion(CLI::App& app, Session& session) {
   auto o = std::make_shared<CompletionOptions>();
-  CLI::App* command = add_command(app, session, "completion",
-                                  "completion of commands, options and refs for a shell", "",
-                                  "  eval \"$(dreamdb completion bash)\"     # in ~/.bashrc");
-  command->add_option("SHELL", o->shell, "bash")
-      ->required()
-      ->check(CLI::IsMember({"bash"}).description(""))
-      ->type_name("");
+  Command command = add_command(app, session, "completion",
+                                "completion of commands, options and refs for a shell", "",
+                                "  eval \"$(dreamdb completion bash)\"     # in ~/.bashrc");
+  command.add_option("SHELL", o->shell, "bash").required().one_of({"bash"}).type_name("");
   on_run(command, session, o, run_completion);
 }
 

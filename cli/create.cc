@@ -86,32 +86,32 @@ Status run_add_field(const AddFieldOptionsOfLine& o, Session& session) {
 
 void add_create(CLI::App& app, Session& session) {
   auto o = std::make_shared<CreateOptionsOfLine>();
-  CLI::App* command =
+  Command command =
       add_command(app, session, "create", "make an empty dataset", kFieldHelp,
                   "  dreamdb create ./pets --field img:image:jpeg --field caption:text? \\\n"
                   "      --field emb:embedding:512 --field label:categorical\n"
                   "  dreamdb schema --json ./pets > schema.json\n"
                   "  dreamdb create ./more --schema schema.json");
   add_locator(command, o->locator);
-  command->add_option("--field,-F", o->fields, "a field, name:type[:params][?]; may be repeated")
-      ->allow_extra_args(false);
-  command->add_option("--schema", o->schema_file, "fields from a JSON file")->type_name("FILE");
-  command->add_option("--origin", o->origin,
-                      "the time of anchor 0 (default 1970, so that anchors are Unix nanoseconds)");
+  command.add_option("--field,-F", o->fields, "a field, name:type[:params][?]; may be repeated")
+      .one_value_each();
+  command.add_option("--schema", o->schema_file, "fields from a JSON file").type_name("FILE");
+  command.add_option("--origin", o->origin,
+                     "the time of anchor 0 (default 1970, so that anchors are Unix nanoseconds)");
   on_run(command, session, o, run_create);
 }
 
 void add_schema(CLI::App& app, Session& session) {
   auto o = std::make_shared<SchemaOptionsOfLine>();
-  CLI::App* command = add_command(app, session, "schema", "show the fields", "",
-                                  "  dreamdb schema ./pets\n"
-                                  "  dreamdb schema --json ./pets > schema.json");
+  Command command = add_command(app, session, "schema", "show the fields", "",
+                                "  dreamdb schema ./pets\n"
+                                "  dreamdb schema --json ./pets > schema.json");
   add_locator(command, o->locator);
   add_at(command, o->at);
   on_run(command, session, o, run_schema);
 
   auto a = std::make_shared<AddFieldOptionsOfLine>();
-  CLI::App* add = add_command(
+  Command add = add_command(
       app, session, "add-field", "add a field to a living dataset",
       std::string("Older records lack it until rows at their anchors fill it (`ingest` with "
                   "_anchor).\n") +
@@ -120,10 +120,10 @@ void add_schema(CLI::App& app, Session& session) {
       "  dreamdb ls --anchors ./pets | head -1 | sed 's/.*/{\"_anchor\":&,\"score\":0.5}/' |\n"
       "      dreamdb ingest ./pets -");
   add_locator(add, a->locator);
-  add->add_option("FIELD", a->field, "name:type[:params][?]")->required();
-  add->add_option("--info", a->info, "a remark to keep with the field, for example unit=m")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  add.add_option("FIELD", a->field, "name:type[:params][?]").required();
+  add.add_option("--info", a->info, "a remark to keep with the field, for example unit=m")
+      .type_name("KEY=VALUE")
+      .one_value_each();
   on_run(add, session, a, run_add_field);
 }
 

@@ -34,10 +34,13 @@ std::string_view word_of(Health health) {
   return "unknown";
 }
 
-std::string_view verdict_of(const Diagnosis& diagnosis) {
+std::string verdict_of(const Diagnosis& diagnosis) {
   const Health health = diagnosis.shared_writing;
+  const uint64_t most = diagnosis.object_bytes_max.value_or(0);
   if (diagnosis.read_only) return "READ-ONLY through this address";
-  if (health == Health::kGood) return "SAFE for many writers at once";
+  if (health == Health::kGood)
+    return "SAFE for many writers at once" +
+           (most > 0 ? ", with objects up to " + human_bytes(most) : std::string());
   return health == Health::kBad ? "UNSAFE for many writers at once"
                                 : "UNKNOWN whether many may write";
 }
@@ -97,8 +100,7 @@ std::string load_lines(const LoadFigures& load) {
 std::string screen(const Diagnosis& diagnosis) {
   std::string out = diagnosis.store;
   if (!diagnosis.server.empty()) out += "  (" + one_line(diagnosis.server) + ")";
-  out += "\n" + wrapped(std::string(verdict_of(diagnosis)) + ": " + one_line(diagnosis.reason), 2) +
-         "\n\n";
+  out += "\n" + wrapped(verdict_of(diagnosis) + ": " + one_line(diagnosis.reason), 2) + "\n\n";
   for (const Finding& finding : diagnosis.findings) {
     const bool said = finding.found == diagnosis.reason && finding.found.size() > kColumns;
     out += finding_line(word_of(finding.health), finding.check, said ? "see above" : finding.found);
@@ -125,6 +127,8 @@ std::string diagnosis_json(const Diagnosis& diagnosis) {
                     ? OrderedJson()
                     : OrderedJson(diagnosis.shared_writing == Health::kGood);
   out["read_only"] = diagnosis.read_only;
+  out["object_bytes_max"] =
+      diagnosis.object_bytes_max ? OrderedJson(*diagnosis.object_bytes_max) : OrderedJson();
   out["reason"] = diagnosis.reason;
   out["findings"] = OrderedJson::array();
   for (const Finding& finding : diagnosis.findings) {
@@ -163,21 +167,22 @@ Status run_doctor(const DoctorArgs& o, Session& session) {
 
 void add_doctor(CLI::App& app, Session& session) {
   auto o = std::make_shared<DoctorArgs>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "doctor", "examine a store: is it safe, how fast is it, what to do",
       "Works on the very bucket or folder: races 16 writers, checks permissions, tags, versions,\n"
       "ranges, listings, uploads in parts and the clock, and measures latency and throughput. "
       "Takes\n"
       "some seconds and moves up to 300 MB; leaves nothing behind. The verdict is kept with the\n"
       "space, and writers go by it.\n\n"
-      "Exit codes: 0 many may write at once; 1 they must not, or nobody can; 2 that could not be\n"
+      "Exit codes: 0 many may write at once, though perhaps no large objects (the first line says\n"
+      "so, `object_bytes_max` with --json); 1 they must not, or nobody can; 2 that could not be\n"
       "found out (no permission to write, no answer).",
       "  dreamdb doctor s3://bucket/pets\n"
       "  dreamdb doctor ./pets\n"
       "  dreamdb doctor web+https://example.org/pets\n"
       "  dreamdb doctor --json s3://bucket/pets | jq .safe");
   add_locator(command, o->locator);
-  command->add_flag("--no-load", o->no_load, "do not measure latency and throughput");
+  command.add_flag("--no-load", o->no_load, "do not measure latency and throughput");
   on_run(command, session, o, run_doctor);
 }
 

@@ -24,6 +24,12 @@ void store(std::byte* to, size_t index, T value) {
   std::memcpy(to + index * sizeof(T), &value, sizeof(T));
 }
 
+// A number may become another one nearby, but no infinity.
+template <typename V>
+bool keeps_finite(V value, bool is_stored_finite) {
+  return is_stored_finite || !std::isfinite(static_cast<double>(value));
+}
+
 // Stores a number of any kind; false where it does not fit.
 template <typename V>
 bool put(std::byte* to, size_t index, Dtype dtype, V value) {
@@ -52,9 +58,21 @@ bool put(std::byte* to, size_t index, Dtype dtype, V value) {
     case Dtype::kU16: return whole(static_cast<uint16_t*>(nullptr));
     case Dtype::kU32: return whole(static_cast<uint32_t*>(nullptr));
     case Dtype::kU64: return whole(static_cast<uint64_t*>(nullptr));
-    case Dtype::kF16: store(to, index, double_to_half(static_cast<double>(value))); return true;
-    case Dtype::kBf16: store(to, index, double_to_bf16(static_cast<double>(value))); return true;
-    case Dtype::kF32: store(to, index, static_cast<float>(value)); return true;
+    case Dtype::kF16: {
+      const uint16_t half = double_to_half(static_cast<double>(value));
+      store(to, index, half);
+      return keeps_finite(value, (half & 0x7c00) != 0x7c00);
+    }
+    case Dtype::kBf16: {
+      const uint16_t half = double_to_bf16(static_cast<double>(value));
+      store(to, index, half);
+      return keeps_finite(value, (half & 0x7f80) != 0x7f80);
+    }
+    case Dtype::kF32: {
+      const auto single = static_cast<float>(value);
+      store(to, index, single);
+      return keeps_finite(value, std::isfinite(single));
+    }
     case Dtype::kF64: store(to, index, static_cast<double>(value)); return true;
   }
   return false;
@@ -169,6 +187,18 @@ bool is_float(Dtype dtype) {
          dtype == Dtype::kF64;
 }
 
+std::string beyond_text(Dtype dtype) {
+  std::string_view most;
+  switch (dtype) {
+    case Dtype::kF16: most = "65504"; break;
+    case Dtype::kBf16: most = "3.3895314e+38"; break;
+    case Dtype::kF32: most = "3.4028235e+38"; break;
+    default: most = "1.7976931348623157e+308"; break;
+  }
+  return "a number beyond " + std::string(dtype_name(dtype)) + ", which ends at " +
+         std::string(most);
+}
+
 std::string npy_descr(Dtype dtype) {
   switch (dtype) {
     case Dtype::kBool: return "|b1";
@@ -264,8 +294,11 @@ Result<Buffer> npy_values(const NpyHeader& header, const Buffer& raw, const Fiel
       return true;
     }
     if (copy && !put(to, i, dtype, value)) {
-      what = "the value does not fit " + std::string(dtype_name(dtype)) + " of field `" +
-             field.name + "`";
+      what = is_float(dtype)
+                 ? "field `" + field.name + "`: " + short_double(static_cast<double>(value)) +
+                       " is " + beyond_text(dtype)
+                 : "the value does not fit " + std::string(dtype_name(dtype)) + " of field `" +
+                       field.name + "`";
       return false;
     }
     return true;

@@ -27,12 +27,15 @@ Result<Buffer> npy_values(const NpyHeader& header, const Buffer& raw, const Fiel
 Result<Buffer> npy_anchors(const NpyHeader& header, const Buffer& raw, uint64_t first_row,
                            std::string_view name);
 
-// Stores `value` as element `index` of type `dtype`; false if an integer does not fit.
+// Stores `value` as element `index` of type `dtype`; false if it does not fit: an integer that
+// would change, a finite number beyond the largest float.
 bool store_double(std::byte* elements, size_t index, Dtype dtype, double value);
 bool store_int(std::byte* elements, size_t index, Dtype dtype, int64_t value);
 bool store_uint(std::byte* elements, size_t index, Dtype dtype, uint64_t value);
 
 bool is_float(Dtype dtype);
+// "a number beyond f32, which ends at 3.4028235e+38": of a float dtype that a value does not fit.
+std::string beyond_text(Dtype dtype);
 // "<f4" for f32, "|V2" for bf16, and so on.
 std::string npy_descr(Dtype dtype);
 

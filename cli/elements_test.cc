@@ -75,6 +75,33 @@ TEST(Elements, NotFiniteIsFoundAtAnyPlace) {
   }
 }
 
+TEST(Elements, NumbersBeyondAFloatAreNamed) {
+  const auto doubles = header("<f8", NpyKind::kFloat, 8, {2, 2});
+  Field array = embedding(2);
+  array.type = FieldType::kArray;
+  for (const Field& field : {embedding(2), array}) {
+    const auto out = npy_values(doubles, bytes_of<double>({1, 2, 3, -1e50}), field, 7, "a.npy");
+    ASSERT_FALSE(out.has_value());
+    EXPECT_EQ(out.error().message,
+              "a.npy row 8, element 1: field `emb`: -1e+50 is a number beyond f32, which ends at "
+              "3.4028235e+38");
+  }
+  const auto integers = header("<i4", NpyKind::kInt, 4, {1, 2});
+  const auto half =
+      npy_values(integers, bytes_of<int32_t>({65504, 70000}), embedding(2, Dtype::kF16), 0, "a");
+  ASSERT_FALSE(half.has_value());
+  EXPECT_TRUE(half.error().message.contains("70000 is a number beyond f16, which ends at 65504"));
+  // What is infinite already stays so where the field takes it; the largest numbers fit.
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto kept =
+      npy_values(doubles, bytes_of<double>({infinity, 3.4028235e38, 1, -infinity}), array, 0, "a");
+  EXPECT_TRUE(kept.has_value());
+  array.dtype = Dtype::kBf16;
+  EXPECT_TRUE(npy_values(doubles, bytes_of<double>({infinity, 3.3895314e38, 1, 2}), array, 0, "a")
+                  .has_value());
+  EXPECT_FALSE(npy_values(doubles, bytes_of<double>({0, 3.4e38, 1, 2}), array, 0, "a").has_value());
+}
+
 TEST(Elements, IntegersMustFit) {
   Field field = embedding(1);
   field.type = FieldType::kArray;

@@ -40,7 +40,7 @@ Status run_export(const ExportOptions& o, Session& session) {
 
 void add_export(CLI::App& app, Session& session) {
   auto o = std::make_shared<ExportOptions>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "export", "a version as JSON lines, files and .npy columns",
       "The folder holds export.json, schema.json, records.jsonl, one .npy file for each embedding\n"
       "and array, and one file for each image, sound, video and blob. `ingest` reads it back.",
@@ -48,7 +48,7 @@ void add_export(CLI::App& app, Session& session) {
       "  dreamdb export ./pets@main@v1 cats --where 'label == \"cat\"' -f img,label\n"
       "  dreamdb ingest ./copy --create dump");
   add_locator(command, o->read.locator);
-  command->add_option("DIR", o->folder, "a folder that is absent or empty")->required();
+  command.add_option("DIR", o->folder, "a folder that is absent or empty").required();
   add_at(command, o->read.at);
   add_where(command, o->read.where);
   add_fields(command, o->read.fields);

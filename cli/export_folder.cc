@@ -4,9 +4,39 @@
 #include <sys/stat.h>
 
 #include "cli/file_bytes.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
+#include "cli/line_reader.h"
+#include "cli/text.h"
 
 namespace dreamdb::cli {
+
+namespace {
+
+// A copy that lost lines on its way must not be taken for the whole.
+Status check_rows(const Json& root, const std::string& path, const std::string& records_file) {
+  const auto rows = root.find("rows");
+  if (rows == root.end() || !rows->is_number_unsigned()) {
+    return fail(Code::kInvalidArgument, path + ": expected \"rows\", the number of records");
+  }
+  DREAMDB_ASSIGN(LineReader lines, LineReader::open(records_file));
+  uint64_t found = 0;
+  while (true) {
+    if (interrupted()) return fail(Code::kCancelled, "interrupted");
+    DREAMDB_ASSIGN(const auto line, lines.next());
+    if (!line) break;
+    if (!is_blank(*line)) ++found;
+  }
+  if (const auto said = rows->get<uint64_t>(); found != said) {
+    return fail(Code::kInvalidArgument, path + " says " + with_commas(said) + " rows, and " +
+                                            records_file + " has " + with_commas(found) +
+                                            ": the export is not whole; copy it again, or export "
+                                            "again into an empty folder");
+  }
+  return {};
+}
+
+}  // namespace
 
 bool is_folder(const std::string& path) {
   struct stat info{};
@@ -52,6 +82,7 @@ Result<ExportFolder> open_export(const std::string& folder) {
   }
   for (const auto& [key, value] : meta.items())
     out.meta.emplace_back(key, value.get<std::string>());
+  DREAMDB_TRY(check_rows(root, path, out.records_file));
   return out;
 }
 

@@ -25,7 +25,8 @@ struct ExportFolder {
   std::vector<std::pair<std::string, std::string>> meta;
 };
 
-// Reads `folder`/export.json. InvalidArgument: no export, or damaged. Unsupported: a newer one.
+// Reads `folder`/export.json. InvalidArgument: no export, damaged, or not
+// as many records as it says (all lines are counted for that). Unsupported: a newer one.
 Result<ExportFolder> open_export(const std::string& folder);
 
 bool is_folder(const std::string& path);

@@ -11,8 +11,7 @@ namespace dreamdb::cli {
 
 namespace {
 
-// What searches of an embedding will be served by once an index is built; until then they are
-// exact.
+// By its distance an embedding is searched and indexed when nothing else is said.
 constexpr std::string_view kAlgorithm = "dreamdb.lsh-cosine";
 
 constexpr std::string_view kHelp =

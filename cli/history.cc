@@ -111,26 +111,26 @@ Status run_diff(const DiffOptions& o, Session& session) {
 
 void add_log(CLI::App& app, Session& session) {
   auto o = std::make_shared<LogOptions>();
-  CLI::App* command = add_command(app, session, "log", "versions, newest first",
-                                  "One request for each line; the list is streamed.",
-                                  "  dreamdb log ./pets -n 10\n"
-                                  "  dreamdb log ./pets@try-1 --json | head -1");
+  Command command = add_command(app, session, "log", "versions, newest first",
+                                "One request for each line; the list is streamed.",
+                                "  dreamdb log ./pets -n 10\n"
+                                "  dreamdb log ./pets@try-1 --json | head -1");
   add_locator(command, o->locator);
-  add_whole_number(command, "--limit,-n", o->limit, "at most so many");
+  command.add_whole_number("--limit,-n", o->limit, "at most so many");
   add_at(command, o->at);
   on_run(command, session, o, run_log);
 }
 
 void add_diff(CLI::App& app, Session& session) {
   auto o = std::make_shared<DiffOptions>();
-  CLI::App* command =
+  Command command =
       add_command(app, session, "diff", "how two versions differ, by field and count", "",
                   "  dreamdb diff ./pets@main ./pets@try-1\n"
                   "  dreamdb diff ./pets ./pets --left-at 2026-01-02");
-  command->add_option("LEFT", o->left, "one locator")->required();
-  command->add_option("RIGHT", o->right, "the other")->required();
-  command->add_option("--left-at", o->left_at, "version of LEFT, as --at of other commands");
-  command->add_option("--right-at", o->right_at, "version of RIGHT");
+  command.add_option("LEFT", o->left, "one locator").required();
+  command.add_option("RIGHT", o->right, "the other").required();
+  command.add_option("--left-at", o->left_at, "version of LEFT, as --at of other commands");
+  command.add_option("--right-at", o->right_at, "version of RIGHT");
   on_run(command, session, o, run_diff);
 }
 

@@ -95,8 +95,10 @@ Status print_report(const AppendReport& report, const IngestJob& job, const Data
   }
   if (session.quiet) return {};
   DREAMDB_TRY(session.out.line(dataset.locator() + ": " + report_text(report)));
-  return session.out.line("version " + report.manifest + ", " + std::to_string(job.commits()) +
-                          (job.commits() == 1 ? " commit, " : " commits, ") +
+  const std::string commits = job.commits() == 0   ? "nothing to commit"
+                              : job.commits() == 1 ? "1 commit"
+                                                   : with_commas(job.commits()) + " commits";
+  return session.out.line("version " + report.manifest + ", " + commits + ", " +
                           throughput(report.rows, job.bytes(), seconds));
 }
 
@@ -132,7 +134,7 @@ Status run_ingest(const IngestOptions& o, Session& session) {
 
 void add_ingest(CLI::App& app, Session& session) {
   auto o = std::make_shared<IngestOptions>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "ingest", "many records from JSON lines, .npy columns, or an export",
       "A line is an object: keys are fields, `_anchor` (optional, all rows or none) the place.\n"
       "  image, audio, video, blob: a path relative to the file, or {\"base64\": \"...\"}\n"
@@ -146,30 +148,31 @@ void add_ingest(CLI::App& app, Session& session) {
       "  zcat rows.jsonl.gz | dreamdb ingest ./pets - --on-conflict skip\n"
       "  dreamdb export ./pets dump && dreamdb ingest ./copy --create dump");
   add_locator(command, o->locator);
-  command->add_option("FILES", o->inputs,
-                      "JSON lines (- is standard input), or one folder of `export`");
-  command->add_option("--npy", o->npy, "a column from an .npy file; may be repeated")
-      ->type_name("FIELD=FILE")
-      ->allow_extra_args(false);
-  command->add_flag("--create", o->create, "make the dataset if it is not there");
-  command->add_option("--field,-F", o->fields, "with --create: a field, name:type[:params][?]")
-      ->allow_extra_args(false);
-  command->add_option("--schema", o->schema_file, "with --create: fields from a JSON file")
-      ->type_name("FILE");
+  command.add_option("FILES", o->inputs,
+                     "JSON lines (- is standard input), or one folder of `export`");
+  command.add_option("--npy", o->npy, "a column from an .npy file; may be repeated")
+      .type_name("FIELD=FILE")
+      .one_value_each();
+  command.add_flag("--create", o->create, "make the dataset if it is not there");
+  command.add_option("--field,-F", o->fields, "with --create: a field, name:type[:params][?]")
+      .one_value_each();
+  command.add_option("--schema", o->schema_file, "with --create: fields from a JSON file")
+      .type_name("FILE");
   add_on_conflict(command, o->on_conflict);
-  command->add_option("--idempotency-key", o->idempotency_key,
-                      "each commit is applied once under this key, however often this is run with "
-                      "the same input and limits");
-  add_whole_number(command, "--skip", o->limits.skip_rows, "leave out the first rows of the input");
-  add_whole_number(command, "--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
-      ->check(above_zero());
-  add_whole_number(command, "--commit-rows", o->limits.commit_rows,
-                   "commit after so many rows (1000000)")
-      ->check(above_zero());
+  command.add_option("--idempotency-key", o->idempotency_key,
+                     "each commit is applied once under this key, however often this is run with "
+                     "the same input and limits");
+  command.add_whole_number("--skip", o->limits.skip_rows, "leave out the first rows of the input");
+  command.add_whole_number("--batch-rows", o->limits.batch_rows, "rows handed over at once (4096)")
+      .above_zero();
   command
-      ->add_option("--commit-bytes", o->limits.commit_bytes,
-                   "commit after so many bytes (1073741824)")
-      ->check(above_zero());
+      .add_whole_number("--commit-rows", o->limits.commit_rows,
+                        "commit after so many rows (1000000)")
+      .above_zero();
+  command
+      .add_option("--commit-bytes", o->limits.commit_bytes,
+                  "commit after so many bytes (1073741824)")
+      .above_zero();
   on_run(command, session, o, run_ingest);
 }
 

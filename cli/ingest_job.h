@@ -42,7 +42,9 @@ class IngestJob {
   Result<NewRows> next_of_npy();
   // The next line that is not blank, of whichever file; nullopt at the end of the last.
   Result<std::optional<std::string_view>> next_line();
-  Error with_outlook(Error error) const;
+  // The error, and what is committed and how to go on. `has_key`: of idempotency.
+  Error with_outlook(Error error, bool has_key) const;
+  std::string outlook_of_unknown(bool has_key) const;
 
   Dataset dataset_;
   Schema schema_;
@@ -54,13 +56,13 @@ class IngestJob {
   Progress& progress_;
   RowBuilder builder_;
 
-  std::string batch_place_;  // "rows.jsonl:1 to rows.jsonl:4096"
-  uint64_t read_ = 0;        // rows of the input so far, skipped ones included
-  uint64_t committed_ = 0;   // the same, of those that are committed
+  uint64_t read_ = 0;       // rows of the input so far, skipped ones included
+  uint64_t committed_ = 0;  // the same, of those that are committed
   uint64_t since_commit_rows_ = 0;
   uint64_t since_commit_bytes_ = 0;
   uint64_t bytes_ = 0;
-  uint64_t commits_ = 0;
+  uint64_t commits_ = 0;  // that were published
+  bool has_key_ = false;
   AppendReport report_;
 };
 

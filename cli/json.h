@@ -14,7 +14,8 @@ using OrderedJson = nlohmann::ordered_json;  // what is written: keys stay in or
 // Deepest nesting that is read; an array field of 32 dimensions needs 33.
 inline constexpr size_t kJsonDepthMax = 64;
 
-// Parses one value. InvalidArgument: malformed (with the place), cut short, or nested too deep.
+// Parses one value. InvalidArgument: malformed (with the place), cut short, nested too deep, or an
+// object with a key twice; or a NUL byte anywhere.
 Result<Json> parse_json(std::string_view text);
 
 // `value` as one line. Text that is no UTF-8 comes out with replacement characters.

@@ -15,6 +15,10 @@ namespace {
 constexpr size_t kReadBytes = 256 * 1024;
 }
 
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
 Result<LineReader> LineReader::open(const std::string& path) {
   LineReader reader;
   if (path == "-") {

@@ -13,6 +13,9 @@
 
 namespace dreamdb::cli {
 
+// A line that holds no record.
+bool is_blank(std::string_view line);
+
 // The longest line that is taken into memory.
 inline constexpr size_t kLineMax = size_t{256} << 20;
 
@@ -28,6 +31,7 @@ class LineReader {
   // "rows.jsonl:17" for the line that `next` gave last.
   std::string place() const { return name_ + ":" + std::to_string(number_); }
   const std::string& name() const { return name_; }
+  uint64_t number() const { return number_; }
   // Where relative paths in the lines begin: the folder of the file, or "" for standard input.
   const std::string& folder() const { return folder_; }
 

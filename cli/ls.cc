@@ -75,18 +75,18 @@ Status run_ls(const LsOptions& o, Session& session) {
 
 void add_ls(CLI::App& app, Session& session) {
   auto o = std::make_shared<LsOptions>();
-  CLI::App* command =
+  Command command =
       add_command(app, session, "ls", "refs of a store; with --anchors the anchors of a dataset",
                   "Without --anchors the ref in LOCATOR does not matter: all branches and "
                   "snapshots are listed.",
                   "  dreamdb ls ./pets\n"
                   "  dreamdb ls ./pets --prefix main@\n"
                   "  dreamdb ls --anchors ./pets@main --where 'score > 0.5' | wc -l");
-  command->alias("refs");
+  command.alias("refs");
   add_locator(command, o->read.locator);
-  command->add_flag("--anchors", o->anchors, "list the anchors of the dataset instead");
-  command->add_flag("--names", o->names, "only the names of the refs");
-  command->add_option("--prefix", o->prefix, "only refs whose name begins so");
+  command.add_flag("--anchors", o->anchors, "list the anchors of the dataset instead");
+  command.add_flag("--names", o->names, "only the names of the refs");
+  command.add_option("--prefix", o->prefix, "only refs whose name begins so");
   add_at(command, o->read.at);
   add_where(command, o->read.where);
   add_range(command, o->read);

@@ -87,7 +87,9 @@ int run(Session& session) {
 
 int main_of(int argc, char** argv) {
   if (!standard_descriptors_open()) return 1;
+  // What could not be written is told by the write itself.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   Session session;
   CLI::App app;
   describe_app(app, session);

@@ -104,8 +104,8 @@ std::string manual_page(const CLI::App& app) {
 
 void add_man(CLI::App& app, Session& session) {
   auto o = std::make_shared<ManOptions>();
-  CLI::App* command = add_command(app, session, "man", "the manual page, in the man format", "",
-                                  "  dreamdb man | man -l -");
+  Command command = add_command(app, session, "man", "the manual page, in the man format", "",
+                                "  dreamdb man | man -l -");
   on_run(command, session, o, run_man);
 }
 

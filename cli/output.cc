@@ -30,9 +30,12 @@ Error system_error(int number, std::string_view doing, std::string_view name) {
       break;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG:
       code = Code::kExhausted;
       way = "; make room or write elsewhere";
+      break;
+    case EFBIG:
+      code = Code::kExhausted;
+      way = "; raise the limit of file sizes (ulimit -f) or write elsewhere";
       break;
     case EMFILE:
     case ENFILE:

@@ -16,8 +16,8 @@ namespace {
 constexpr uint64_t kRedrawNs = 200'000'000;
 constexpr double kSecondsMin = 1e-6;  // a clock that did not move must not divide by zero
 
-void to_terminal(std::string_view text) {
-  // Best effort: a terminal that is gone is no reason to stop the work.
+void to_stderr(std::string_view text) {
+  // Best effort: standard error that is gone is no reason to stop the work.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -40,16 +40,25 @@ double Progress::seconds() const {
 }
 
 void Progress::update(uint64_t rows, uint64_t bytes) {
+  if (shown_) show(throughput(rows, bytes, seconds()));
+}
+
+void Progress::show(const std::string& text) {
   if (!shown_) return;
   const uint64_t now = real_runtime().monotonic_ns();
   if (drawn_ && now - drawn_ns_ < kRedrawNs) return;
   drawn_ns_ = now;
   drawn_ = true;
-  to_terminal("\r\x1b[K" + verb_ + ": " + throughput(rows, bytes, seconds()));
+  to_stderr("\r\x1b[K" + verb_ + ": " + text);
+}
+
+void Progress::note(const std::string& text) {
+  clear();
+  to_stderr("dreamdb " + verb_ + ": " + text + "\n");
 }
 
 void Progress::clear() {
-  if (drawn_) to_terminal("\r\x1b[K");
+  if (drawn_) to_stderr("\r\x1b[K");
   drawn_ = false;
 }
 

@@ -18,6 +18,10 @@ class Progress {
 
   // Totals so far; draws at most five times a second.
   void update(uint64_t rows, uint64_t bytes);
+  // The same with words of the command's own.
+  void show(const std::string& text);
+  // Says something at once, on a terminal or not, in a line of its own.
+  void note(const std::string& text);
   // Takes the line away, before something else is printed.
   void clear();
 

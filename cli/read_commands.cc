@@ -150,10 +150,10 @@ Status run_values(const ValuesOptions& o, Session& session) {
 
 void add_count(CLI::App& app, Session& session) {
   auto o = std::make_shared<ReadArgs>();
-  CLI::App* command = add_command(app, session, "count", "how many records there are", "",
-                                  "  dreamdb count ./pets\n"
-                                  "  dreamdb count ./pets --where 'label in (\"cat\", \"dog\")'\n"
-                                  "  dreamdb count ./pets --at 2026-01-02T00:00:00Z");
+  Command command = add_command(app, session, "count", "how many records there are", "",
+                                "  dreamdb count ./pets\n"
+                                "  dreamdb count ./pets --where 'label in (\"cat\", \"dog\")'\n"
+                                "  dreamdb count ./pets --at 2026-01-02T00:00:00Z");
   add_locator(command, o->locator);
   add_at(command, o->at);
   add_where(command, o->where);
@@ -162,7 +162,7 @@ void add_count(CLI::App& app, Session& session) {
 
 void add_stream(CLI::App& app, Session& session) {
   auto o = std::make_shared<StreamOptions>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "stream", "records as JSON lines, in anchor order",
       "Images, audio, video and blobs are left out unless --blobs (base64) or --fields names them\n"
       "(then as size and BLAKE3 hash). `ingest` reads what --blobs writes.",
@@ -174,35 +174,35 @@ void add_stream(CLI::App& app, Session& session) {
   add_where(command, o->read.where);
   add_fields(command, o->read.fields);
   add_range(command, o->read);
-  command->add_flag("--blobs", o->blobs, "write the bytes of blobs as base64");
-  add_whole_number(command, "--limit,-n", o->limit, "at most so many records");
+  command.add_flag("--blobs", o->blobs, "write the bytes of blobs as base64");
+  command.add_whole_number("--limit,-n", o->limit, "at most so many records");
   on_run(command, session, o, run_stream);
 }
 
 void add_take(CLI::App& app, Session& session) {
   auto o = std::make_shared<TakeOptions>();
-  CLI::App* command =
+  Command command =
       add_command(app, session, "take", "the records at given anchors, as JSON lines",
                   "Records come in the order of the anchors; `-` reads anchors from standard "
                   "input, one a line.",
                   "  dreamdb take ./pets 1000 2000 -f label,emb\n"
                   "  dreamdb ls --anchors ./pets | shuf -n 10 | dreamdb take ./pets -");
   add_locator(command, o->read.locator);
-  command->add_option("ANCHORS", o->anchors, "anchors, or - for standard input")->required();
+  command.add_option("ANCHORS", o->anchors, "anchors, or - for standard input").required();
   add_at(command, o->read.at);
   add_fields(command, o->read.fields);
-  command->add_flag("--blobs", o->blobs, "write the bytes of blobs as base64");
-  command->add_flag("--skip-missing", o->skip_missing, "leave out anchors that do not exist");
+  command.add_flag("--blobs", o->blobs, "write the bytes of blobs as base64");
+  command.add_flag("--skip-missing", o->skip_missing, "leave out anchors that do not exist");
   on_run(command, session, o, run_take);
 }
 
 void add_values(CLI::App& app, Session& session) {
   auto o = std::make_shared<ValuesOptions>();
-  CLI::App* command =
+  Command command =
       add_command(app, session, "values", "distinct values of a scalar field, with counts", "",
                   "  dreamdb values ./pets label");
   add_locator(command, o->locator);
-  command->add_option("FIELD", o->field, "a scalar field")->required();
+  command.add_option("FIELD", o->field, "a scalar field").required();
   add_at(command, o->at);
   on_run(command, session, o, run_values);
 }

@@ -8,7 +8,7 @@
 //   embedding, array            list of numbers (nested as the shape says, or flat);
 //                               "NaN", "Infinity" and "-Infinity" in arrays of floats; or (not from
 //                               text) JSON's binary type: one row in the field's element type
-//   bool, int, float, string, categorical    true, 1, 0.5, "text"
+//   bool, int, float, string, categorical    true, 1, 0.5, "text"; floats as those of arrays
 //   timestamp                   nanoseconds, or ISO 8601 text
 //
 // Thread rule: one thread at a time.

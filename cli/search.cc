@@ -1,4 +1,6 @@
 // `search`: the records nearest to one of the dataset or to given vectors.
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -8,6 +10,7 @@
 #include "cli/half.h"
 #include "cli/json_row.h"
 #include "cli/npy.h"
+#include "cli/search_report.h"
 #include "cli/text.h"
 
 namespace dreamdb::cli {
@@ -18,10 +21,11 @@ constexpr size_t kCellChars = 40;
 
 struct SearchOptionsOfLine {
   ReadArgs read;
-  std::string field, query, distance = "cosine";
-  std::optional<uint64_t> like;
+  std::string field, query, distance;  // distance: empty is the field's own
+  std::optional<uint64_t> like, probes;
   size_t top_k = 10;
-  bool blobs = false;
+  double recall = SearchOptions().recall;
+  bool exact = false, explain = false, blobs = false;
 };
 
 struct Queries {
@@ -147,55 +151,96 @@ std::vector<std::string> table_fields(const Schema& schema) {
   return names;
 }
 
-Status run_search(const SearchOptionsOfLine& o, Session& session) {
+Result<SearchOptions> search_options(const SearchOptionsOfLine& o, const Schema& schema) {
   SearchOptions options;
   DREAMDB_ASSIGN(options.where, parse_where(o.read.where));
   options.top_k = o.top_k;
   options.start = o.read.start;
   options.end = o.read.end;
+  DREAMDB_ASSIGN(const Field* field, schema.get(o.field));
+  options.distance = natural_distance(*field);
+  if (o.distance == "cosine") options.distance = Distance::kCosine;
   if (o.distance == "ip") options.distance = Distance::kInnerProduct;
   if (o.distance == "l2") options.distance = Distance::kL2;
-  DREAMDB_ASSIGN(const Dataset dataset, open_dataset(session, o.read.locator, o.read.at));
+  options.probes = o.probes.value_or(0);
+  options.recall = o.recall;
+  options.exact = o.exact;
   options.fields = o.read.fields;
   if (o.read.fields.empty() && o.blobs) options.fields.reset();
-  if (o.read.fields.empty() && !o.blobs) options.fields = table_fields(dataset.schema());
+  if (o.read.fields.empty() && !o.blobs) options.fields = table_fields(schema);
+  return options;
+}
+
+// After the hits, where `--cost` says what they cost.
+Status explain(const SearchReport& report, size_t queries, Session& session) {
+  DREAMDB_TRY(session.out.flush());
+  Output err(STDERR_FILENO, "standard error");
+  DREAMDB_TRY(err.line(session.json ? search_report_json(report, queries)
+                                    : search_report_text(report, queries)));
+  return err.flush();
+}
+
+Status run_search(const SearchOptionsOfLine& o, Session& session) {
+  DREAMDB_TRY(check_range(o.read));
+  if (o.exact && o.probes) {
+    return fail(Code::kInvalidArgument,
+                "--exact compares every vector and --nprobe says how many cells to read: give one "
+                "of them");
+  }
+  DREAMDB_ASSIGN(const Dataset dataset, open_dataset(session, o.read.locator, o.read.at));
+  DREAMDB_ASSIGN(const SearchOptions options, search_options(o, dataset.schema()));
   DREAMDB_ASSIGN(const Queries queries, make_queries(o, dataset));
-  DREAMDB_ASSIGN(const std::vector<SearchHits> answers,
+  DREAMDB_ASSIGN(const SearchAnswer answer,
                  dataset.search(o.field, queries.values, queries.count, options));
+  const std::vector<SearchHits>& answers = answer.hits;
   const bool several = queries.count > 1;
   for (size_t query = 0; query < answers.size(); ++query) {
     DREAMDB_TRY(session.json ? print_json(answers[query], query, several,
                                           o.blobs ? BlobForm::kBytes : BlobForm::kDigest, session)
                              : print_table(answers[query], query, several, session));
   }
-  return {};
+  return o.explain ? explain(answer.report, queries.count, session) : Status();
 }
 
 }  // namespace
 
 void add_search(CLI::App& app, Session& session) {
   auto o = std::make_shared<SearchOptionsOfLine>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "search", "the records nearest to a record or to given vectors",
-      "Exact: every vector is compared. Scores: cosine similarity, inner product, or squared L2\n"
-      "distance; the best first. Several queries: the rows of a 2-dimensional .npy.",
+      "Through the field's index if `dreamdb reindex` has built one, else every vector is "
+      "compared;\n"
+      "scores are exact either way: cosine similarity, inner product, or squared L2 distance, the\n"
+      "best first. Several queries: the rows of a 2-dimensional .npy.",
       "  dreamdb search ./pets emb --like 1000 -k 5\n"
       "  dreamdb search ./pets emb --query query.npy --where 'label == \"cat\"' --json\n"
-      "  dreamdb search ./pets pos --query '[0.5, 1.5]' --distance l2 -f label");
+      "  dreamdb search ./pets pos --query '[0.5, 1.5]' --distance l2 -f label\n"
+      "  dreamdb search ./pets emb --like 1000 --recall 0.99 --explain");
   add_locator(command, o->read.locator);
-  command->add_option("FIELD", o->field, "an embedding field")->required();
-  add_whole_number(command, "--like", o->like,
-                   "like the record at this anchor (which is found too)");
-  command->add_option("--query", o->query, "an .npy file, or a list of numbers in brackets");
-  add_whole_number(command, "--top-k,-k", o->top_k, "at most so many records, 10 when left out");
-  command->add_option("--distance", o->distance, "cosine (the default), ip or l2")
-      ->check(CLI::IsMember({"cosine", "ip", "l2"}).description(""))
-      ->type_name("cosine|ip|l2");
+  command.add_option("FIELD", o->field, "an embedding field").required();
+  command.add_whole_number("--like", o->like,
+                           "like the record at this anchor (which is found too)");
+  command.add_option("--query", o->query, "an .npy file, or a list of numbers in brackets");
+  command.add_whole_number("--top-k,-k", o->top_k, "at most so many records, 10 when left out");
+  command
+      .add_option("--distance", o->distance,
+                  "cosine, ip or l2; when left out, what the field's algorithm names")
+      .one_of({"cosine", "ip", "l2"})
+      .type_name("cosine|ip|l2");
+  command.add_part("--recall", o->recall,
+                   "through an index: read as many cells as held this part of the 10 nearest when "
+                   "it was built, 0 to 1 (0.95)");
+  command
+      .add_whole_number("--nprobe", o->probes,
+                        "through an index: read so many cells for a query, whatever --recall")
+      .above_zero();
+  command.add_flag("--exact", o->exact, "compare every vector, whatever indexes there are");
+  command.add_flag("--explain", o->explain, "print to standard error how the answer was found");
   add_at(command, o->read.at);
   add_where(command, o->read.where);
   add_fields(command, o->read.fields);
   add_range(command, o->read);
-  command->add_flag("--blobs", o->blobs, "with --json: write the bytes of blobs as base64");
+  command.add_flag("--blobs", o->blobs, "with --json: write the bytes of blobs as base64");
   on_run(command, session, o, run_search);
 }
 

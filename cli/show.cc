@@ -78,7 +78,7 @@ Status run_show(const ShowOptions& o, Session& session) {
 
 void add_show(CLI::App& app, Session& session) {
   auto o = std::make_shared<ShowOptions>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "show", "one record, or the bytes of one of its fields",
       "--out writes blobs and texts as they are, embeddings and arrays as their elements\n"
       "(little-endian, row-major), scalars as text.",
@@ -86,11 +86,11 @@ void add_show(CLI::App& app, Session& session) {
       "  dreamdb show ./pets 1000 --field img --out cat.jpg\n"
       "  dreamdb show ./pets 1000 --field caption --out -");
   add_locator(command, o->locator);
-  add_whole_number(command, "ANCHOR", o->anchor, "which record")->required();
+  command.add_whole_number("ANCHOR", o->anchor, "which record").required();
   add_at(command, o->at);
-  command->add_option("--field", o->field, "only this field");
-  command->add_option("--out,-o", o->out, "write its bytes to this file (- is standard output)")
-      ->type_name("FILE");
+  command.add_option("--field", o->field, "only this field");
+  command.add_option("--out,-o", o->out, "write its bytes to this file (- is standard output)")
+      .type_name("FILE");
   on_run(command, session, o, run_show);
 }
 

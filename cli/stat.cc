@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cli/command.h"
+#include "cli/index_text.h"
 #include "cli/text.h"
 
 namespace dreamdb::cli {
@@ -12,7 +13,9 @@ struct StatOptions {
   std::string locator, at;
 };
 
-OrderedJson stat_json(const Dataset& dataset, const DatasetStat& stat) {
+using Indexes = Result<std::vector<IndexInfo>>;
+
+OrderedJson stat_json(const Dataset& dataset, const DatasetStat& stat, const Indexes& indexes) {
   OrderedJson out;
   out["locator"] = dataset.locator();
   out["manifest"] = dataset.manifest();
@@ -34,13 +37,37 @@ OrderedJson stat_json(const Dataset& dataset, const DatasetStat& stat) {
     one["height"] = track.height;
     out["tracks"].push_back(std::move(one));
   }
+  out["indexes"] = indexes ? OrderedJson::array() : OrderedJson();
+  for (const IndexInfo& info : indexes.value_or(std::vector<IndexInfo>()))
+    out["indexes"].push_back(index_json(info));
   return out;
+}
+
+Status print_indexes(const std::vector<IndexInfo>& indexes, Session& session) {
+  if (indexes.empty()) return {};
+  Table table(
+      {"index", "algorithm", ">cells", ">bits", ">codes", ">uncovered", ">bytes", "recall"});
+  for (const IndexInfo& info : indexes) {
+    table.add({one_line(info.field), info.algorithm, with_commas(info.cells),
+               std::to_string(info.bits), with_commas(info.codes), with_commas(info.uncovered),
+               with_commas(info.bytes), recall_text(info)});
+  }
+  return session.out.write("\n" + table.text());
+}
+
+// A damaged index is told of last: what could be said is said.
+Status fault_of(const Indexes& indexes) {
+  return indexes ? Status() : std::unexpected(indexes.error());
 }
 
 Status run_stat(const StatOptions& o, Session& session) {
   DREAMDB_ASSIGN(const Dataset dataset, open_dataset(session, o.locator, o.at));
   DREAMDB_ASSIGN(const DatasetStat stat, dataset.stat());
-  if (session.json) return session.out.line(json_line(stat_json(dataset, stat)));
+  const Indexes indexes = dataset.indexes();
+  if (session.json) {
+    DREAMDB_TRY(session.out.line(json_line(stat_json(dataset, stat, indexes))));
+    return fault_of(indexes);
+  }
   Table head({"dataset", dataset.locator()});
   head.add({"version", dataset.manifest()});
   head.add({"timeline", dataset.timeline()});
@@ -59,7 +86,9 @@ Status run_stat(const StatOptions& o, Session& session) {
                 with_commas(track.segments), with_commas(track.bytes),
                 std::to_string(track.height)});
   }
-  return session.out.write(tracks.text());
+  DREAMDB_TRY(session.out.write(tracks.text()));
+  if (indexes) DREAMDB_TRY(print_indexes(*indexes, session));
+  return fault_of(indexes);
 }
 
 struct MetaOptions {
@@ -107,8 +136,8 @@ Status run_meta(const MetaOptions& o, Session& session) {
 
 void add_stat(CLI::App& app, Session& session) {
   auto o = std::make_shared<StatOptions>();
-  CLI::App* command = add_command(app, session, "stat", "records, bytes, segments by field", "",
-                                  "  dreamdb stat ./pets");
+  Command command = add_command(app, session, "stat", "records, bytes, segments by field; indexes",
+                                "", "  dreamdb stat ./pets");
   add_locator(command, o->locator);
   add_at(command, o->at);
   on_run(command, session, o, run_stat);
@@ -116,17 +145,15 @@ void add_stat(CLI::App& app, Session& session) {
 
 void add_meta(CLI::App& app, Session& session) {
   auto o = std::make_shared<MetaOptions>();
-  CLI::App* command = add_command(
+  Command command = add_command(
       app, session, "meta", "show, set or remove remarks (a small map of texts)",
       "`meta LOCATOR` shows them, `meta LOCATOR set KEY VALUE` and `meta LOCATOR remove KEY`\n"
       "change them; each change is a version.",
       "  dreamdb meta ./pets set license CC-BY-4.0\n  dreamdb meta ./pets");
   add_locator(command, o->locator);
-  command->add_option("ACTION", o->action, "set or remove")
-      ->check(CLI::IsMember({"set", "remove"}).description(""))
-      ->type_name("");
-  command->add_option("KEY", o->key, "the key");
-  command->add_option("VALUE", o->value, "its new value");
+  command.add_option("ACTION", o->action, "set or remove").one_of({"set", "remove"}).type_name("");
+  command.add_option("KEY", o->key, "the key");
+  command.add_option("VALUE", o->value, "its new value");
   add_at(command, o->at);
   on_run(command, session, o, run_meta);
 }

@@ -87,6 +87,9 @@ TEST(ParseJson, SaysWhatIsWrong) {
   EXPECT_NE(parse_json("{\"a\" 1}").error().message.find("malformed"), std::string::npos);
   EXPECT_NE(parse_json(std::string(100000, '[')).error().message.find("nested"), std::string::npos);
   EXPECT_TRUE(parse_json("{\"a\":\"[[[\\\"{{\"}").has_value());
+  const auto nul = parse_json(std::string_view("{\"n\":5}\0[1,2,3", 14));
+  ASSERT_FALSE(nul.has_value());
+  EXPECT_TRUE(nul.error().message.starts_with("a NUL byte at column 8")) << nul.error().message;
 }
 
 class Rows : public ::testing::Test {

@@ -48,12 +48,12 @@ Status run_delete_ref(const NameOptions& o, Session& session) {
   }
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
   const std::string manifest = dataset.manifest();
-  DREAMDB_TRY(dataset.delete_ref(locator.ref));
+  const std::string ref = dataset.ref_name();
+  DREAMDB_TRY(dataset.delete_ref(ref));
   if (session.json) {
-    return session.out.line(
-        json_line(OrderedJson{{"deleted", locator.ref}, {"manifest", manifest}}));
+    return session.out.line(json_line(OrderedJson{{"deleted", ref}, {"manifest", manifest}}));
   }
-  return session.out.line("deleted ref " + locator.ref + "; its version stays readable with --at " +
+  return session.out.line("deleted ref " + ref + "; its version stays readable with --at " +
                           manifest + " from any other ref until it is collected");
 }
 
@@ -61,30 +61,28 @@ Status run_delete_ref(const NameOptions& o, Session& session) {
 
 void add_versions(CLI::App& app, Session& session) {
   auto s = std::make_shared<NameOptions>();
-  CLI::App* snapshot =
-      add_command(app, session, "snapshot", "name this version for good",
-                  "Snapshot v1 of the ref main is the ref main@v1; it never moves.",
-                  "  dreamdb snapshot ./pets v1\n  dreamdb count ./pets@main@v1");
+  Command snapshot = add_command(app, session, "snapshot", "name this version for good",
+                                 "Snapshot v1 of the ref main is the ref main@v1; it never moves.",
+                                 "  dreamdb snapshot ./pets v1\n  dreamdb count ./pets@main@v1");
   add_locator(snapshot, s->locator);
-  snapshot->add_option("LABEL", s->name, "characters a-z 0-9 _ -")->required();
+  snapshot.add_option("LABEL", s->name, "characters a-z 0-9 _ -").required();
   on_run(snapshot, session, s, run_snapshot);
 
   auto b = std::make_shared<NameOptions>();
-  CLI::App* branch = add_command(
+  Command branch = add_command(
       app, session, "branch", "make a new ref at a version",
       "Costs two requests whatever the size; nothing is copied.",
       "  dreamdb branch ./pets try-1\n  dreamdb ingest ./pets@try-1 more.jsonl\n"
       "  dreamdb branch ./pets@main@v1 from-v1\n  dreamdb branch ./pets old --at 2026-01-02");
   add_locator(branch, b->locator);
-  branch->add_option("NAME", b->name, "the new ref: segments of a-z 0-9 _ @ - joined by /")
-      ->required();
+  branch.add_option("NAME", b->name, "the new ref: segments of a-z 0-9 _ - joined by /").required();
   add_at(branch, b->at);
   on_run(branch, session, b, run_branch);
 
   auto d = std::make_shared<NameOptions>();
-  CLI::App* remove = add_command(app, session, "delete-ref", "delete a branch or a snapshot",
-                                 "Only the name goes; no data is deleted by this.",
-                                 "  dreamdb delete-ref ./pets@try-1");
+  Command remove = add_command(app, session, "delete-ref", "delete a branch or a snapshot",
+                               "Only the name goes; no data is deleted by this.",
+                               "  dreamdb delete-ref ./pets@try-1");
   add_locator(remove, d->locator);
   on_run(remove, session, d, run_delete_ref);
 }

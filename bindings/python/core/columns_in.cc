@@ -21,13 +21,17 @@ size_t row_size(const Field& field) {
   }
 }
 
-Column from_list(const Field& field, nb::handle list) {
+Column from_list(const Field& field, nb::handle list, size_t first_row) {
   auto builder = make_builder(field);
   for (nb::handle value : nb::borrow<nb::list>(list)) {
     if (value.is_none()) {
       builder->pad_to(builder->rows() + 1);
     } else {
-      builder->append(nb::borrow(value));
+      try {
+        builder->append(nb::borrow(value));
+      } catch (const nb::python_error& error) {
+        raise_of_row(error, first_row + builder->rows());
+      }
     }
   }
   return builder->finish();
@@ -93,7 +97,8 @@ size_t size_of(const Column& column) {
 
 }  // namespace
 
-NewRows columns_in(const Schema& schema, size_t rows, nb::handle anchors, const nb::dict& columns) {
+NewRows columns_in(const Schema& schema, size_t rows, nb::handle anchors, const nb::dict& columns,
+                   size_t first_row) {
   NewRows out;
   out.rows = rows;
   if (!anchors.is_none()) {
@@ -109,7 +114,8 @@ NewRows columns_in(const Schema& schema, size_t rows, nb::handle anchors, const 
         field->type != FieldType::kArray) {
       raise_type("field `" + field->name + "`: a column of this type is a list");
     }
-    Column column = is_list ? from_list(*field, values) : from_array(*field, values, rows);
+    Column column =
+        is_list ? from_list(*field, values, first_row) : from_array(*field, values, rows);
     if (is_list && nb::len(values) != rows) {
       raise_invalid("field `" + field->name + "`: the column changed while it was read");
     }
@@ -128,13 +134,14 @@ NewRows slice_rows(const NewRows& rows, size_t first, size_t count) {
   return out;
 }
 
-size_t rows_per_piece(const NewRows& rows, size_t piece_bytes) {
+size_t rows_per_piece(const NewRows& rows, size_t piece_bytes, size_t piece_rows) {
   if (rows.rows == 0) return 1;
   size_t size = 8 * rows.rows;
   for (const Column& column : rows.columns) size += size_of(column);
   // A multiple of 8, so that bitmaps are cut at bytes.
   const size_t count = piece_bytes / std::max<size_t>(size / rows.rows, 1);
-  return std::max<size_t>(count / 8 * 8, 8);
+  const size_t most = (std::min(piece_rows, rows.rows) + 7) / 8 * 8;
+  return std::min(std::max<size_t>(count / 8 * 8, 8), most);
 }
 
 NewRows copy_rows(const NewRows& rows) {

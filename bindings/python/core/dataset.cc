@@ -102,27 +102,66 @@ Batch take(const Dataset& self, nb::handle anchors, const Fields& fields, bool s
   return without_gil([&] { return self.take(anchors_of(view), fields, skip_missing); });
 }
 
-nb::list search(const Dataset& self, const std::string& field, nb::handle queries, size_t count,
-                size_t top_k, const std::string& distance, std::optional<Where> where,
-                Fields fields, uint64_t start, uint64_t end) {
+// Batch and scores of each query, and how they were found.
+nb::tuple search(const Dataset& self, const std::string& field, nb::handle queries, size_t count,
+                 size_t top_k, const std::optional<std::string>& distance,
+                 std::optional<Where> where, Fields fields, uint64_t start, uint64_t end,
+                 size_t probes, std::optional<double> recall, bool exact) {
   const Buffer view = Keeper::view_of(std::make_shared<Keeper>(), queries);
   const std::span<const float> floats(reinterpret_cast<const float*>(view.data()),
                                       view.size() / sizeof(float));
   SearchOptions options;
   options.top_k = top_k;
-  options.distance = to_distance(distance);
+  options.distance =
+      distance ? to_distance(*distance) : natural_distance(*unwrap(self.schema().get(field)));
   options.where = std::move(where);
   options.fields = std::move(fields);
   options.start = start;
   options.end = end;
-  auto hits = without_gil([&] { return self.search(field, floats, count, options); });
+  options.probes = probes;
+  if (recall) options.recall = *recall;
+  options.exact = exact;
+  SearchAnswer answer;  // of no queries as it is
+  answer.report.manifest = self.manifest();
+  if (count > 0) answer = without_gil([&] { return self.search(field, floats, count, options); });
   nb::list out;
-  for (SearchHits& hit : hits) {
+  for (SearchHits& hit : answer.hits) {
     const auto bytes = std::as_bytes(std::span(hit.scores));
     const nb::object scores =
         numpy_view(Buffer::copy_of(bytes), Dtype::kF32, std::array<uint64_t, 1>{hit.scores.size()});
     out.append(nb::make_tuple(std::move(hit.rows), scores));
   }
+  return nb::make_tuple(out, to_dict(answer.report));
+}
+
+// Calls `progress` from the thread that waits for the job; an exception of it stays pending there.
+bool tell(nb::handle progress, const IndexProgress& p) {
+  const GilHeld gil;
+  try {
+    return !progress(nb::str(p.stage.data(), p.stage.size()), p.done, p.of).is(nb::bool_(false));
+  } catch (nb::python_error& error) {
+    error.restore();
+    return false;
+  }
+}
+
+nb::dict reindex(Dataset& self, const std::string& field, std::string algorithm, size_t cells,
+                 uint32_t bits, uint64_t seed, nb::handle progress) {
+  IndexOptions options;
+  options.algorithm = std::move(algorithm);
+  options.cells = cells;
+  options.bits = bits;
+  options.seed = seed;
+  // The caller keeps `progress` alive: copies of the function count no references.
+  if (!progress.is_none())
+    options.progress = [progress](const IndexProgress& p) { return tell(progress, p); };
+  return to_dict(without_gil([&] { return self.reindex(field, options); }));
+}
+
+nb::list indexes(const Dataset& self) {
+  nb::list out;
+  for (const IndexInfo& info : without_gil([&] { return self.indexes(); }))
+    out.append(to_dict(info));
   return out;
 }
 
@@ -143,7 +182,8 @@ WriterHandle* writer(Dataset& self, const std::string& on_conflict, std::string 
   options.commit_bytes = commit_bytes;
   options.commit_rows = commit_rows;
   options.buffer_bytes = buffer_bytes;
-  return new WriterHandle(without_gil([&] { return self.writer(options); }), self.schema());
+  return new WriterHandle(without_gil([&] { return self.writer(options); }), self.schema(),
+                          options);
 }
 
 nb::dict meta(const Dataset& self) {
@@ -179,8 +219,10 @@ void bind_reads(nb::class_<Dataset>& dataset) {
           nb::arg("fields").none())
       .def("take", &take, nb::arg("anchors"), nb::arg("fields").none(), nb::arg("skip_missing"))
       .def("search", &search, nb::arg("field"), nb::arg("queries"), nb::arg("count"),
-           nb::arg("top_k"), nb::arg("distance"), nb::arg("where").none(), nb::arg("fields").none(),
-           nb::arg("start"), nb::arg("end"))
+           nb::arg("top_k"), nb::arg("distance").none(), nb::arg("where").none(),
+           nb::arg("fields").none(), nb::arg("start"), nb::arg("end"), nb::arg("probes"),
+           nb::arg("recall").none(), nb::arg("exact"))
+      .def("indexes", &indexes)
       .def("distinct_values", &distinct_values, nb::arg("field"))
       .def("stat",
            [](const Dataset& self) { return to_dict(without_gil([&] { return self.stat(); })); });
@@ -194,6 +236,14 @@ void bind_writes(nb::class_<Dataset>& dataset) {
           "add_field",
           [](Dataset& self, const Field& field) {
             without_gil([&] { return self.add_field(field); });
+          },
+          nb::arg("field"))
+      .def("reindex", &reindex, nb::arg("field"), nb::arg("algorithm"), nb::arg("cells"),
+           nb::arg("bits"), nb::arg("seed"), nb::arg("progress").none())
+      .def(
+          "drop_index",
+          [](Dataset& self, const std::string& field) {
+            without_gil([&] { return self.drop_index(field); });
           },
           nb::arg("field"))
       .def("meta", &meta)

@@ -35,6 +35,16 @@ const char* class_of(Code code) {
 }  // namespace
 
 void raise(const Error& error) { raise_class(class_of(error.code), error.message); }
+
+void raise_of_row(const nb::python_error& error, size_t row) {
+  const nb::object ours = nb::module_::import_("dreamdb.errors").attr("InvalidArgumentError");
+  if (!error.matches(ours)) throw;
+  const nb::str text(error.value());
+  const nb::str message((std::string(text.c_str()) + " (row " + std::to_string(row) + ")").c_str());
+  PyErr_SetObject(error.type().ptr(), message.ptr());
+  throw nb::python_error();
+}
+
 void raise_invalid(std::string message) { raise_class("InvalidArgumentError", message); }
 void raise_type(std::string message) { raise_class("WrongTypeError", message); }
 void raise_range(std::string message) { raise_class("OutOfRangeError", message); }

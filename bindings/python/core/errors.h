@@ -20,6 +20,10 @@ namespace nb = nanobind;
 [[noreturn]] void raise_type(std::string message);     // WrongTypeError, also a TypeError
 [[noreturn]] void raise_range(std::string message);    // OutOfRangeError, also an OverflowError
 
+// To be called where `error` was caught: throws it again, with the row that it is about when it is
+// an InvalidArgumentError.
+[[noreturn]] void raise_of_row(const nb::python_error& error, size_t row);
+
 // The value of `result`, or its exception. An exception that is already pending (Ctrl-C) goes
 // first.
 template <typename T>

@@ -1,6 +1,7 @@
 #include "matrix_values.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "errors.h"
@@ -119,7 +120,12 @@ class MatrixBuilder final : public ColumnBuilder {
         used_ -= row_bytes_;
         return false;
       }
-      const auto number = static_cast<float>(PyFloat_AsDouble(item));
+      const double given = PyFloat_AsDouble(item);
+      const auto number = static_cast<float>(given);
+      if (std::isinf(number) && std::isfinite(given)) {  // the conversion says where and why
+        used_ -= row_bytes_;
+        return false;
+      }
       std::memcpy(row + i * sizeof(float), &number, sizeof(float));
     }
     return true;

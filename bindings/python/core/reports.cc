@@ -1,5 +1,6 @@
 #include "reports.h"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -101,6 +102,40 @@ nb::dict to_dict(const StoreStats& stats) {
   out["hedges"] = stats.hedges;
   out["bytes_received"] = stats.bytes_received;
   out["bytes_sent"] = stats.bytes_sent;
+  return out;
+}
+
+nb::dict to_dict(const SearchReport& report) {
+  nb::dict out;
+  out["manifest"] = report.manifest;
+  out["algorithm"] = report.algorithm.empty() ? nb::object(nb::none()) : nb::cast(report.algorithm);
+  out["covered"] = report.covered;
+  out["probes"] = report.probes;
+  out["recall"] = report.recall;
+  out["cells"] = report.cells;
+  out["codes"] = report.codes;
+  out["candidates"] = report.candidates;
+  out["reranked"] = report.reranked;
+  out["scanned"] = report.scanned;
+  out["requests"] = report.requests;
+  out["waves"] = report.waves;
+  out["bytes"] = report.bytes;
+  return out;
+}
+
+nb::dict to_dict(const IndexInfo& info) {
+  nb::dict out;
+  out["field"] = info.field;
+  out["algorithm"] = info.algorithm;
+  out["address"] = info.address;
+  out["cells"] = info.cells;
+  out["bits"] = info.bits;
+  out["trained"] = info.trained;
+  out["segments"] = info.segments;
+  out["codes"] = info.codes;
+  out["uncovered"] = info.uncovered;
+  out["bytes"] = info.bytes;
+  out["recall"] = info.recall;
   return out;
 }
 

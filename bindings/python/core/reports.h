@@ -16,5 +16,7 @@ nb::dict to_dict(const RefInfo& ref);
 nb::dict to_dict(const DiffReport& report);
 nb::dict to_dict(const DatasetStat& stat);
 nb::dict to_dict(const StoreStats& stats);
+nb::dict to_dict(const SearchReport& report);
+nb::dict to_dict(const IndexInfo& info);
 
 }  // namespace dreamdb::python

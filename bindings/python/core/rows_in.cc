@@ -19,7 +19,7 @@ uint64_t to_anchor(nb::handle value) {
   constexpr const char* kExpected =
       "field `_anchor`: expected u64 nanoseconds since UNIX epoch (0 to 2^64-2)";
   nb::object number = nb::steal(PyNumber_Index(value.ptr()));
-  if (!number.is_valid()) {
+  if (!number.is_valid() || PyBool_Check(value.ptr()) != 0) {
     PyErr_Clear();
     raise_type(std::string(kExpected) + ", not " + nb::type_name(value.type()).c_str());
   }

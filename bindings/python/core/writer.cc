@@ -3,6 +3,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+
 #include "call.h"
 #include "classes.h"
 #include "columns_in.h"
@@ -14,12 +16,16 @@ namespace dreamdb::python {
 namespace {
 
 // What a writer makes segments of at once: such a piece is not copied together with others.
-const size_t kPieceBytes = WriterOptions().buffer_bytes;
+const uint64_t kPieceBytes = WriterOptions().buffer_bytes;
 
 }  // namespace
 
-WriterHandle::WriterHandle(Writer writer, const Schema& schema)
-    : schema_(schema), writer_(std::move(writer)), rows_(schema) {}
+WriterHandle::WriterHandle(Writer writer, const Schema& schema, const WriterOptions& options)
+    : schema_(schema),
+      writer_(std::move(writer)),
+      rows_(schema),
+      piece_rows_(options.commit_rows),
+      piece_bytes_(std::min({kPieceBytes, options.buffer_bytes, options.commit_bytes})) {}
 
 WriterHandle::~WriterHandle() {
   const GilReleased released;
@@ -39,14 +45,19 @@ size_t WriterHandle::append_rows(nb::handle samples) {
         check(PyErr_Occurred() == nullptr);
         break;
       }
-      rows_.add(row);
+      try {
+        rows_.add(row);
+      } catch (const nb::python_error& error) {
+        raise_of_row(error, given_rows_ + count);
+      }
       ++count;
-      if (rows_.size_bytes() >= kPieceBytes) flush();
+      if (rows_.size_bytes() >= piece_bytes_ || rows_.rows() >= piece_rows_) flush();
     }
   } catch (...) {
     rows_.clear();
     throw;
   }
+  given_rows_ += count;
   return count;
 }
 
@@ -54,8 +65,9 @@ size_t WriterHandle::append_columns(size_t rows, nb::handle anchors, const nb::d
                                     bool copy) {
   const InUse use(in_use_, "writer");
   flush();
-  const NewRows all = columns_in(schema_, rows, anchors, columns);
-  const size_t step = rows_per_piece(all, kPieceBytes);
+  const NewRows all = columns_in(schema_, rows, anchors, columns, given_rows_);
+  given_rows_ += rows;
+  const size_t step = rows_per_piece(all, piece_bytes_, piece_rows_);
   for (size_t first = 0; first < rows; first += step) {
     const NewRows piece = slice_rows(all, first, std::min(step, rows - first));
     without_gil([&] { return writer_->append(copy ? copy_rows(piece) : piece); });

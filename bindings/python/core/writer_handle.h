@@ -11,7 +11,7 @@ namespace dreamdb::python {
 
 class WriterHandle {
  public:
-  WriterHandle(Writer writer, const Schema& schema);
+  WriterHandle(Writer writer, const Schema& schema, const WriterOptions& options);
   // Drops what is not committed, which may wait for writes under way: without the GIL.
   ~WriterHandle();
 
@@ -29,6 +29,8 @@ class WriterHandle {
   Schema schema_;
   std::optional<Writer> writer_;
   RowsIn rows_;
+  const uint64_t piece_rows_, piece_bytes_;  // handed on at once, so that limits of commits hold
+  size_t given_rows_ = 0;                    // by the calls before this one, as errors count them
   bool in_use_ = false;
 };
 

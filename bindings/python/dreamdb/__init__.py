@@ -9,6 +9,7 @@ for batch in ds.iter_stream(batch_size=256):
     ...
 """
 
+from ._searching import SearchAnswer
 from .anchors import AnchorList
 from .arrow import ArrowStream
 from .dataset import Dataset
@@ -57,6 +58,7 @@ __all__ = [
     "OutOfRangeError",
     "OutcomeUnknownError",
     "Schema",
+    "SearchAnswer",
     "StreamBatchIter",
     "UnavailableError",
     "UnsupportedError",

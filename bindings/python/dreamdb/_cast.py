@@ -75,11 +75,24 @@ def _as_array(value: Any, what: str, dtype: str) -> Any:
         raise WrongTypeError(f"{what}: expects numbers, not {type(value).__name__}") from None
 
 
+def _check_beyond(array: Any, floats: Any, dtype: str, what: str) -> None:
+    """Refuses a finite number of `array` that became an infinity in `floats`."""
+    if not np.isinf(floats).any():
+        return
+    beyond = np.isinf(floats) & np.isfinite(array)
+    if beyond.any():
+        place = np.argwhere(beyond)[0].tolist()
+        raise OutOfRangeError(
+            f"{what}: {array[tuple(place)]} at {place} is a number beyond {dtype}, which ends at "
+            f"{np.finfo(floats.dtype).max}"
+        )
+
+
 def cast(array: Any, dtype: str, what: str) -> Any:
     """`array` in the field's dtype. Floats are rounded; integers must keep their value.
 
     WrongTypeError: floats or complex numbers for an integer field, text, objects, numbers for bool.
-    OutOfRangeError: an integer that the field's width cannot hold.
+    OutOfRangeError: an integer that the field's width cannot hold, a finite number beyond its largest.
     """
     target = DTYPES[dtype]
     if array.dtype == target:
@@ -95,9 +108,14 @@ def cast(array: Any, dtype: str, what: str) -> Any:
         return array.astype(target)
     if source == "f" and target.kind == "f":
         with np.errstate(over="ignore"):
-            return array.astype(target)
+            floats = array.astype(target)
+        _check_beyond(array, floats, dtype, what)
+        return floats
     if source in "biu" and target.kind == "f":
-        return array.astype(target)
+        with np.errstate(over="ignore"):
+            floats = array.astype(target)
+        _check_beyond(array, floats, dtype, what)
+        return floats
     if source in "biu" and target.kind in "iu":
         limits: Any = np.iinfo(target.str)
         low, high = int(limits.min), int(limits.max)

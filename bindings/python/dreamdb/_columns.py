@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ def anchor_array(values: Any) -> Any:
     """Anchors, however they come, as a contiguous uint64 array [n]."""
     expected = "field `_anchor`: expected u64 nanoseconds since UNIX epoch (0 to 2^64-2)"
     if not hasattr(values, "dtype"):
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            raise WrongTypeError(f"{expected}, one a row, not {type(values).__name__}")
         values = list(values)
         if not values:
             return np.empty(0, np.uint64)

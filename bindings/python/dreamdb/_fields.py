@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from . import _core
-from .errors import InvalidArgumentError, WrongTypeError
+from . import _check, _core
+from .errors import InvalidArgumentError
 
 SCALAR_TYPES = ("bool", "int", "float", "string", "categorical", "timestamp")
 
 
 def plain_field(name: str, kind: str, required: bool, mime: str = "") -> _core.Field:
-    return _core.Field(name, kind, required, mime=mime)
+    named = _named(name, required)
+    return _core.Field(named[0], kind, named[1], mime=_check.text(mime, f"field `{name}`: mime"))
 
 
 def embedding_field(name: str, dim: int, algorithm: str, required: bool, dtype: Any) -> _core.Field:
+    named = _named(name, required)
     return _core.Field(
-        name,
+        named[0],
         "embedding",
-        required,
+        named[1],
         dtype=dtype_name(dtype),
         shape=[_size(name, dim)],
-        algorithm=algorithm,
+        algorithm=_check.text(algorithm, f"field `{name}`: algorithm"),
     )
 
 
@@ -38,24 +39,31 @@ def array_field(
     codec: str,
     **info: str,
 ) -> _core.Field:
+    named = _named(name, required)
     for what, given, only in (
         ("endianness", endianness, "little"),
         ("layout", layout, "c"),
         ("codec", codec, "raw"),
     ):
-        if given.lower() != only:
+        if _check.text(given, f"field `{name}`: {what}").lower() != only:
             raise InvalidArgumentError(
                 f"field `{name}`: {what} {given!r} is not kept; values are converted to {only!r} "
                 "when they are appended, so leave it out"
             )
+    if isinstance(shape, (str, bytes)) or not isinstance(shape, (int, Iterable)):
+        raise _check.wrong_type(f"field `{name}`: shape", "a tuple of ints", shape)
     sizes = [shape] if isinstance(shape, int) else shape
     return _core.Field(
-        name,
+        named[0],
         "array",
-        required,
+        named[1],
         dtype=dtype_name(dtype),
         shape=[_size(name, size) for size in sizes],
-        info={key: value for key, value in info.items() if value != "none"},
+        info={
+            key: _check.text(value, f"field `{name}`: {key}")
+            for key, value in info.items()
+            if value != "none"
+        },
     )
 
 
@@ -64,7 +72,7 @@ def scalar_field(name: str, kind: str, required: bool) -> _core.Field:
         raise InvalidArgumentError(
             f"field `{name}`: {kind!r} is no scalar type (use {', '.join(SCALAR_TYPES)})"
         )
-    return _core.Field(name, kind, required)
+    return plain_field(name, kind, required)
 
 
 def dtype_name(dtype: Any) -> str:
@@ -82,16 +90,13 @@ def dtype_name(dtype: Any) -> str:
     except TypeError:
         if isinstance(dtype, str):
             return dtype.lstrip("<=|")  # the core says what there is
-        raise
+        raise _check.wrong_type("dtype", "the name of a dtype, or one of NumPy", dtype) from None
 
 
 def _size(name: str, size: Any) -> int:
-    try:
-        number = operator.index(size)
-    except TypeError:
-        raise WrongTypeError(
-            f"field `{name}`: a size is an int, not {type(size).__name__}"
-        ) from None
-    if not 0 <= number < 2**63:
-        raise InvalidArgumentError(f"field `{name}`: {number} is no size")
-    return number
+    return _check.integer(size, f"field `{name}`: a size", 0, 2**63 - 1)
+
+
+def _named(name: Any, required: Any) -> tuple[str, bool]:
+    _check.text(name, "name")
+    return name, _check.flag(required, f"field `{name}`: required")

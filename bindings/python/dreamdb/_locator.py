@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from . import _check
 from .errors import InvalidArgumentError
 
 SCHEMES = (
@@ -24,13 +25,14 @@ def locator(name: str, backend: str = "") -> str:
 
     An `@` in a folder's path is written %40, so that the ref begins where it should.
     """
-    if not backend:
+    _check.text(name, "name")
+    if not _check.text(backend, "backend"):
         return name
     return f"{store_url(backend)}@{name}"
 
 
 def store_url(backend: str) -> str:
-    scheme, separator, rest = backend.partition("://")
+    scheme, separator, rest = _check.text(backend, "backend").partition("://")
     if not separator:
         return backend.replace("@", "%40")
     if scheme + separator not in SCHEMES:
@@ -42,6 +44,6 @@ def store_url(backend: str) -> str:
 
 def private_memory(backend: str) -> str:
     """`memory://` without a name is a new store of its own; all else is left as it is."""
-    if backend == "memory://":
+    if _check.text(backend, "backend") == "memory://":
         return f"memory://private-{uuid.uuid4().hex}"
     return backend

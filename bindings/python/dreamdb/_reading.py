@@ -6,11 +6,10 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _core
+from . import _check, _core
 from ._handle import Handle
 from .anchors import AnchorList, check_window
 from .arrow import ArrowStream, record_batches, shuffled
-from .errors import InvalidArgumentError, WrongTypeError
 from .streams import StreamBatchIter
 from .where import Where, to_where
 
@@ -151,13 +150,14 @@ class Reading(Handle):
     ) -> ArrowStream:
         """The records as a table for any Arrow library, read when it is asked for."""
         first, last = check_window(start_ns, end_ns)
-        names, core = _names(fields), self._core
+        names, core = _check.names(fields), self._core
         chosen = to_where(self.schema, where)
-        rows = _positive(batch_size, "batch_size")
+        rows = _check.integer(batch_size, "batch_size", 1)
+        memory = _check.integer(memory_bytes, "memory_bytes")
         core.arrow_schema(names)  # an unknown field is told here
         return ArrowStream(
             lambda: core.arrow_stream(
-                names, chosen, first, last, rows, memory_bytes, names is not None
+                names, chosen, first, last, rows, memory, names is not None
             ),
             lambda: core.arrow_schema(names),
         )
@@ -179,7 +179,7 @@ class Reading(Handle):
         `skip_missing` leaves them out. At most 4 waves."""
         from ._columns import anchor_array
 
-        batch = self._core.take(anchor_array(anchors), _names(fields), skip_missing)
+        batch = self._core.take(anchor_array(anchors), _check.names(fields), skip_missing)
         return batch.to_rows() if as_rows else batch.to_dict(as_numpy)
 
     def query_scalar(self, field: str, op: str, value: Any) -> list[int]:
@@ -189,7 +189,7 @@ class Reading(Handle):
 
     def distinct_values(self, field: str) -> list[tuple[Any, int]]:
         """(value, count) of a scalar field, most frequent first, then by value."""
-        return self._core.distinct_values(field)
+        return self._core.distinct_values(_check.text(field, "field"))
 
     def count(self, where: Any = None, where_eq: Mapping[str, Any] | None = None) -> int:
         """Number of records; O(1) without a filter, else a scan of the columns it names."""
@@ -215,7 +215,7 @@ class Reading(Handle):
         `list_anchors`."""
         if fields is None:
             return self._anchors(None, start_ns, end_ns, start_ns == 0 and end_ns is None)
-        names = _names(fields)
+        names = _check.names(fields)
         if not names:
             return AnchorList(lambda: None, lambda: 0, lambda anchor: False)
         lacks_all: Where = Where.is_null(names[0])
@@ -256,10 +256,11 @@ class Reading(Handle):
     ) -> _core.BatchStream | None:
         """None when no field is chosen: every record lacks all of them."""
         first, last = check_window(start_ns, end_ns)
-        rows, names = _positive(batch_size, "batch_size"), _names(fields)
+        rows, names = _check.integer(batch_size, "batch_size", 1), _check.names(fields)
+        memory = _check.integer(memory_bytes, "memory_bytes")
         if names == []:
             return None
-        return self._core.stream(names, where, first, last, rows, memory_bytes, names is not None)
+        return self._core.stream(names, where, first, last, rows, memory, names is not None)
 
     def _anchors(
         self, where: Where | None, start_ns: int, end_ns: int | None, everything: bool
@@ -284,17 +285,3 @@ def _rows(stream: _core.BatchStream | None) -> Iterator[dict[str, Any]]:
             yield from batch.to_rows()
     finally:
         stream.close()
-
-
-def _names(fields: Sequence[str] | None) -> list[str] | None:
-    if fields is None:
-        return None
-    if isinstance(fields, str):
-        raise WrongTypeError(f"fields is a list of names, not a str: use [{fields!r}]")
-    return list(fields)
-
-
-def _positive(value: int, what: str) -> int:
-    if value < 1:
-        raise InvalidArgumentError(f"{what} must be at least 1, not {value}")
-    return value

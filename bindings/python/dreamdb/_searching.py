@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from . import _check
 from ._handle import Handle
-from ._reading import _names, _positive
 from .anchors import check_window
-from .errors import InvalidArgumentError, WrongTypeError
+from .errors import InvalidArgumentError, NotFoundError, WrongTypeError
 from .where import to_where
 
 DISTANCES = {
@@ -18,17 +18,124 @@ DISTANCES = {
     "dot": "inner_product",
     "l2": "l2",
 }
+ANY = -(2**63)
 RERANK_MODES = ("inherit", "approximate", "exact")
+
+
+class SearchAnswer:
+    """What `Dataset.search` found, and how.
+
+    `hits`: batches `{field: column, ..., "_time_anchors", "_score"}`, best first; for queries
+    [n, dim] n such lists.
+
+    `report`: a dict. `manifest`: the version searched. `algorithm`: of the index that was used,
+    None when every row was compared. `covered`: part of the field's rows that the index knows.
+    `probes`: cells read for a query (more where they hold too few rows that match) and `recall`:
+    recall@10 measured with so many over all rows when the index was built. For all queries
+    together: `cells` read, `codes` in them, `candidates` that the codes left in doubt, rows
+    `reranked` because of that and rows `scanned` that the index does not know, both scored exactly;
+    `requests`, `waves` and `bytes` asked of the store."""
+
+    __slots__ = ("hits", "report")
+
+    def __init__(self, hits: list[Any], report: dict[str, Any]) -> None:
+        self.hits = hits
+        self.report = report
+
+    def __repr__(self) -> str:
+        return f"<SearchAnswer found so: {self.report}>"
 
 
 class Searching(Handle):
     """Vector search."""
 
+    def search(
+        self,
+        field: str,
+        query: Any = None,
+        top_k: int = 10,
+        batch_size: int = 64,
+        where_eq: Mapping[str, Any] | None = None,
+        where: Any = None,
+        as_numpy: bool = False,
+        nprobe: int | None = None,
+        fields: Sequence[str] | None = None,
+        *,
+        like: int | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+        distance: str | None = None,
+        start_ns: int = 0,
+        end_ns: int | None = None,
+    ) -> SearchAnswer:
+        """The min(top_k, matches) records whose vectors in `field` are nearest to `query`, best
+        first, and how they were found.
+
+        `query`: [dim] numbers; `hits` is a list of batches `{field: column, ..., "_time_anchors",
+        "_score"}` of at most `batch_size` rows. [n, dim]: a list of n such lists; the queries share
+        the work. `like` instead: an anchor, whose vector is the query (it is found too).
+
+        `_score` is the cosine similarity, the inner product or the squared L2 `distance` ('cosine',
+        'inner_product', 'l2'); by default what the field's algorithm names. `fields` (default: all)
+        restricts the columns; the vector itself is always among them. `where`, `where_eq`,
+        `as_numpy`: as for `iter_stream`; anchors in [start_ns, end_ns).
+
+        Through the field's index (see `reindex`) if it has one for this distance: as many cells are
+        read as had a recall@10 of `recall` (0 to 1, default 0.95) when it was built, or `nprobe`.
+        With `exact`, and without an index, every vector is compared. Scores are exact either way.
+
+        Errors: InvalidArgumentError for a field that is no embedding, another dim, NaN, a zero
+        vector under cosine; NotFoundError for a `like` without record or vector; CorruptionError
+        for a damaged index, where `exact` still answers. Cost: with an index 2 waves on a warm
+        handle, else all vectors that the filter leaves."""
+        import numpy as np
+
+        schema = self.schema
+        _check.text(field, "field")
+        if field not in schema:
+            raise InvalidArgumentError(
+                f"field `{field}` not in schema, which has "
+                + ", ".join(f"`{name}`" for name in schema.names)
+            )
+        _check_options(top_k, nprobe)
+        dim = schema[field].dim
+        if dim is None:
+            raise InvalidArgumentError(f"field `{field}` is {schema[field].type}, not an embedding")
+        if (query is None) == (like is None):
+            raise InvalidArgumentError(
+                "say what to search for: `query` (a vector, or [n, dim]) or `like` (an anchor), "
+                + ("neither was given" if query is None else "not both")
+            )
+        if like is not None:
+            query = self._vector_at(field, like)
+        queries = _queries(np, query, dim)
+        names = _check.names(fields)
+        if names is not None and field not in names:
+            names.append(field)
+        first, last = check_window(start_ns, end_ns)
+        rows = _check.integer(batch_size, "batch_size", 1)
+        hits, report = self._core.search(
+            field,
+            queries,
+            len(queries),
+            top_k,
+            _distance(distance),
+            to_where(schema, where, where_eq),
+            names,
+            first,
+            last,
+            nprobe or 0,
+            None if recall is None else _check.part(recall, "recall"),
+            _check.flag(exact, "exact"),
+        )
+        results = [_batches(batch, scores, rows, as_numpy) for batch, scores in hits]
+        return SearchAnswer(results if np.ndim(query) == 2 else results[0], report)
+
     def iter_vector(
         self,
         field: str,
-        query: Any,
-        top_k: int,
+        query: Any = None,
+        top_k: int = 10,
         batch_size: int = 64,
         where_eq: Mapping[str, Any] | None = None,
         where: Any = None,
@@ -39,75 +146,67 @@ class Searching(Handle):
         rerank_pool_size: int | None = None,
         rerank_mode: str = "inherit",
         *,
+        like: int | None = None,
+        recall: float | None = None,
+        exact: bool = False,
         distance: str | None = None,
         start_ns: int = 0,
         end_ns: int | None = None,
     ) -> list[Any]:
-        """The min(top_k, matches) records whose vectors in `field` are nearest to `query`, best
-        first.
+        """The `hits` of `search`, which has the same arguments and errors.
 
-        `query`: [dim] numbers; the answer is a list of batches `{field: column, ...,
-        "_time_anchors", "_score"}` of at most `batch_size` rows. [n, dim]: a list of n such lists.
-        `_score` is the cosine similarity, the inner product or the squared L2 `distance` ('cosine',
-        'inner_product', 'l2'); by default what the field's algorithm names. `fields` (default: all)
-        restricts the columns; the vector itself is always among them. `where`, `where_eq`,
-        `as_numpy`: as for `iter_stream`.
+        `rerank_mode='exact'` is `exact=True`; with 'inherit' and 'approximate' the index is used.
+        `rerank_pool_size` is checked and has no effect, for the codes themselves say how many
+        vectors must be read; nor has `spec_id`."""
+        if rerank_mode not in RERANK_MODES:
+            raise InvalidArgumentError(
+                f"unknown rerank_mode `{rerank_mode}` (use {', '.join(RERANK_MODES)})"
+            )
+        _check_options(top_k, nprobe)
+        if (
+            rerank_pool_size is not None
+            and _check.integer(rerank_pool_size, "rerank_pool_size", ANY) < top_k
+        ):
+            raise InvalidArgumentError(
+                f"rerank_pool_size {rerank_pool_size} is less than top_k {top_k}"
+            )
+        return self.search(
+            field,
+            query,
+            top_k,
+            batch_size,
+            where_eq,
+            where,
+            as_numpy,
+            nprobe,
+            fields,
+            like=like,
+            recall=recall,
+            exact=_check.flag(exact, "exact") or rerank_mode == "exact",
+            distance=distance,
+            start_ns=start_ns,
+            end_ns=end_ns,
+        ).hits
 
-        Search is exact: `nprobe`, `spec_id`, `rerank_pool_size` and `rerank_mode` are checked and
-        have no effect. Errors: InvalidArgumentError for a field that is no embedding, another dim,
-        NaN. Cost: reads all vectors that the filter leaves."""
+    def _vector_at(self, field: str, like: Any) -> Any:
+        """[dim], of the record at the anchor `like`."""
         import numpy as np
 
-        schema = self.schema
-        if field not in schema:
-            raise InvalidArgumentError(
-                f"field `{field}` not in schema, which has "
-                + ", ".join(f"`{name}`" for name in schema.names)
+        anchor = _check.integer(like, "like", 0, _check.U64_MAX - 1)
+        (row,) = self._core.take(np.array([anchor], np.uint64), [field], False).to_rows()
+        if field not in row:
+            raise NotFoundError(
+                f"record {anchor} has no value of field `{field}`; choose another record or give a "
+                "query"
             )
-        _check_options(top_k, nprobe, rerank_pool_size, rerank_mode)
-        dim = schema[field].dim
-        if dim is None:
-            raise InvalidArgumentError(f"field `{field}` is {schema[field].type}, not an embedding")
-        queries = _queries(np, query, dim)
-        names = _names(fields)
-        if names is not None and field not in names:
-            names.append(field)
-        first, last = check_window(start_ns, end_ns)
-        chosen = to_where(schema, where, where_eq)
-        rows = _positive(batch_size, "batch_size")
-        if top_k == 0 or len(queries) == 0:
-            results: list[Any] = [[] for _ in range(len(queries))]
-        else:
-            hits = self._core.search(
-                field,
-                queries,
-                len(queries),
-                top_k,
-                _distance(distance, schema[field].algorithm),
-                chosen,
-                names,
-                first,
-                last,
-            )
-            results = [_batches(batch, scores, rows, as_numpy) for batch, scores in hits]
-        return results if np.ndim(query) == 2 else results[0]
+        return row[field]
 
 
-def _check_options(
-    top_k: int, nprobe: int | None, rerank_pool_size: int | None, rerank_mode: str
-) -> None:
-    if top_k < 0:
+def _check_options(top_k: int, nprobe: int | None) -> None:
+    if _check.integer(top_k, "top_k", ANY) < 0:
         raise InvalidArgumentError(f"top_k must be >= 0, not {top_k}")
-    if nprobe is not None and nprobe < 1:
+    if nprobe is not None and _check.integer(nprobe, "nprobe", ANY) < 1:
         raise InvalidArgumentError(f"nprobe (probe_count) must be >= 1, not {nprobe}")
-    if rerank_mode not in RERANK_MODES:
-        raise InvalidArgumentError(
-            f"unknown rerank_mode `{rerank_mode}` (use {', '.join(RERANK_MODES)})"
-        )
-    if rerank_pool_size is not None and rerank_pool_size < top_k:
-        raise InvalidArgumentError(
-            f"rerank_pool_size {rerank_pool_size} is less than top_k {top_k}"
-        )
 
 
 def _queries(np: Any, query: Any, dim: int) -> Any:
@@ -124,12 +223,14 @@ def _queries(np: Any, query: Any, dim: int) -> Any:
         raise InvalidArgumentError(
             f"schema mismatch: query dim {array.shape[-1]} != schema dim {dim}"
         )
-    return np.ascontiguousarray(np.atleast_2d(array), np.float32)
+    from ._cast import cast  # with NumPy, which importing dreamdb does without
+
+    return np.ascontiguousarray(np.atleast_2d(cast(array, "f32", "query")))
 
 
-def _distance(distance: str | None, algorithm: str) -> str:
+def _distance(distance: str | None) -> str | None:
     if distance is None:
-        return "l2" if algorithm.endswith("-l2") else "cosine"
+        return None
     if distance not in DISTANCES:
         raise InvalidArgumentError(f"unknown distance `{distance}` (use cosine, inner_product, l2)")
     return DISTANCES[distance]

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from . import _check
 from ._handle import Handle
 from .refs import PAGE, paged
 
@@ -21,7 +22,7 @@ class Versions(Handle):
         """Makes the ref `<ref>@<label>`, which never moves; `{'label', 'manifest', 'timeline'}`,
         which `open_at` takes. AlreadyExistsError. 2 waves."""
         self._check_nothing_waits()
-        ref = self._core.snapshot(label)
+        ref = self._core.snapshot(_check.text(label, "label"))
         return {
             "label": ref["name"],
             "manifest": ref["manifest"],
@@ -31,7 +32,7 @@ class Versions(Handle):
     def branch(self: Self, new_name: str) -> Self:
         """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves."""
         self._check_nothing_waits()
-        branch = type(self)(self._core.branch(new_name))
+        branch = type(self)(self._core.branch(_check.text(new_name, "new_name")))
         branch._disk_cache = self._disk_cache
         return branch
 
@@ -39,7 +40,8 @@ class Versions(Handle):
         """The last `max_depth` versions along first parents, newest first: `{'manifest', 'ts_ns',
         'writer', 'parents_count', 'tracks_count', 'operation', 'generation', 'records',
         'parents'}`."""
-        return list(itertools.islice(self.iter_history(), max_depth))
+        depth = _check.integer(max_depth, "max_depth", 0, 2**63 - 1)
+        return list(itertools.islice(self.iter_history(), depth))
 
     def iter_history(self) -> Iterator[dict[str, Any]]:
         """All versions, newest first, read as they are asked for. One request each."""
@@ -49,7 +51,7 @@ class Versions(Handle):
 
     def version_at(self, depth: int) -> dict[str, Any]:
         """The version `depth` steps from the first one. O(log commits) requests."""
-        return self._core.version_at(depth)
+        return self._core.version_at(_check.integer(depth, "depth"))
 
     def diff(self, other: Any) -> dict[str, Any]:
         """What differs between this version (left) and `other` (right): a Dataset, a ref of this
@@ -61,7 +63,7 @@ class Versions(Handle):
         """
         if isinstance(other, Versions):
             return self._core.diff(other._core)
-        return self._core.diff(self._open_other(str(other))._core)
+        return self._core.diff(self._open_other(_check.text(other, "other"))._core)
 
     def current_manifest(self) -> str:
         """Address of the pinned version, 53 characters."""
@@ -83,11 +85,13 @@ class Versions(Handle):
         """`{'name', 'manifest', 'snapshot', 'ts_ns'}` of each ref of the store, ascending by
         name."""
         core = self._core
+        _check.text(prefix, "prefix")
         return paged(lambda after: core.list_refs(prefix, after, PAGE))
 
     def delete_ref(self, name: str) -> None:
-        """Deletes a branch or snapshot; its data stays until it is collected. NotFoundError."""
-        self._core.delete_ref(name)
+        """Deletes a branch or snapshot, a snapshot of main also by its label alone; its data stays
+        until it is collected. NotFoundError."""
+        self._core.delete_ref(_check.text(name, "name"))
 
     # ---- the user's map
 
@@ -98,7 +102,7 @@ class Versions(Handle):
     def set_meta(self, key: str, value: str) -> None:
         """Sets one entry of the user's map. One commit."""
         self._check_nothing_waits()
-        self._core.set_meta(key, value)
+        self._core.set_meta(_check.text(key, "key"), _check.text(value, "value"))
 
     def set_application(self, name: str, revision: str = "") -> None:
         """Name the program that writes through this handle.
@@ -106,16 +110,16 @@ class Versions(Handle):
         It stands in the `writer` of the versions made from now on (see `history`).
         Raises InvalidArgumentError for more than 256 bytes or control characters. No request.
         """
-        self._core.set_application(name, revision)
+        self._core.set_application(_check.text(name, "name"), _check.text(revision, "revision"))
 
     def remove_meta(self, key: str) -> None:
         """Removes one entry of the user's map. One commit."""
         self._check_nothing_waits()
-        self._core.remove_meta(key)
+        self._core.remove_meta(_check.text(key, "key"))
 
     def set_description(self, text: str) -> None:
         """Sets the entry `description` of the user's map. One commit."""
-        self.set_meta(DESCRIPTION, text)
+        self.set_meta(DESCRIPTION, _check.text(text, "text"))
 
     def description(self) -> str | None:
         """The entry `description` of the user's map; None when there is none."""

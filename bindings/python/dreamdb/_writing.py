@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _check
 from ._handle import Handle
 from .errors import InvalidArgumentError
 from .writer import BUFFER_BYTES, COMMIT_BYTES, COMMIT_ROWS, NEVER, AppendReport, Writer, append_any
@@ -39,8 +40,9 @@ class Writing(Handle):
         ascending from the wall clock, never one that exists.
 
         `on_conflict` says what becomes of a value at an anchor that has another one: "refuse"
-        (nothing is written), "skip" (the old one stays), "replace". An equal value is never a
-        conflict, and a row at an existing anchor may bring just fields that its record lacks.
+        (nothing is written), "skip" (the old one stays), "replace" (the new one wins; None in a
+        column is no value and replaces none). An equal value is never a conflict, and a row at an
+        existing anchor may bring just fields that its record lacks.
         `idempotency_key`: a second append with the same key does nothing; ConflictError when
         it brings another number of rows, so that it cannot be the same one.
 
@@ -91,7 +93,11 @@ class Writing(Handle):
         stay in memory before they become segments. The n-th commit has the key
         `idempotency_key/n`."""
         core = self._core.writer(
-            on_conflict, idempotency_key or "", commit_bytes, commit_rows, buffer_bytes
+            _check.text(on_conflict, "on_conflict"),
+            _check.optional_text(idempotency_key, "idempotency_key") or "",
+            _check.integer(commit_bytes, "commit_bytes", 1),
+            _check.integer(commit_rows, "commit_rows", 1),
+            _check.integer(buffer_bytes, "buffer_bytes"),
         )
         return Writer(core, self.schema)
 

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _core
+from . import _check, _core
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class AnchorList:
             if any(part is not None and part < 0 for part in (start, stop, step)):
                 return list(self)[index]
             return list(itertools.islice(self, start, stop, step))
-        position = operator.index(index)
+        position = _check.integer(index, "an index of anchors", -(2**63), 2**63 - 1)
         if position < 0:
             position += len(self)
         found = next(itertools.islice(self, position, None), None) if position >= 0 else None
@@ -98,12 +98,8 @@ class AnchorList:
 
 def check_window(start: Any, end: Any) -> tuple[int, int]:
     """(start, end) as anchors with end exclusive; `end` None is the end of time."""
-    first = operator.index(0 if start is None else start)
-    last = 2**64 - 1 if end is None else operator.index(end)
-    if not 0 <= first < 2**64 or not 0 <= last < 2**64:
-        raise InvalidArgumentError(
-            f"the window [{first}, {last}) is not inside the anchors, 0 to 2^64-2"
-        )
+    first = 0 if start is None else _check.integer(start, "start_ns")
+    last = 2**64 - 1 if end is None else _check.integer(end, "end_ns")
     if first >= last:
         raise InvalidArgumentError(
             f"the window [{first}, {last}) is empty: its end is exclusive and "

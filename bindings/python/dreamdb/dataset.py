@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from . import _core
+from . import _check, _core
 from ._fielding import Fielding
+from ._indexing import Indexing
 from ._locator import locator, private_memory
 from ._reading import Reading
 from ._searching import Searching
@@ -20,7 +22,7 @@ CACHE_BYTES = _core.CACHE_BYTES
 BY_ENVIRONMENT = ("", 0)  # the disk cache that the environment names, if it names one
 
 
-class Dataset(Reading, Searching, Fielding, Versions):
+class Dataset(Reading, Searching, Indexing, Fielding, Versions):
     """Records at anchors, versioned, on a store.
 
     What a handle reads never changes under it; its own writes move it, `refresh` follows those of
@@ -49,10 +51,12 @@ class Dataset(Reading, Searching, Fielding, Versions):
         handle. AlreadyExistsError. 3 waves. `origin_ns`: Unix time of anchor 0. The caches: see
         `open`."""
         if not isinstance(schema, Schema):
-            raise InvalidArgumentError(f"schema is a dreamdb.Schema, not {type(schema).__name__}")
+            raise _check.wrong_type("schema", "a dreamdb.Schema", schema)
+        origin = _check.integer(origin_ns, "origin_ns", -(2**63), 2**63 - 1)
+        memory = _check.integer(cache_bytes, "cache_bytes")
         where = private_memory(locator(name, private_memory(backend)))
         disk = _disk_cache(cache_dir, cache_size)
-        core = _core.Dataset.create(where, schema._core, origin_ns, cache_bytes, *disk)
+        core = _core.Dataset.create(where, schema._core, origin, memory, *disk)
         return cls._cached(core, disk)
 
     @classmethod
@@ -81,8 +85,13 @@ class Dataset(Reading, Searching, Fielding, Versions):
         `DREAMDB_CACHE_SIZE` count. Worth it where requests take long or cost money."""
         disk = _disk_cache(cache_dir, cache_size)
         where = locator(name, backend)
+        address = _check.optional_text(manifest, "manifest")
+        time = None if time_ns is None else _check.integer(time_ns, "time_ns", -(2**63), 2**63 - 1)
+        memory = _check.integer(cache_bytes, "cache_bytes")
+        if schema is not None and not isinstance(schema, Schema):
+            raise _check.wrong_type("schema", "a dreamdb.Schema", schema)
         return cls._cached(
-            _core.Dataset.open(where, manifest, time_ns, cache_bytes, *disk), disk
+            _core.Dataset.open(where, address, time, memory, *disk), disk
         )._expect(schema)
 
     @classmethod
@@ -134,6 +143,8 @@ class Dataset(Reading, Searching, Fielding, Versions):
         the handle is pinned to its `manifest` and read-only. `cache_dir`, `cache_size`: as of
         `open`."""
         disk = _disk_cache(cache_dir, cache_size)
+        if not isinstance(version, Mapping):
+            raise _check.wrong_type("version", "what snapshot() or history() returned", version)
         label, manifest = version.get("label"), version.get("manifest")
         if not label and not manifest:
             raise InvalidArgumentError("a version has a 'label', a 'manifest', or both")
@@ -163,6 +174,7 @@ class Dataset(Reading, Searching, Fielding, Versions):
         `open`. InvalidArgumentError: not an address; NotFoundError: no such version."""
         disk = _disk_cache(cache_dir, cache_size)
         where = locator("main", backend)
+        _check.text(manifest_hash, "manifest_hash")
         return cls._cached(_core.Dataset.open(where, manifest_hash, None, CACHE_BYTES, *disk), disk)
 
     @classmethod
@@ -233,7 +245,7 @@ def _disk_cache(
     folder: str | os.PathLike[str] | None, size: int | str | None
 ) -> tuple[str, int]:
     """Folder and bytes as the core takes them."""
-    if folder is not None and not os.fspath(folder):
+    if folder is not None and not _check.path(folder, "cache_dir"):
         raise InvalidArgumentError("cache_dir is an empty path; leave it out for no disk cache")
     if isinstance(size, str):
         size = _core.parse_size(size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import _core
+from . import _check, _core
 from ._locator import store_url
 
 PAGE = 1000
@@ -20,6 +20,7 @@ def list_refs(backend: str, prefix: str = "") -> list[str]:
 def iter_refs(backend: str, prefix: str = "") -> Iterator[dict[str, Any]]:
     """`{'name', 'manifest', 'snapshot', 'ts_ns'}` of each ref, ascending by name."""
     url = store_url(backend)
+    _check.text(prefix, "prefix")
     return paged(lambda after: _core.list_refs(url, prefix, after, PAGE))
 
 

@@ -89,9 +89,10 @@ class Schema:
     ) -> Schema:
         """A vector of `dim` numbers, `dtype` 'f32' or 'f16', kept as given (not normalised).
 
-        `algorithm` names the distance that `iter_vector` uses by default: '...-l2' squared L2, else
-        cosine. Search is exact: `lsh_bits`, `compressor`, `spatial_index`, `rerank`,
-        `bucket_max_bytes` and `embed_spec` describe approximate indexes and are ignored.
+        `algorithm` names the distance that searches use and `Dataset.reindex` builds for by
+        default: '...-l2' squared L2, '...-ip' the inner product, else cosine. `lsh_bits`,
+        `compressor`, `spatial_index`, `rerank`, `bucket_max_bytes` and `embed_spec` describe
+        indexes of another make and are ignored.
         """
         return self._add(embedding_field(name, dim, algorithm, required, dtype))
 

@@ -6,7 +6,7 @@ import copyreg
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import _core
+from . import _check, _core
 from .errors import InvalidArgumentError, WrongTypeError
 from .schema import Schema
 
@@ -35,7 +35,7 @@ class Column:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = _check.text(name, "the name of a field")
 
     def __repr__(self) -> str:
         return f"col({self.name!r})"
@@ -68,11 +68,11 @@ class Column:
 
     def like(self, pattern: str) -> Where:
         """Text where % stands for any text and _ for one character; a backslash escapes them."""
-        return Where.like(self.name, pattern)
+        return Where.like(self.name, _check.text(pattern, "pattern"))
 
     def starts_with(self, prefix: str) -> Where:
         """Text that begins with `prefix`."""
-        escaped = "".join("\\" + c if c in "%_\\" else c for c in prefix)
+        escaped = "".join("\\" + c if c in "%_\\" else c for c in _check.text(prefix, "prefix"))
         return Where.like(self.name, escaped + "%")
 
     def is_null(self) -> Where:
@@ -120,7 +120,13 @@ def to_where(
     elif isinstance(where, Column):
         parts.append(Where.compare(where.name, "==", True))
     elif where is not None:
+        if isinstance(where, (bytes, Mapping)) or not isinstance(where, Iterable):
+            raise _check.wrong_type(
+                "where", "text, an expression of col(), or a list of clauses", where
+            )
         parts += [_clause(schema, clause) for clause in where]
+    if where_eq is not None and not isinstance(where_eq, Mapping):
+        raise _check.wrong_type("where_eq", "a dict of fields and values", where_eq)
     for field, value in (where_eq or {}).items():
         parts.append(_clause(schema, (field, "==", value)))
     if not parts:

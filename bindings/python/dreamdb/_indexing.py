@@ -1,0 +1,69 @@
+"""The part of Dataset that deals with spatial indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import _check
+from ._handle import Handle
+
+
+class Indexing(Handle):
+    """Spatial indexes of embeddings: with one, a search reads the cells near a query and not every
+    vector. Appends keep it fresh; branches and snapshots have that of their version."""
+
+    def reindex(
+        self,
+        field: str,
+        algorithm: str | None = None,
+        cells: int | None = None,
+        bits: int = 1,
+        seed: int = 0,
+        progress: Callable[[str, int, int], Any] | None = None,
+    ) -> dict[str, Any]:
+        """Builds the index of the embedding `field` over the pinned version, or builds it anew, and
+        commits it; what `indexes` says of it.
+
+        `algorithm`: 'dreamdb.ivf-cosine', 'dreamdb.ivf-ip' or 'dreamdb.ivf-l2'; by default the one
+        of the distance that the field's own algorithm names. `cells`: into how many the vectors are
+        sorted, 1 to the number of rows; by default 1 below 50,000 rows, else the greater of
+        sqrt(rows) and rows / 4096. `bits`: of a code, for each dimension, 1 to 8. The same `seed`
+        and rows make the same index.
+
+        `progress(stage, done, of)` is called now and then in the calling thread, `stage` being
+        'sample', 'train', 'encode', 'measure' or 'write'; `of` counts rows. False ends the call
+        with CancelledError; so does Ctrl-C, with KeyboardInterrupt, and nothing is changed.
+
+        Errors: InvalidArgumentError (no embedding, no rows yet, more cells than rows, an unknown
+        algorithm). Cost: reads the field twice at most; memory does not grow with it, codes on
+        their way stand in TMPDIR when they are many (about 100 bytes a row)."""
+        self._check_nothing_waits()
+        name = _check.optional_text(algorithm, "algorithm")
+        if progress is not None and not callable(progress):
+            raise _check.wrong_type("progress", "a function of (stage, done, of)", progress)
+        return self._core.reindex(
+            _check.text(field, "field"),
+            name or "",
+            0 if cells is None else _check.integer(cells, "cells", 1),
+            _check.integer(bits, "bits", 1, 8),
+            _check.integer(seed, "seed"),
+            progress,
+        )
+
+    def drop_index(self, field: str) -> None:
+        """Drops the index of `field`: searches compare every vector again. One commit.
+        NotFoundError when it has none."""
+        self._check_nothing_waits()
+        self._core.drop_index(_check.text(field, "field"))
+
+    def indexes(self) -> list[dict[str, Any]]:
+        """The indexes of this version: `{'field', 'algorithm', 'address', 'cells', 'bits',
+        'trained', 'segments', 'codes', 'uncovered', 'bytes', 'recall'}`.
+
+        `trained`: rows that it was trained on, 0 for one cell. `codes`: rows that have a code, in
+        `segments`; `uncovered`: rows that have none and are searched exactly. `bytes`: of codes and
+        parameters. `recall`: list of (cells read for a query, recall@10 measured with so many), by
+        which `search(recall=...)` chooses. CorruptionError: the index is damaged. 2 waves for each
+        that was not used before."""
+        return self._core.indexes()

@@ -1,0 +1,119 @@
+// CLI11 behind the commands' options.
+#include "cli/option.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <utility>
+
+namespace dreamdb::cli {
+
+namespace {
+
+std::string whole_number_fault(const std::string& text) {
+  uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == end;
+  return whole ? std::string() : "expected a whole number below 2^64, found " + text;
+}
+
+std::string zero_fault(const std::string& text) {
+  return text.find_first_not_of('0') == std::string::npos
+             ? "expected a number above 0, found " + text
+             : std::string();
+}
+
+std::string part_fault(const std::string& text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  const bool is_part = parsed.ec == std::errc() && parsed.ptr == end && number >= 0 && number <= 1;
+  return is_part ? std::string() : "expected a number from 0 to 1, found " + text;
+}
+
+}  // namespace
+
+Option& Option::required() {
+  option_->required();
+  return *this;
+}
+
+Option& Option::type_name(const std::string& name) {
+  option_->type_name(name);
+  return *this;
+}
+
+Option& Option::separated_by(char delimiter) {
+  option_->delimiter(delimiter);
+  return *this;
+}
+
+Option& Option::one_value_each() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
+Option& Option::one_of(const std::vector<std::string>& values) {
+  option_->check(CLI::IsMember(values).description(""));
+  return *this;
+}
+
+Option& Option::check(std::function<std::string(const std::string&)> what_is_wrong) {
+  option_->check(CLI::Validator(
+      [fault = std::move(what_is_wrong)](std::string& text) { return fault(text); }, ""));
+  return *this;
+}
+
+Option& Option::above_zero() { return check(zero_fault); }
+
+Command Command::add_to(CLI::App& program, const std::string& name, const std::string& summary) {
+  return Command(program.add_subcommand(name, summary));
+}
+
+std::string Command::name() const { return command_->get_name(); }
+
+void Command::alias(const std::string& name) { command_->alias(name); }
+
+void Command::footer(const std::string& text) { command_->footer(text); }
+
+void Command::on_chosen(std::function<void()> act) { command_->callback(std::move(act)); }
+
+Option Command::add_flag(const std::string& name, bool& value, const std::string& description) {
+  return Option(command_->add_flag(name, value, description));
+}
+
+Option Command::add_option(const std::string& name, std::string& value,
+                           const std::string& description) {
+  return Option(command_->add_option(name, value, description));
+}
+
+Option Command::add_option(const std::string& name, std::optional<std::string>& value,
+                           const std::string& description) {
+  return Option(command_->add_option(name, value, description));
+}
+
+Option Command::add_option(const std::string& name, std::vector<std::string>& values,
+                           const std::string& description) {
+  return Option(command_->add_option(name, values, description));
+}
+
+Option Command::add_option(const std::string& name, uint64_t& value,
+                           const std::string& description) {
+  return Option(command_->add_option(name, value, description));
+}
+
+Option Command::add_part(const std::string& name, double& value, const std::string& description) {
+  return Option(command_->add_option(name, value, description)).check(part_fault).type_name("PART");
+}
+
+Option Command::add_whole_number(const std::string& name, uint64_t& value,
+                                 const std::string& description) {
+  return Option(command_->add_option(name, value, description)).check(whole_number_fault);
+}
+
+Option Command::add_whole_number(const std::string& name, std::optional<uint64_t>& value,
+                                 const std::string& description) {
+  return Option(command_->add_option(name, value, description)).check(whole_number_fault);
+}
+
+}  // namespace dreamdb::cli

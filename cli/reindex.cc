@@ -1,0 +1,146 @@
+// `reindex`: the spatial index of an embedding, built, built anew or dropped.
+#include <algorithm>
+
+#include "cli/command.h"
+#include "cli/index_text.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/text.h"
+#include "dreamdb/interrupt.h"
+
+namespace dreamdb::cli {
+
+namespace {
+
+struct ReindexOptions {
+  std::string locator, field, algorithm;
+  std::optional<uint64_t> cells, bits, seed;
+  bool drop = false;
+};
+
+Status drop_index(const ReindexOptions& o, Session& session) {
+  if (!o.algorithm.empty() || o.cells || o.bits || o.seed) {
+    return fail(Code::kInvalidArgument,
+                "--drop takes the index away; it goes without --algorithm, --cells, --bits and "
+                "--seed");
+  }
+  DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
+  DREAMDB_TRY(dataset.drop_index(o.field));
+  if (session.json) {
+    return session.out.line(json_line(OrderedJson{
+        {"locator", dataset.locator()}, {"manifest", dataset.manifest()}, {"dropped", o.field}}));
+  }
+  if (session.quiet) return {};
+  return session.out.line("dropped the index of " + one_line(o.field) + "; version " +
+                          dataset.manifest());
+}
+
+Distance distance_of(const IndexInfo& info) {
+  Field field;
+  field.algorithm = info.algorithm;
+  return natural_distance(field);
+}
+
+std::string_view distance_name(Distance distance) {
+  if (distance == Distance::kL2) return "l2";
+  return distance == Distance::kInnerProduct ? "ip" : "cosine";
+}
+
+std::string built_text(const IndexInfo& info, double seconds) {
+  std::string text = one_line(info.field) + ": " + info.algorithm + ", " + with_commas(info.codes) +
+                     (info.codes == 1 ? " row in " : " rows in ") + with_commas(info.cells) +
+                     (info.cells == 1 ? " cell, " : " cells, ") + human_bytes(info.bytes) + " in " +
+                     human_rate(seconds) + " s";
+  const std::string recall = recall_text(info);
+  return recall.empty() ? text : text + "; " + recall;
+}
+
+Status print_built(const IndexInfo& info, const Dataset& dataset, double seconds,
+                   Session& session) {
+  if (session.json) {
+    OrderedJson out;
+    out["locator"] = dataset.locator();
+    out["manifest"] = dataset.manifest();
+    const OrderedJson index = index_json(info);
+    for (const auto& [key, value] : index.items()) out[key] = value;
+    out["seconds"] = seconds;
+    return session.out.line(json_line(out));
+  }
+  if (session.quiet) return {};
+  DREAMDB_TRY(session.out.line(built_text(info, seconds)));
+  const Distance built = distance_of(info);
+  const Field* const field = dataset.schema().find(info.field);
+  if (field == nullptr || natural_distance(*field) == built) return {};
+  return session.out.line("used by searches with --distance " + std::string(distance_name(built)) +
+                          "; without it this field is searched by " +
+                          std::string(distance_name(natural_distance(*field))));
+}
+
+Result<IndexInfo> build_index(const ReindexOptions& o, Dataset& dataset, Progress& progress) {
+  IndexOptions options;
+  options.algorithm = o.algorithm;
+  options.cells = o.cells.value_or(0);
+  // What 32 bits cannot hold is refused like any other number that is too large.
+  options.bits = static_cast<uint32_t>(std::min<uint64_t>(o.bits.value_or(1), UINT32_MAX));
+  options.seed = o.seed.value_or(0);
+  options.progress = [&](const IndexProgress& p) {
+    // In percent: training counts the rows of all its rounds, which is no number of the user's.
+    std::string text(p.stage);
+    if (p.of > 1) text += " " + std::to_string(100 * p.done / p.of) + " %";
+    progress.show(text + ", " + human_rate(progress.seconds()) + " s");
+    return !interrupted();
+  };
+  return dataset.reindex(o.field, options);
+}
+
+Status run_reindex(const ReindexOptions& o, Session& session) {
+  if (o.drop) return drop_index(o, session);
+  catch_interrupts();
+  const InterruptScope scope(interrupted);
+  DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
+  Progress progress("reindex", !session.quiet);
+  auto info = build_index(o, dataset, progress);
+  progress.clear();
+  if (!info && info.error().code == Code::kCancelled)
+    info.error().message += "\nNothing was changed; the same command builds it from the start.";
+  if (!info) return std::unexpected(std::move(info).error());
+  return print_built(*info, dataset, progress.seconds(), session);
+}
+
+}  // namespace
+
+void add_reindex(CLI::App& app, Session& session) {
+  auto o = std::make_shared<ReindexOptions>();
+  Command command = add_command(
+      app, session, "reindex", "build the spatial index of an embedding, or drop it",
+      "With an index `search` reads the cells near a query and not every vector. Appends keep it\n"
+      "fresh; run this again when the data has become another. Below 50,000 rows an index has one\n"
+      "cell: short codes of all vectors. It is a version as any commit; the data stays as it is.",
+      "  dreamdb reindex ./pets emb\n"
+      "  dreamdb reindex ./pets emb --algorithm dreamdb.ivf-l2 --cells 4096\n"
+      "  dreamdb reindex ./pets emb --drop");
+  add_locator(command, o->locator);
+  command.add_option("FIELD", o->field, "an embedding field").required();
+  command
+      .add_option("--algorithm", o->algorithm,
+                  "dreamdb.ivf-cosine, dreamdb.ivf-ip or dreamdb.ivf-l2; when left out, the one of "
+                  "the field's own distance")
+      .type_name("NAME");
+  command
+      .add_whole_number("--cells", o->cells,
+                        "into how many cells the vectors are sorted; when left out, the greater of "
+                        "sqrt(rows) and rows / 4096")
+      .above_zero();
+  command
+      .add_whole_number("--bits", o->bits,
+                        "of a code for each dimension, 1 (the default) to 8: more are larger and "
+                        "leave fewer vectors to be read")
+      .above_zero();
+  command.add_whole_number("--seed", o->seed,
+                           "of the training, 0 when left out; the same seed and rows make the "
+                           "same index");
+  command.add_flag("--drop", o->drop, "drop the index: searches compare every vector again");
+  on_run(command, session, o, run_reindex);
+}
+
+}  // namespace dreamdb::cli
