@@ -22,6 +22,10 @@ Status stream_blobs(const Settings& settings);
 Status stream_all(const Settings& settings);
 Status take(const Settings& settings);
 Status search_exact(const Settings& settings);
+Status search_index(const Settings& settings);
+Status scan(const Settings& settings);
+Status encode(const Settings& settings);
+Status codes(const Settings& settings);
 Status growth(const Settings& settings);
 Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
@@ -36,6 +40,7 @@ Status make_job(std::span<const std::string> args);
 Status columns_job(std::span<const std::string> args);
 Status memory_job(std::span<const std::string> args);
 Status commits_job(std::span<const std::string> args);
+Status vectors_job(std::span<const std::string> args);
 
 // Runs this program as `dreamdb_bench --job NAME args...` and returns what it printed.
 Result<nlohmann::json> run_job(const std::string& name, const std::vector<std::string>& args);

@@ -26,6 +26,10 @@ constexpr Named kFigures[] = {
     {"stream-all", stream_all},
     {"take", take},
     {"search-exact", search_exact},
+    {"search", search_index},
+    {"scan", scan},
+    {"encode", encode},
+    {"codes", codes},
     {"open", open_million},
     {"growth", growth},
     {"commits", commits},
@@ -41,10 +45,8 @@ struct NamedJob {
 };
 
 constexpr NamedJob kJobs[] = {
-    {"make", make_job},
-    {"columns", columns_job},
-    {"memory", memory_job},
-    {"commits", commits_job},
+    {"make", make_job},       {"columns", columns_job}, {"memory", memory_job},
+    {"commits", commits_job}, {"vectors", vectors_job},
 };
 
 constexpr const char* kUsage =

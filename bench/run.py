@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """./run bench [NAME...]: measures figures, prints one table, writes build/bench.jsonl.
 
-Each figure is measured by a program that prints lines of JSON: dreamdb_bench (C++) or
-bench/python_figures.py. What each means stands in bench/README.md.
+Each figure is measured by a program that prints lines of JSON: dreamdb_bench, dreamdb_bench_assign
+(C++), bench/python_figures.py or, beside other engines, bench/peers/main.py. What each means stands
+in bench/README.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON_FIGURES = ["python-columns", "python-rows", "python-import"]
 BUCKET_FIGURES = ["bucket-ingest", "bucket-stream", "bucket-commits"]
+# Figures of programs beside dreamdb_bench, which are linked with libraries that only they need.
+APART = {"assign": "dreamdb_bench_assign"}
+# Measured when named, not by default: it installs the packages of others, and takes hours.
+NAMED_ONLY = {"peers": ROOT / "bench/peers/main.py"}
 GROUPS = {
     "bucket": BUCKET_FIGURES,
     "ingest": ["ingest-vectors", "ingest-blobs"],
@@ -37,7 +42,7 @@ COLUMNS = ["figure", "ours", "unit", "measured against", "there", "ratio", "bar"
 def arguments(known: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME",
-                        help=f"figures or groups (default: all): {', '.join([*known, *GROUPS])}")
+                        help=f"figures or groups (default: all but peers): {', '.join([*known, *GROUPS])}")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="200 MB instead of 1 GB, fewer commits")
     size.add_argument("--full", action="store_true", help="memory at 1 and 10 GB (needs 12 GB of disk)")
@@ -52,7 +57,7 @@ def arguments(known: list[str]) -> argparse.Namespace:
     for name in names:
         if name not in known:
             parser.error(f"there is no figure {name!r}; choose from {', '.join([*known, *GROUPS])}")
-    args.names = names or known
+    args.names = names or [name for name in known if name not in NAMED_ONLY]
     args.size = args.size or (QUICK_BYTES if args.quick else NORMAL_BYTES)
     return args
 
@@ -96,6 +101,10 @@ def command_of(name: str, args: argparse.Namespace, program: pathlib.Path) -> li
         figures = str(ROOT / "bench/python_figures.py")
         return [sys.executable, figures, "--program", str(program), *common, name]
     extent = ["--quick"] if args.quick else ["--full"] if args.full else []
+    if name in NAMED_ONLY:
+        return [sys.executable, str(NAMED_ONLY[name]), "--program", str(program), *extent,
+                "--folder", str(args.folder), "--repeats", str(args.repeats)]
+    program = program.with_name(APART.get(name, program.name))
     return [str(program), *common, *extent, name]
 
 
@@ -161,7 +170,7 @@ def main() -> int:
     program = find_program()
     if not program.exists():
         sys.exit(f"bench: {program} is not there; ./run bench builds it")
-    args = arguments([*output_of(str(program), "--list").split(), *PYTHON_FIGURES])
+    args = arguments([*output_of(str(program), "--list").split(), *APART, *PYTHON_FIGURES, *NAMED_ONLY])
     facts = machine(program)
     print(f"{facts['cpu']}, {facts['cores']} cores, {facts['simd']}, commit {facts['commit']}, "
           f"{args.size / 1e6:,.0f} MB, {args.repeats} pairs\n")
