@@ -32,6 +32,8 @@ def tip(pets):
     ('{"_anchor": 5, "emb": [1, 2]}', ["rows.jsonl:2", "emb", "4", "2"]),
     ('{"_anchor": 5, "emb": [1, 2, 3, "NaN"]}', ["rows.jsonl:2", "emb"]),
     ('{"_anchor": 5, "emb": [1, 2, 3, 1e999]}', ["rows.jsonl:2"]),
+    ('{"_anchor": 5, "emb": [1, 2, 3, 1e50]}', ["rows.jsonl:2", "`emb`, element 3: 1e+50 is a number beyond f32"]),
+    ('{"_anchor": 5, "score": 1e400}', ["rows.jsonl:2", "'1e400' is a number beyond f64", "1.7976931348623157e+308"]),
     ('{"_anchor": 5, "n": 1.5}', ["rows.jsonl:2", "`n`", "1.5"]),
     ('{"_anchor": 5, "n": 9223372036854775808}', ["rows.jsonl:2", "`n`"]),
     ('{"_anchor": 5, "score": "high"}', ["rows.jsonl:2", "score"]),
@@ -43,6 +45,9 @@ def tip(pets):
     ('{"_anchor": 18446744073709551615, "n": 1}', ["rows.jsonl:2", "_anchor"]),
     ('{"n": 1}', ["rows.jsonl:2", "_anchor"]),
     ('[' * 100000, ["rows.jsonl:2", "nested"]),
+    ('{"_anchor": 5, "n": 1}\0[1, 2, 3', ["rows.jsonl:2", "a NUL byte at column 23"]),
+    ('{"_anchor": 5, "n": 1, "label": "a: \\"b", "n": 2}', ["rows.jsonl:2", '"n" stands twice']),
+    ('{"_anchor": 5, "raw": {"base64": "", "base64": ""}}', ["rows.jsonl:2", '"base64" stands twice']),
     ('{"_anchor": 5, "label": "x"}', ["img"]),                       # a new record without required fields
     ('{"_anchor": 6000, "n": 7}', ["6000"]),                         # another value is there
     ('{"_anchor": 1000, "score": 1}', ["1000", "twice"]),            # the anchor of line 1
@@ -70,6 +75,16 @@ def test_committed_rows_are_told_and_skip_goes_on(tmp_path):
     dreamdb(*words, "--skip", 6)
     assert sorted(row["n"] for row in dreamdb("stream", tmp_path / "a").lines()) == list(range(10))
     dreamdb(*words, "--skip", 11, code=2)
+
+
+def test_commits_below_a_batch(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"n": i}) + "\n" for i in range(10)))
+    np.save(tmp_path / "n.npy", np.arange(10))
+    for name, source in (("a", [path]), ("b", ["--npy", f"n={tmp_path / 'n.npy'}"])):
+        words = ["ingest", tmp_path / name, "--create", "--field", "n:int", *source, "--commit-rows", 3, "--json"]
+        report = dreamdb(*words).json()
+        assert (report["rows"], report["commits"]) == (10, 4)
 
 
 def npy_run(tip, tmp_path, field, array, code=2, cut=None, anchors=True):
@@ -193,14 +208,26 @@ def test_full_disk(tmp_path):
         subprocess.run(["umount", "-l", disk], check=False)
 
 
+def test_a_limit_of_file_sizes(tmp_path):
+    np.save(tmp_path / "large.npy", np.random.default_rng(1).standard_normal((2000, 64)).astype(np.float32))
+    limited = ("bash", "-c", 'ulimit -f 100; exec "$@"', "bash")
+    words = ["ingest", tmp_path / "s", "--create", "--field", "e:embedding:64", "--npy", f"e={tmp_path / 'large.npy'}"]
+    run = dreamdb(*words, prefix=limited, code=10)
+    assert "Exhausted" in run.err and "ulimit -f" in run.err and "Nothing was committed" in run.err
+    assert dreamdb("count", tmp_path / "s").out == "0\n"
+    dreamdb(*words)
+    run = dreamdb("export", tmp_path / "s", tmp_path / "out", prefix=limited, code=10)
+    assert "Exhausted" in run.err and "e.npy" in run.err and "ulimit -f" in run.err
+
+
 def test_a_format_from_the_future(pets, tmp_path):
-    # A manifest of version 2 under its right address. The program itself hashes the bytes, as a
+    # A manifest of version 3 under its right address. The program itself hashes the bytes, as a
     # blob's digest.
     old = dreamdb("log", pets, "-n", 1, "--json").json()["manifest"]
     manifest = (pets / "manifests" / old).read_bytes()
     assert manifest.count(b"\x61v\x01") == 1
     future = tmp_path / "future"
-    future.write_bytes(manifest.replace(b"\x61v\x01", b"\x61v\x02"))
+    future.write_bytes(manifest.replace(b"\x61v\x01", b"\x61v\x03"))
     dreamdb("create", tmp_path / "hash", "--field", "raw:blob")
     dreamdb("append", tmp_path / "hash", "--anchor", 0, "--file", f"raw={future}")
     digest = bytes.fromhex(dreamdb("show", tmp_path / "hash", 0, "--json").json()["raw"]["blake3"])
@@ -208,7 +235,7 @@ def test_a_format_from_the_future(pets, tmp_path):
     name = base64.b32encode(address).decode().rstrip("=").lower()
     (pets / "manifests" / name).write_bytes(future.read_bytes())
     run = dreamdb("count", pets, "--at", name, code=11)
-    assert name in run.err and "2" in run.err
+    assert name in run.err and "3" in run.err
 
 
 def objects(store, kind):
@@ -302,3 +329,81 @@ def test_a_day_is_a_timestamp(tmp_path):
     dreamdb("append", tmp_path / "days", "--set", "t=2026-01-02")
     assert json.loads(dreamdb("stream", tmp_path / "days").out)["t"] == 1767312000 * 10**9
     assert "`b`" in dreamdb("append", tmp_path / "days", "--set", "t=0", "--set", "b=maybe", code=2).err
+
+
+def test_errors_of_rows_name_their_line(tmp_path):
+    store = tmp_path / "s"
+    dreamdb("create", store, "--field", "e:embedding:2", "--field", "x:int?")
+    (tmp_path / "a.jsonl").write_text('{"e": [1, 2]}\n\n{"e": [3, 4]}\n')
+    (tmp_path / "b.jsonl").write_text('{"e": [5, 6]}\n{"e": [0, 0]}\n')
+    run = dreamdb("ingest", store, tmp_path / "a.jsonl", tmp_path / "b.jsonl", code=2)
+    assert "b.jsonl:2" in run.err and "norm is zero" in run.err and "row 3" not in run.err
+    (tmp_path / "b.jsonl").write_text('{"e": [5, 6]}\n{"x": 1}\n')
+    run = dreamdb("ingest", store, tmp_path / "a.jsonl", tmp_path / "b.jsonl", code=2)
+    assert "b.jsonl:2" in run.err and "`e`" in run.err
+    # Columns of .npy beside lines, and alone; the second batch of the input.
+    values = np.ones((5, 2), np.float32)
+    values[4] = 0
+    np.save(tmp_path / "e.npy", values)
+    (tmp_path / "c.jsonl").write_text('{"x": 1}\n' * 5)
+    run = dreamdb("ingest", store, tmp_path / "c.jsonl", "--npy", f"e={tmp_path / 'e.npy'}", "--batch-rows", 2, code=2)
+    assert "c.jsonl:5" in run.err and "anchor" not in run.err
+    run = dreamdb("ingest", store, "--npy", f"e={tmp_path / 'e.npy'}", "--batch-rows", 2, code=2)
+    assert "row 4" in run.err and "e.npy" in run.err
+    # A required field that a row says nothing of: found when the rows are joined, named by its line.
+    (tmp_path / "d.jsonl").write_text('{"x": 1}\n{"x": 2}\n{"x": 3, "e": null}\n')
+    np.save(tmp_path / "e.npy", np.ones((3, 2), np.float32))
+    run = dreamdb("ingest", store, tmp_path / "d.jsonl", "--npy", f"e={tmp_path / 'e.npy'}", "--batch-rows", 1, code=2)
+    assert "d.jsonl:3" in run.err and "required field `e`" in run.err
+    assert dreamdb("count", store).out.strip() == "0"
+
+
+def test_an_export_that_is_not_whole(pets, tmp_path):
+    dump, copy = tmp_path / "dump", tmp_path / "copy"
+    dreamdb("export", pets, dump)
+    records = dump / "records.jsonl"
+    lines = records.read_text(encoding="utf-8").splitlines(keepends=True)
+    for kept in (lines[:-1], lines[:3] + lines[4:], [], [*lines, lines[0]]):
+        records.write_text("".join(kept), encoding="utf-8")
+        run = dreamdb("ingest", copy, "--create", dump, code=2)
+        assert "says 20 rows" in run.err and f"has {len(kept)}:" in run.err and "copy it again" in run.err
+        assert not copy.exists()
+    records.write_text("\n".join(lines), encoding="utf-8")  # blank lines are no records
+    dreamdb("ingest", copy, "--create", dump)
+    assert dreamdb("count", copy).out == "20\n"
+    about = json.loads((dump / "export.json").read_text(encoding="utf-8"))
+    del about["rows"]
+    (dump / "export.json").write_text(json.dumps(about), encoding="utf-8")
+    assert 'expected "rows"' in dreamdb("ingest", copy, dump, code=2).err
+
+
+@pytest.mark.parametrize("command", ["stream", "export", "ls"])
+def test_a_range_that_ends_before_it_begins(pets, tmp_path, command):
+    more = {"export": [tmp_path / "out"], "ls": ["--anchors"]}.get(command, [])
+    for start, end in ((20, 10), (10, 10)):
+        run = dreamdb(command, pets, *more, "--start", start, "--end", end, code=2)
+        assert f"--start {start} --end {end}" in run.err and "exclusive" in run.err
+
+
+def test_a_branch_is_not_named_as_a_snapshot(pets):
+    run = dreamdb("branch", pets, "main@v9", code=2)
+    assert "`main@v9` is the name of a snapshot" in run.err and "main-v9" in run.err
+    assert "has no @" in dreamdb("create", f"{pets}@main@v9", "--field", "n:int", code=2).err
+    assert "main@v9" not in dreamdb("ls", pets).out
+
+
+def test_floats_without_a_number_in_json(tmp_path):
+    store = tmp_path / "s"
+    dreamdb("create", store, "--field", "f:float?", "--field", "n:int?")
+    for anchor, text in enumerate(["nan", "inf", "-inf", "NaN", "-Infinity", "0.5"]):
+        dreamdb("append", store, "--anchor", anchor, "--set", f"f={text}")
+    rows = dreamdb("stream", store).bytes
+    assert [row["f"] for row in dreamdb("stream", store).lines()] == [
+        "NaN", "Infinity", "-Infinity", "NaN", "-Infinity", 0.5]
+    # What stream writes, ingest reads.
+    copy = tmp_path / "copy"
+    dreamdb("ingest", copy, "-", "--create", "--field", "f:float?", "--field", "n:int?", stdin=rows)
+    assert dreamdb("stream", copy).bytes == rows
+    assert "expected a number" in dreamdb("append", store, "--set", "f=many", code=2).err
+    assert "`f`: '1e400' is a number beyond f64" in dreamdb("append", store, "--set", "f=1e400", code=2).err
+    assert "64 bits" in dreamdb("append", store, "--set", "n=nan", code=2).err

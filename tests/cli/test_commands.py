@@ -32,6 +32,26 @@ def test_schema_is_read_back(tmp_path):
     dreamdb("create", tmp_path / "c", "--schema", tmp_path / "none.json", code=3)
 
 
+def test_the_default_algorithm_is_the_same_on_the_command_line_and_in_python(tmp_path):
+    package = pytest.importorskip("dreamdb")
+
+    def algorithms(locator):
+        fields = dreamdb("schema", locator, "--json").json()["fields"]
+        return {field["algorithm"] for field in fields if field["type"] == "embedding"}
+
+    dreamdb("create", tmp_path / "a", "--field", "e:embedding:2")
+    dreamdb("ingest", tmp_path / "b", "-", "--create", "--field", "e:embedding:2:f16", stdin=b'{"e": [1, 2]}')
+    dreamdb("add-field", tmp_path / "a", "later:embedding:3?")
+    made = package.Dataset.create("main", package.Schema().add_embedding("e", 2), f"{tmp_path}/c")
+    made.add_embedding("later", 3)
+    made.append_many([{"_anchor": 1, "e": [1, 2]}])
+    made.add_embedding_layer("layer", "e", 2, samples=[(1, [3, 4])])
+    found = [algorithms(tmp_path / name) for name in "abc"]
+    assert found == [{"dreamdb.lsh-cosine"}] * 3
+    # Left out where a field is shown as it is given.
+    assert "dreamdb.lsh-cosine" not in dreamdb("schema", tmp_path / "c").out
+
+
 def test_ingest_reports(tmp_path, source):
     words = ["ingest", tmp_path / "a", "--create", *field_options(FIELDS), source / "rows.jsonl",
              "--npy", f"emb={source / 'emb.npy'}"]
@@ -40,7 +60,15 @@ def test_ingest_reports(tmp_path, source):
     assert list(report) == ["locator", "rows", "records", "filled", "unchanged", "skipped", "replaced",
                             "already_applied", "manifest", "assigned", "commits", "bytes", "seconds"]
     again = dreamdb(*words, "--json").json()  # the same rows again change nothing
-    assert (again["records"], again["unchanged"]) == (0, 20)
+    assert (again["records"], again["unchanged"], again["commits"]) == (0, 20, 0)
+    assert again["manifest"] == report["manifest"]
+    for more in ([], ["--commit-rows", 7]):
+        assert "nothing to commit" in dreamdb(*words, *more).out
+    assert "nothing to commit" in dreamdb("ingest", tmp_path / "a", "/dev/null").out
+    # A key is noted with rows that change nothing: that is a commit, once.
+    keyed = [*words, "--idempotency-key", "k", "--commit-rows", 10]
+    assert ", 2 commits, " in dreamdb(*keyed).out
+    assert "nothing to commit" in dreamdb(*keyed).out
     assert dreamdb("count", tmp_path / "a").out == "20\n"
 
 
@@ -83,7 +111,19 @@ def test_idempotency_key(tmp_path):
     words = ["ingest", tmp_path / "a", "--create", "--field", "n:int", "-", "--idempotency-key", "job-1", "--json"]
     dreamdb(*words, stdin=b'{"n": 1}\n{"n": 2}\n')
     assert dreamdb(*words, stdin=b'{"n": 1}\n{"n": 2}\n').json()["already_applied"] is True
-    assert dreamdb("count", tmp_path / "a").out == "2\n"
+    # Nothing is said of rows that nobody looked at, not even where they stand.
+    told = dreamdb(*words[:-1], stdin=b'{"n": 8}\n{"n": 9}\n').out
+    assert "2 rows: applied already under this idempotency key" in told and "equal" not in told
+    told = dreamdb("append", tmp_path / "a", "--set", "n=1", "--idempotency-key", "one", "--anchor", 1).out
+    assert ", anchor 1, version" in told
+    told = dreamdb("append", tmp_path / "a", "--set", "n=7", "--idempotency-key", "one", "--anchor", 2).out
+    assert "1 row: applied already" in told and "equal" not in told and "anchor" not in told
+    assert dreamdb("count", tmp_path / "a").out == "3\n"
+    # A part of the commits: the second one is new.
+    some = [*words[:5], "-", "--idempotency-key", "parts", "--commit-rows", 2]
+    dreamdb(*some, stdin=b'{"n": 1}\n{"n": 2}\n')
+    told = dreamdb(*some, stdin=b'{"n": 1}\n{"n": 2}\n{"n": 3}\n').out
+    assert "3 rows: 1 new record, 2 applied already under this idempotency key" in told
 
 
 def test_ls_tells_its_cost(pets):
@@ -221,6 +261,11 @@ def test_versions(pets, source):
     dreamdb("delete-ref", pets, code=2)
     dreamdb("delete-ref", f"{pets}@try")
     dreamdb("count", f"{pets}@try", code=3)
+    # A snapshot of main by its label alone, as `count` finds it.
+    assert dreamdb("count", f"{pets}@v1").out == "20\n"
+    assert "deleted ref main@v1;" in dreamdb("delete-ref", f"{pets}@v1").out
+    dreamdb("count", f"{pets}@v1", code=3)
+    dreamdb("delete-ref", f"{pets}@v1", code=3)
 
 
 def test_add_field_and_fill(pets):

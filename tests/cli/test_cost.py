@@ -32,6 +32,13 @@ def test_a_second_pass_asks_for_the_ref_alone(pets, tmp_path):
     assert "cache" not in cost_of("count", pets)
 
 
+def test_a_cache_on_a_disk_that_takes_none_is_gone_without(pets):
+    run = dreamdb("stream", pets, "--cache", "/sys/dreamdb-cache")  # nobody makes folders there
+    assert run.out == dreamdb("stream", pets).out
+    assert run.err.count("warning") == 1
+    assert "reading goes on without the cache in /sys/dreamdb-cache: cannot make the cache folder" in run.err
+
+
 def test_damage_is_harmless(pets, tmp_path):
     cache = ["--cache", tmp_path / "cache"]
     expected = dreamdb("stream", pets, *cache).out

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import PROGRAM, dreamdb
 
-COMMANDS = ["create", "schema", "add-field", "ingest", "append", "count", "ls", "show", "stream", "take", "search",
+COMMANDS = ["create", "schema", "add-field", "ingest", "append", "count", "ls", "show", "stream", "take", "search", "reindex",
             "values", "export", "snapshot", "branch", "delete-ref", "log", "diff", "stat", "meta", "doctor", "completion", "man"]
 
 
@@ -64,6 +64,8 @@ def test_completion(pets, tmp_path):
     assert complete("dreamdb co", tmp_path) == ["count", "completion"]
     assert complete("dreamdb count --wh", tmp_path) == ["--where"]
     assert complete("dreamdb ingest x --on-conflict re", tmp_path) == ["refuse", "replace"]
+    assert complete("dreamdb reindex x e --algorithm dreamdb.ivf-i", tmp_path) == ["dreamdb.ivf-ip"]
+    assert complete("dreamdb search x e --expl", tmp_path) == ["--explain"]
     assert "pets" in complete("dreamdb count pe", tmp_path)
     assert complete("dreamdb count ./pets@ma", tmp_path) == ["main", "v1"] or \
         complete("dreamdb count ./pets@ma", tmp_path) == ["main", "main@v1"]
@@ -90,6 +92,17 @@ def test_nothing_is_drawn_into_pipes(tmp_path):
     assert dreamdb("ingest", tmp_path / "a", "--npy", f"n={tmp_path / 'n.npy'}", "--quiet").out == ""
 
 
+def read_terminal(master):
+    """All that was written to the other end, which is closed; one read gives a part of it."""
+    drawn = b""
+    while True:
+        try:
+            drawn += os.read(master, 1 << 16)
+        except OSError:  # EIO: the end
+            os.close(master)
+            return drawn.decode()
+
+
 def test_progress_on_a_terminal(tmp_path):
     import pty
     master, slave = pty.openpty()
@@ -97,8 +110,7 @@ def test_progress_on_a_terminal(tmp_path):
     run = subprocess.run([PROGRAM, "ingest", tmp_path / "a", "--create", "--field", "n:int", "--npy", f"n={tmp_path / 'n.npy'}"],
                          stderr=slave, stdout=subprocess.PIPE, check=True)
     os.close(slave)
-    drawn = os.read(master, 1 << 16).decode()
-    os.close(master)
+    drawn = read_terminal(master)
     assert "rows/s" in drawn and drawn.endswith("\r\x1b[K") and b"100,000 new records" in run.stdout
 
 

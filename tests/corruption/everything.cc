@@ -51,10 +51,11 @@ Status take_and_search(const Dataset& ds, const model::State& state, Everything&
   const std::vector<float> query = {1, 2, 3, 4};
   SearchOptions options;
   options.top_k = 4;
-  DREAMDB_ASSIGN(const auto hits, ds.search("emb", query, 1, options));
-  DREAMDB_TRY(judge_batch(hits[0].rows));
-  std::string line = "search" + anchors_text(hits[0].rows);
-  for (const float score : hits[0].scores) line += " " + std::to_string(score);
+  DREAMDB_ASSIGN(const SearchAnswer answer, ds.search("emb", query, 1, options));
+  const SearchHits& hits = answer.hits[0];
+  DREAMDB_TRY(judge_batch(hits.rows));
+  std::string line = "search" + anchors_text(hits.rows);
+  for (const float score : hits.scores) line += " " + std::to_string(score);
   out.answers.push_back(line);
   return {};
 }

@@ -107,6 +107,9 @@ std::vector<NamedFault> all_faults() {
     add_chances(list, at);
     add_reads(list, at);
     list.add("another object's bytes", at, errors, {.kind = FaultKind::kOtherBody});
+    // Asked for once more.
+    list.add_once("flipped bit", at, none, {.kind = FaultKind::kFlipBit});
+    list.add_once("cut body", at, none, {.kind = FaultKind::kCutBody});
   }
   add_errors(list, kLoad);
   add_chances(list, kLoad);

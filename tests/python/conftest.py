@@ -3,6 +3,7 @@
 import pathlib
 import sys
 
+import clusters
 import numpy as np
 import pytest
 
@@ -23,6 +24,22 @@ def pets(url):
     """A dataset with a field of each kind and ten records at anchors 10, 20, ... 100."""
     dataset = dreamdb.Dataset.create("main", full_schema(), backend=url)
     dataset.append_many(pet_rows())
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Clustered vectors with an index; read only."""
+    dataset = clusters.make(f"file://{tmp_path_factory.mktemp('built')}/s")
+    dataset.reindex("e", cells=clusters.CELLS)
+    return dataset
+
+
+@pytest.fixture
+def own(url):
+    """The same, to be changed."""
+    dataset = clusters.make(url)
+    dataset.reindex("e", cells=clusters.CELLS)
     return dataset
 
 

@@ -250,6 +250,30 @@ def test_writer_commits_by_rows(plain):
     assert 5 <= plain.generation - before <= 11
 
 
+def test_what_a_writer_has_taken_is_committed_by_its_limits(plain):
+    rows = [{"_anchor": i, "e": [1, 2, i], "i": i} for i in range(35)]
+    before = plain.generation
+    writer = plain.writer(commit_rows=10)
+    for row in rows:
+        writer.append(row)
+    plain.refresh()
+    assert len(plain) == 30 and plain.generation - before == 3
+    writer.commit()
+    writer = plain.writer(commit_bytes=1000)
+    writer.append_rows({"_anchor": 100 + i, "e": [1, 2, i], "i": i} for i in range(1000))
+    plain.refresh()
+    assert 900 < len(plain) < 1035
+    writer.close()
+    plain.refresh()
+    before, rows_before = plain.generation, len(plain)
+    given = columns(100)
+    given["_anchor"] += 10_000
+    writer = plain.writer(commit_rows=30)
+    writer.append_columns(given)
+    plain.refresh()
+    assert len(plain) - rows_before == 96 and plain.generation - before == 3
+
+
 def test_times_that_nanoseconds_do_not_hold(plain):
     for unit in ("D", "s", "us"):
         for far in ("3000-01-01", "1500-01-01", "2262-04-12", "1677-09-20"):

@@ -138,6 +138,8 @@ def test_messages_that_scripts_match(pets):
             r"typed array shape \(2,\) != declared shape \(3,\)",
         ),
         ({"vec": [1, 2, 3, float("nan")], "size": 1}, "NaN or infinity"),
+        ({"vec": [1.0, 2.0, 3.0, 1e50], "size": 1}, r"`vec`: 1e\+50 at \[3\] is a number beyond f32"),
+        ({"vec": [1, 2, 3, -1e50], "size": 1}, r"`vec`: -1e\+50 at \[3\] is a number beyond f32"),
     ]
     for row, text in cases:
         with pytest.raises(dreamdb.InvalidArgumentError, match=text):
@@ -301,6 +303,10 @@ def test_refuse_skip_replace(ints):
     report = ints.append([{"_anchor": 2, "x": -2}, {"_anchor": 5, "x": 5}], on_conflict="replace")
     assert (report.records, report.replaced) == (1, 1)
     assert ints.take([2, 5])["x"] == [-2, 5] and len(ints) == 5
+    # None in a column is no value: it says nothing of the one that stands there.
+    report = ints.append({"_anchor": [2, 5], "x": [None, 6]}, on_conflict="replace")
+    assert (report.rows, report.replaced, report.unchanged) == (2, 1, 1)
+    assert ints.take([2, 5])["x"] == [-2, 6]
     assert ints.query_scalar("x", "==", 2) == [] and ints.query_scalar("x", "==", -2) == [2]
     assert (2, 1) not in ints.distinct_values("x")
     with pytest.raises(ValueError, match="on_conflict"):

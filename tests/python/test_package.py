@@ -48,7 +48,8 @@ CALLS = {
     "add_array add_scalar_categorical add_scalar_bool add_scalar_int add_scalar_float "
     "add_scalar_string add_scalar_timestamp add_scalar_layer add_image_layer "
     "append_image_layer add_embedding_layer append_embedding_layer iter_stream "
-    "iter_all_batches iter_arrow_batches iter_scalar iter_vector query_scalar "
+    "iter_all_batches iter_arrow_batches iter_scalar iter_vector search query_scalar "
+    "reindex drop_index indexes "
     "distinct_values list_anchors distinct_anchors count snapshot branch history "
     "current_manifest ref_name timeline list_refs delete_ref meta set_meta "
     "set_description description set_application",

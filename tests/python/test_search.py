@@ -117,6 +117,14 @@ def test_several_queries_and_fields(data):
         (lambda d: d.iter_vector("zz", [1] * DIM, 1), "not in schema"),
         (lambda d: d.iter_vector("c", [1] * DIM, 1), "embedding"),
         (lambda d: d.iter_vector("e", [float("nan")] * DIM, 1), "NaN"),
+        (
+            lambda d: d.iter_vector("e", [1] * (DIM - 1) + [1e50], 1),
+            r"query: 1e\+50 at \[23\] is a number beyond f32",
+        ),
+        (
+            lambda d: d.iter_vector("e", np.full((2, DIM), [[1.0], [-1e50]]), 1),
+            r"query: -1e\+50 at \[1, 0\] is a number beyond f32",
+        ),
         (lambda d: d.iter_vector("e", [1] * DIM, 1, nprobe=0), "must be >= 1"),
         (lambda d: d.iter_vector("e", [1] * DIM, 1, rerank_mode="no"), "rerank_mode"),
         (lambda d: d.iter_vector("e", [1] * DIM, 5, rerank_pool_size=4), "rerank_pool_size"),

@@ -9,26 +9,50 @@ by half, and the connection closed. Draws are seeded, but connections race, so r
 
 `reply_max`, `request_max`: a connection is closed after so many bytes from the server, or from the
 client, as by a proxy with a limit. `refuse_above`: requests to write of more bytes are answered 413.
+`swap_reply`: the bytes that answer each write of a ref, in place of the server; the first
+`swaps_passed` of them go to the server.
+`stops_at`: a pattern of requests; from the `stops_nth` of them on nothing comes back until `flows` is set.
+`rate`: bytes a second, of all connections together, each way.
 """
 
 import random
 import re
 import socket
 import threading
+import time
 
 PIECE = 64 << 10
 
 
+class Link:
+    def __init__(self, rate):
+        self.rate, self.lock, self.free_at = rate, threading.Lock(), 0
+
+    def take(self, sender):
+        if not self.rate:
+            return sender.recv(PIECE)
+        piece = sender.recv(4 << 10)
+        with self.lock:
+            self.free_at = max(self.free_at, time.monotonic()) + len(piece) / self.rate
+            pause = self.free_at - time.monotonic()
+        time.sleep(max(pause, 0))
+        return piece
+
+
 class ChaosProxy:
     def __init__(self, port, lost=0.0, cut=0.0, seed=1, reply_max=None, request_max=None,
-                 refuse_above=None):
+                 refuse_above=None, swap_reply=None, swaps_passed=0, rate=None,
+                 stops_at=None, stops_nth=1):
         self.port, self.lost, self.cut = port, lost, cut
         self.reply_max, self.request_max, self.refuse_above = reply_max, request_max, refuse_above
+        self.swap_reply, self.swaps, self.swaps_passed = swap_reply, 0, swaps_passed
         self.random = random.Random(seed)
+        self.up, self.down = Link(rate), Link(rate)
         self.lock = threading.Lock()
         self.losses = self.cuts = self.connections = 0
         self.flows = threading.Event()  # clear it, and nothing comes back any more
         self.flows.set()
+        self.stops_at, self.stops_left, self.stopped = stops_at, stops_nth, threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = {self.listener}
@@ -64,11 +88,13 @@ class ChaosProxy:
         doomed = threading.Event()
         for one in (client, server):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.up.rate:  # what is not read yet waits with the sender
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
         back = threading.Thread(target=self.replies, args=(server, client, doomed), daemon=True)
         back.start()
         try:
             size = 0
-            while piece := client.recv(PIECE):
+            while piece := self.up.take(client):
                 size += len(piece)
                 if self.request_max and size > self.request_max:
                     break
@@ -76,6 +102,14 @@ class ChaosProxy:
                     client.sendall(b"HTTP/1.1 413 Payload Too Large\r\ncontent-length: 0\r\n"
                                    b"connection: close\r\n\r\n")
                     break
+                if self.swap_reply and re.match(rb"PUT [^ ]*/refs/", piece):
+                    with self.lock:
+                        self.swaps += 1
+                    if self.swaps > self.swaps_passed:
+                        client.sendall(self.swap_reply)
+                        break
+                if self.stops_at and re.match(self.stops_at, piece):
+                    self.stop()
                 if piece.startswith((b"PUT ", b"POST ", b"DELETE ")) and self.chance(self.lost):
                     doomed.set()
                 server.sendall(piece)
@@ -87,6 +121,13 @@ class ChaosProxy:
         with self.lock:
             self.sockets -= {client, server}
 
+    def stop(self):
+        with self.lock:
+            self.stops_left -= 1
+            if self.stops_left == 0:
+                self.flows.clear()
+                self.stopped.set()
+
     def is_large(self, piece):
         length = re.search(rb"^PUT [^\0]*?\r\ncontent-length: *(\d+)", piece, re.IGNORECASE)
         return length and int(length[1]) > self.refuse_above
@@ -94,7 +135,7 @@ class ChaosProxy:
     def replies(self, server, client, doomed):
         try:
             size = 0
-            while piece := server.recv(PIECE):
+            while piece := self.down.take(server):
                 self.flows.wait()
                 size += len(piece)
                 if self.reply_max and size > self.reply_max:

@@ -1,0 +1,277 @@
+"""The life of a spatial index: over appends and versions, stopped, damaged; what is refused."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from clusters import (
+    CELLS,
+    DIM,
+    N,
+    QUERIES,
+    VECTORS,
+    anchors_of,
+    clustered,
+    make,
+    rows_of,
+    truth,
+)
+from dreamdb_reference import address, read_space
+
+import dreamdb
+from dreamdb import Dataset, Schema
+
+
+def test_appends_branches_and_snapshots(own):
+    own.snapshot("v1")
+    before = own.current_manifest()
+    branch = own.branch("side")
+    new = QUERIES[:1] + 0.001 * clustered(500, 9)
+    branch.append_many(rows_of(new, N))
+    own.append_many(rows_of(clustered(20, 10), 2 * N))
+    url = own.locator.split("@")[0]
+    versions = {
+        "v1": (Dataset.open_ref("v1", url), N, None),
+        "old": (Dataset.open("main", backend=url, manifest=before), N, None),
+        "branch": (branch, N + 500, N),
+        "main": (own, N + 20, None),
+    }
+    for name, (dataset, rows, first) in versions.items():
+        (info,) = dataset.indexes()
+        assert (info["codes"], info["uncovered"]) == (rows, 0), name
+        assert len(anchors_of(dataset.iter_vector("e", QUERIES[0], 2 * N, recall=1))) == rows
+        answer = dataset.search("e", QUERIES[0], recall=1)
+        assert answer.report["algorithm"] and answer.report["covered"] == 1
+        top = anchors_of(answer.hits)
+        assert all(a >= N for a in top) if first else all(a < N or a >= 2 * N for a in top)
+    dataset = read_space(pathlib.Path(url.removeprefix("file://")), "side", None)
+    assert dataset.indexes[0].summary()["codes"] == N + 500
+
+
+def test_replaced_vectors_are_found_by_their_new_value(own):
+    (nearest,) = anchors_of(own.iter_vector("e", QUERIES[0], 1, exact=True))
+    own.append_many([{"_anchor": nearest, "e": -QUERIES[0]}], on_conflict="replace")
+    found = anchors_of(own.iter_vector("e", QUERIES[0], N, recall=1))
+    assert found[-1] == nearest and len(found) == len(set(found)) == N
+
+
+def test_reindex_again_and_drop(own):
+    first = own.indexes()[0]
+    assert own.history(1)[0]["operation"] == "reindex"
+    same = own.reindex("e", cells=CELLS)
+    assert same["recall"] == first["recall"]
+    info = own.reindex("e", "dreamdb.ivf-l2", 10, bits=4, seed=2**64 - 1)
+    assert (info["algorithm"], info["cells"], info["bits"]) == ("dreamdb.ivf-l2", 10, 4)
+    assert own.indexes() == [info]
+    assert own.search("e", QUERIES[0]).report["algorithm"] is None  # of another distance
+    assert own.search("e", QUERIES[0], distance="l2").report["algorithm"] == "dreamdb.ivf-l2"
+    own.drop_index("e")
+    assert own.indexes() == [] and own.search("e", QUERIES[0]).report["algorithm"] is None
+    with pytest.raises(dreamdb.NotFoundError, match="field `e` has no spatial index"):
+        own.drop_index("e")
+
+
+def test_progress(own):
+    told = []
+    own.reindex("e", cells=CELLS, progress=lambda *args: told.append(args))
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == ["sample", "train", "encode", "measure", "write"]
+    assert all(0 <= done <= of for _, done, of in told)
+    before = own.current_manifest()
+    with pytest.raises(dreamdb.CancelledError):
+        own.reindex("e", progress=lambda stage, done, of: stage != "encode")
+    with pytest.raises(ZeroDivisionError):
+        own.reindex("e", progress=lambda stage, done, of: 1 / 0)
+    with pytest.raises(TypeError):
+        own.reindex("e", progress=lambda stage: None)
+    assert own.current_manifest() == before
+
+
+def test_other_threads_run_meanwhile(own):
+    ticks, ended = [], threading.Event()
+
+    def tick():
+        while not ended.wait(0.001):
+            ticks.append(time.monotonic())
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    start = time.monotonic()
+    own.reindex("e", cells=2000)
+    end = time.monotonic()
+    ended.set()
+    thread.join()
+    inside = sum(start < t < end for t in ticks)
+    assert inside > 5, (inside, end - start)
+
+
+def test_what_others_append_meanwhile_is_searched_too(own):
+    other = Dataset.open(own.locator)
+
+    def progress(stage, done, of):
+        if stage == "measure":
+            other.append_many(rows_of(QUERIES[:3], N))
+
+    own.drop_index("e")
+    other.refresh()
+    info = own.reindex("e", cells=CELLS, progress=progress)
+    assert (info["codes"], info["uncovered"]) == (N, 3)
+    answer = own.search("e", QUERIES[1])
+    assert anchors_of(answer.hits)[0] == N + 1 and answer.report["scanned"] == 3
+    assert answer.report["covered"] == pytest.approx(N / (N + 3))
+    folder = pathlib.Path(own.locator.split("@")[0].removeprefix("file://"))
+    summary = read_space(folder).indexes[0].summary()
+    assert (summary["codes"], summary["covered_rows"]) == (N, N)
+    own.append_many(rows_of(QUERIES[3:4], N + 3))  # has codes again
+    assert (own.indexes()[0]["codes"], own.indexes()[0]["uncovered"]) == (N + 1, 3)
+    assert own.reindex("e", cells=CELLS)["uncovered"] == 0
+
+
+STOPPED = """
+    import signal, sys
+    import dreamdb
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    ds = dreamdb.Dataset.open(sys.argv[1])
+    told = set()
+    def progress(stage, done, of):
+        if stage not in told:
+            told.add(stage)
+            print(stage, flush=True)
+    try:
+        while True:
+            ds.reindex("e", cells=3000, progress=progress)
+            told.clear()
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_stopping_it_changes_nothing(url, stop):
+    dataset = make(url)
+    before = dataset.current_manifest()
+    command = [sys.executable, "-c", textwrap.dedent(STOPPED), dataset.locator]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        while child.stdout.readline() != "train\n":
+            pass
+        child.send_signal(stop)
+        rest = child.communicate(timeout=60)[0]
+    assert ("interrupted" in rest) == (stop == signal.SIGINT)
+    assert not dataset.refresh() and dataset.current_manifest() == before
+    assert dataset.reindex("e", cells=CELLS)["codes"] == N
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    "call, text",
+    [
+        (lambda d: d.search("e", [1, 2]), "query dim 2 != schema dim 32"),
+        (lambda d: d.search("e", [float("nan")] * DIM), "NaN"),
+        (lambda d: d.search("e", [0] * DIM), "zero vector"),
+        (lambda d: d.search("e", QUERIES[0], -1), "top_k"),
+        (lambda d: d.search("e", QUERIES[0], 10**7), "top_k 10000000"),
+        (lambda d: d.search("i", [1]), "not an embedding"),
+        (lambda d: d.search("zz", [1]), "not in schema"),
+        (lambda d: d.search("e", QUERIES[0], where="zz == 1"), "zz"),
+        (lambda d: d.search("e", QUERIES[0], recall=1.5), "recall must be from 0 to 1, not 1.5"),
+        (lambda d: d.search("e", QUERIES[0], recall=float("nan")), "recall"),
+        (lambda d: d.search("e", QUERIES[0], recall="all"), "recall is a number from 0 to 1"),
+        (lambda d: d.search("e", QUERIES[0], recall=True), "recall is a number from 0 to 1"),
+        (lambda d: d.search("e", QUERIES[0], nprobe=0), "nprobe"),
+        (lambda d: d.search("e", QUERIES[0], nprobe=1.0), "nprobe is an int"),
+        (lambda d: d.search("e", QUERIES[0], exact=1), "exact is True or False"),
+        (lambda d: d.search("e", like="5"), "like is an int"),
+        (lambda d: d.search("e", like=-1), "like must be at least 0"),
+        (lambda d: d.iter_vector("e", QUERIES[0], 5, exact="no"), "exact is True or False"),
+        (lambda d: d.reindex("i"), "type int"),
+        (lambda d: d.reindex("zz"), "zz"),
+        (lambda d: d.reindex(3), "field is a str"),
+        (lambda d: d.reindex("e", "dreamdb.tree"), "dreamdb.ivf-cosine"),
+        (lambda d: d.reindex("e", 5), "algorithm is a str"),
+        (lambda d: d.reindex("e", cells=0), "cells must be at least 1"),
+        (lambda d: d.reindex("e", cells=N + 1), f"cells is {N + 1}"),
+        (lambda d: d.reindex("e", cells=2.0), "cells is an int"),
+        (lambda d: d.reindex("e", bits=9), "bits must be at most 8"),
+        (lambda d: d.reindex("e", bits=0), "bits must be at least 1"),
+        (lambda d: d.reindex("e", seed=-1), "seed must be at least 0"),
+        (lambda d: d.reindex("e", seed=2**64), "seed must be at most"),
+        (lambda d: d.reindex("e", progress=5), "progress is a function"),
+        (lambda d: d.drop_index("zz"), "zz"),
+        (lambda d: d.drop_index(None), "field is a str"),
+    ],
+)
+def test_refusals(built, call, text):
+    before = built.current_manifest()
+    with pytest.raises(dreamdb.DreamDBError, match=text) as caught:
+        call(built)
+    assert caught.type is not dreamdb.InternalError
+    assert "incompatible function arguments" not in str(caught.value)
+    assert built.current_manifest() == before
+
+
+def test_what_cannot_be_written_is_refused(built):
+    url = built.locator.split("@")[0]
+    old = Dataset.open("main", backend=url, manifest=built.current_manifest())
+    for call in (lambda: old.reindex("e"), lambda: old.drop_index("e")):
+        with pytest.raises(dreamdb.DeniedError, match="make a branch"):
+            call()
+
+
+def test_rows_that_wait_are_no_part_of_it(own):
+    own.append_many(rows_of(VECTORS[:5], 10 * N), commit=False)
+    for call in (lambda: own.reindex("e"), lambda: own.drop_index("e")):
+        with pytest.raises(dreamdb.InvalidArgumentError, match="commit"):
+            call()
+
+
+def test_no_rows_and_equal_rows(url):
+    dataset = Dataset.create("main", Schema().add_embedding("e", 4), backend=url)
+    with pytest.raises(dreamdb.InvalidArgumentError, match="no rows yet"):
+        dataset.reindex("e")
+    dataset.append_many({"e": np.ones((300, 4))})
+    assert dataset.reindex("e", cells=20)["cells"] == 1
+    assert len(dataset.iter_vector("e", [1, 1, 1, 1], 500, 500)[0]["e"]) == 300
+
+
+# ---- damage
+
+
+def object_path(url, which):
+    """Of the parameters ("spatial") or of a code segment of the index."""
+    folder = pathlib.Path(url.removeprefix("file://"))
+    index = read_space(folder).indexes[0]
+    key = index.key if which == "spatial" else address.object_key("segments", index.codes[0].child)
+    return folder / key, key
+
+
+@pytest.mark.parametrize("which", ["spatial", "codes"])
+@pytest.mark.parametrize("harm", ["missing", "cut"])
+def test_a_damaged_index(own, url, which, harm):
+    path, key = object_path(url, which)
+    if harm == "missing":
+        path.unlink()
+    else:
+        os.chmod(path, 0o644)
+        os.truncate(path, path.stat().st_size // 2)
+    dataset = Dataset.open("main", backend=url)  # knows nothing of it yet
+    with pytest.raises(dreamdb.CorruptionError, match=key) as caught:
+        dataset.search("e", QUERIES[0], recall=1)
+    assert "exact" in str(caught.value) and "reindex" in str(caught.value)
+    exact = dataset.search("e", QUERIES[0], exact=True)
+    assert anchors_of(exact.hits) == truth(VECTORS, QUERIES[0], "cosine")
+    # Nor does it hold up appends; without the parameters, rows stay outside the index.
+    dataset.append_many(rows_of(QUERIES[:1], 2 * N))
+    assert anchors_of(dataset.search("e", QUERIES[0], exact=True).hits)[0] == 2 * N
+    info = dataset.reindex("e", cells=CELLS, seed=1)
+    assert (info["codes"], info["uncovered"]) == (N + 1, 0)
+    answer = dataset.search("e", QUERIES[0])
+    assert answer.report["algorithm"] and anchors_of(answer.hits)[0] == 2 * N
