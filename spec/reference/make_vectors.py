@@ -41,6 +41,7 @@ FILES = {
     "segment_spatial": spatial.spatial,
     "segment_broken": broken_segments.broken,
     "version_file": folders.version_files,
+    "padded_file": folders.padded_files,
     "vector_codes": vector_codes.vector_codes,
 }
 

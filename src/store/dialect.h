@@ -24,7 +24,8 @@ namespace dreamdb {
 // On what a write of a mutable key depends.
 struct WriteCondition {
   enum class Kind : uint8_t { kNone, kAbsent, kMatch } kind = Kind::kNone;
-  std::string etag = {};  // kMatch: as `etag_of` gave it, without quotes
+  std::string etag = {};   // kMatch: as `etag_of` gave it, without quotes
+  uint64_t file_size = 0;  // kMatch: bytes of what has this tag
   // Random hexadecimal digits of this write, to be kept beside the body where a store can (S3:
   // metadata), so that a writer knows its own write again. Empty: none.
   std::string write_id = {};
@@ -60,10 +61,17 @@ class Dialect {
   // of writers also looks whether quick writes can be told apart.
   virtual bool tags_may_repeat() const { return false; }
 
+  // The object that keeps `body` in place of one of `replaced_size` bytes (0: none).
+  virtual Buffer file_of(const Buffer& body, uint64_t replaced_size) const {
+    (void)replaced_size;
+    return body;
+  }
+
   // Requests for an immutable key (`is_mutable` false) or a mutable one. `size` may reach beyond
   // the end; a range of everything is a plain GET.
   virtual HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) = 0;
-  virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
+  // `file`: for a mutable key as `file_of` made it.
+  virtual HttpJob put(std::string_view key, bool is_mutable, const Buffer& file,
                       const WriteCondition& condition, EtagStyle style) = 0;
   // Without a condition: servers ignore those of DELETE, so a mutable key that others may have is
   // swapped to the mark of deletion instead (spec 10).

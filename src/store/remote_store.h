@@ -64,8 +64,9 @@ class RemoteStore final : public Store {
     bool is_mark = false;
     Buffer body;
     std::string etag;
-    std::string write_id;  // empty: the store keeps none
-    std::string hint;      // of one that is absent, see Dialect::hint_of_absence
+    uint64_t file_size = 0;  // of the object that keeps the body
+    std::string write_id;    // empty: the store keeps none
+    std::string hint;        // of one that is absent, see Dialect::hint_of_absence
   };
   Result<Seen> look(std::string_view key);
   static bool is_ours(const Seen& seen, const Buffer& body, std::string_view write_id,
@@ -82,7 +83,8 @@ class RemoteStore final : public Store {
   void confirm_uploads(std::span<const PutRequest> requests, std::span<const size_t> sent,
                        std::span<const HttpReply> replies, std::span<Status> statuses);
 
-  Result<Version> swap_to(std::string_view key, WriteCondition condition, const Buffer& body);
+  Result<Version> swap_to(std::string_view key, const std::optional<Version>& expected,
+                          const Buffer& body);
   // The error of a swap that was tried in vain. `answer`: what was said, and what is there.
   std::unexpected<Error> given_up(std::string_view key, const std::string& answer, bool is_refused);
 

@@ -8,9 +8,11 @@
 // it not answered, ours may have taken place and been replaced since, and only the ancestry of the
 // version can tell (spec S4.3).
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "store/key.h"
+#include "store/padded_file.h"
 #include "store/remote_store.h"
 #include "store/version_file.h"
 
@@ -42,6 +44,23 @@ void pause(Runtime& runtime, int tries) {
 bool is_tag(std::string_view token) {
   return !token.empty() && std::all_of(token.begin(), token.end(),
                                        [](char c) { return c > ' ' && c <= '~' && c != '"'; });
+}
+
+// A version is a tag and the size of what has it, which what follows is made to differ from where
+// tags may come again: "123/the-tag".
+Version version_of(const std::string& etag, uint64_t file_size) {
+  return {std::to_string(file_size) + "/" + etag};
+}
+
+// nullopt for what `version_of` does not write of a tag.
+std::optional<WriteCondition> match_of(std::string_view token) {
+  WriteCondition condition{WriteCondition::Kind::kMatch};
+  const char* const end = token.data() + token.size();
+  const auto [slash, error] = std::from_chars(token.data(), end, condition.file_size);
+  if (error != std::errc() || slash == end || *slash != '/') return std::nullopt;
+  condition.etag.assign(slash + 1, end);
+  if (!is_tag(condition.etag)) return std::nullopt;
+  return condition;
 }
 
 // What the server said to a write under a condition.
@@ -104,7 +123,7 @@ Result<RemoteStore::Seen> RemoteStore::look(std::string_view key) {
   DREAMDB_TRY(status);
   DREAMDB_ASSIGN(std::optional<Buffer> body, dialect_->body_of(reply, key));
   if (!body) return Seen{};
-  Seen seen{true, body->view() == deletion_mark(), *std::move(body), {}, {}, {}};
+  Seen seen{true, body->view() == deletion_mark(), *std::move(body), {}, reply.body.size(), {}, {}};
   seen.etag = dialect_->etag_of(reply);
   seen.write_id = dialect_->write_id_of(reply);
   return seen;
@@ -116,7 +135,7 @@ Result<Loaded> RemoteStore::load(std::string_view key) {
   if (!seen.is_there || seen.is_mark)
     return fail(Code::kNotFound, "key " + std::string(key) + " is not in " + describe() +
                                      (seen.hint.empty() ? "" : "." + seen.hint));
-  return Loaded{std::move(seen.body), {std::move(seen.etag)}};
+  return Loaded{std::move(seen.body), version_of(seen.etag, seen.file_size)};
 }
 
 Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Version>& expected,
@@ -129,29 +148,29 @@ Result<Version> RemoteStore::swap(std::string_view key, const std::optional<Vers
     return fail(Code::kInvalidArgument,
                 "the body of " + std::string(key) + " has " + std::to_string(body.size()) +
                     " bytes; a mutable key has at most " + std::to_string(kMutableBytesMax));
-  if (is_version_file(body.view()))
+  if (is_version_file(body.view()) || is_padded_file(body.view()))
     return fail(Code::kInvalidArgument, "the body of " + std::string(key) +
-                                            " begins as a version file of a folder does; write "
+                                            " begins as a file of the store's own does; write "
                                             "another");
-  if (!expected) return swap_to(key, {WriteCondition::Kind::kAbsent}, body);
-  return swap_to(key, {WriteCondition::Kind::kMatch, expected->token}, body);
+  return swap_to(key, expected, body);
 }
 
 Status RemoteStore::swap_delete(std::string_view key, const Version& expected) {
   DREAMDB_TRY(check_key(key));
-  const WriteCondition condition{WriteCondition::Kind::kMatch, expected.token};
-  DREAMDB_TRY(swap_to(key, condition, Buffer::copy_of(deletion_mark())));
+  DREAMDB_TRY(swap_to(key, expected, Buffer::copy_of(deletion_mark())));
   return {};
 }
 
-Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condition,
+Result<Version> RemoteStore::swap_to(std::string_view key, const std::optional<Version>& expected,
                                      const Buffer& body) {
   const auto conflict = [&] {
     return fail(Code::kConflict, std::string(key) + " in " + describe() +
                                      " is not what it was: another writer was first");
   };
   DREAMDB_ASSIGN(const Verdict verdict, writing_.verdict());
-  if (condition.kind == WriteCondition::Kind::kMatch && !is_tag(condition.etag)) return conflict();
+  const std::optional<WriteCondition> match = expected ? match_of(expected->token) : std::nullopt;
+  if (expected && !match) return conflict();
+  WriteCondition condition = match.value_or(WriteCondition{WriteCondition::Kind::kAbsent});
   condition.write_id = random_hex(runtime_, kWriteIdSize);
   bool unclear = false;  // a try was not answered: ours may have taken place
   const uint64_t begin_ns = runtime_.monotonic_ns();
@@ -160,10 +179,12 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
   Status last;
   int tries = 0;
   while (tries < kTriesMax) {
-    reply = run_one(dialect_->put(key, true, body, condition, verdict.style));
+    const Buffer file = dialect_->file_of(body, condition.file_size);
+    reply = run_one(dialect_->put(key, true, file, condition, verdict.style));
     ++tries;
     last = dialect_->status_of(reply, "write", key);
-    if (last && !dialect_->etag_of(reply).empty()) return Version{dialect_->etag_of(reply)};
+    if (last && !dialect_->etag_of(reply).empty())
+      return version_of(dialect_->etag_of(reply), file.size());
     const Word word = word_of(reply, last, condition, verdict);
     if (word == Word::kOther) {
       if (!unclear) return std::unexpected(last.error());
@@ -177,10 +198,12 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
       break;
     }
     if (is_ours(*seen, body, condition.write_id, word == Word::kRefused && !unclear))
-      return Version{seen->etag};
+      return version_of(seen->etag, seen->file_size);
     const bool absent = !seen->is_there || seen->is_mark;
     const bool expects_absent = condition.kind == WriteCondition::Kind::kAbsent;
-    const bool unmoved = expects_absent ? absent : seen->is_there && seen->etag == condition.etag;
+    const bool unmoved = expects_absent ? absent
+                                        : seen->is_there && seen->etag == condition.etag &&
+                                              seen->file_size == condition.file_size;
     if (!unmoved) {
       if (word == Word::kRefused && !unclear) return conflict();
       found = "another writer has changed it since";
@@ -192,6 +215,7 @@ Result<Version> RemoteStore::swap_to(std::string_view key, WriteCondition condit
     if (expects_absent && seen->is_mark) {  // what is deleted is replaced
       condition.kind = WriteCondition::Kind::kMatch;
       condition.etag = seen->etag;
+      condition.file_size = seen->file_size;
       continue;
     }
     // Another write was under way at that moment, or the server had a fault.

@@ -112,7 +112,7 @@ TEST_F(S3DialectTest, WritesCarryWhatGuardsThem) {
       s3->put("r", true, body, {WriteCondition::Kind::kAbsent}, EtagStyle::kQuoted);
   EXPECT_EQ(absent.repeat, Repeat::kNever);
   EXPECT_EQ(header(attempt(absent), "if-none-match"), "*");
-  const WriteCondition match{WriteCondition::Kind::kMatch, "tag", "0123"};
+  const WriteCondition match{WriteCondition::Kind::kMatch, "tag", 3, "0123"};
   const HttpAttempt quoted = attempt(s3->put("r", true, body, match, EtagStyle::kQuoted));
   EXPECT_EQ(header(quoted, "if-match"), "\"tag\"");
   EXPECT_EQ(header(quoted, "x-amz-meta-dreamdb-write"), "0123");

@@ -39,6 +39,7 @@ struct Outcome {
   size_t unanswered = 0;  // nobody knows of these writers what became of them
   bool losers_see_500 = false;
   std::string etag;  // of what is there afterwards
+  uint64_t file_size = 0;
   // What the server said where it judged no condition: nobody won or was refused by it.
   std::optional<Error> unjudged = {};
 };
@@ -66,12 +67,16 @@ class Race {
   }
 
   // Fails when two of many quick writes got the same tag: a third writer could not tell them apart.
-  // Tags of web servers are made of times that tick, sizes, and numbers of files that come again.
+  // Tags of web servers are made of times that tick and numbers of files that come again; their
+  // sizes differ as those of swaps do.
   Status check_tags_differ() {
     std::vector<HttpJob> jobs;
+    uint64_t size = 0;
     for (size_t i = 0; i < kQuickWrites; ++i) {
       const std::string body = "dreamdb race " + id_ + " quick write " + std::to_string(100 + i);
-      jobs.push_back(dialect_.put(key(0), true, Buffer::copy_of(body), {}, EtagStyle::kQuoted));
+      const Buffer file = dialect_.file_of(Buffer::copy_of(body), size);
+      size = file.size();
+      jobs.push_back(dialect_.put(key(0), true, file, {}, EtagStyle::kQuoted));
     }
     std::set<std::string> tags;
     size_t told = 0;
@@ -94,8 +99,9 @@ class Race {
     std::vector<HttpJob> jobs;
     for (size_t writer = 0; writer < kRaceWriters; ++writer) {
       bodies.push_back("dreamdb race " + id_ + " write " + std::to_string(++writes_) + "\n");
-      jobs.push_back(
-          dialect_.put(key(round), true, Buffer::copy_of(bodies.back()), condition, style));
+      jobs.push_back(dialect_.put(
+          key(round), true, dialect_.file_of(Buffer::copy_of(bodies.back()), condition.file_size),
+          condition, style));
       jobs.back().races = true;
     }
     const std::vector<HttpReply> replies = client_.run(jobs);
@@ -162,7 +168,9 @@ class Race {
     if (!status && status.error().code == Code::kNotFound) return std::string();
     DREAMDB_TRY(status);
     outcome.etag = dialect_.etag_of(reply);
-    return std::string(reply.body.view());
+    outcome.file_size = reply.body.size();
+    DREAMDB_ASSIGN(const std::optional<Buffer> body, dialect_.body_of(reply, key(round)));
+    return std::string(body ? body->view() : "");
   }
 
   Dialect& dialect_;
@@ -232,7 +240,7 @@ Result<Verdict> race_writers(Dialect& dialect, HttpClient& client, std::string_v
     if (absent.winners != 1) return refuse(dialect, count_text(absent.winners, "If-None-Match: *"));
     if (absent.etag.empty())
       return refuse(dialect, "its replies have no ETag, so nothing can be written under If-Match");
-    const WriteCondition match{WriteCondition::Kind::kMatch, absent.etag};
+    const WriteCondition match{WriteCondition::Kind::kMatch, absent.etag, absent.file_size};
     DREAMDB_ASSIGN(Outcome swapped, race.run(round, match, verdict.style));
     if (round == 0 && swapped.winners == 0) {
       verdict.style = EtagStyle::kPlain;

@@ -47,8 +47,8 @@ struct Loaded {
 
 struct ListedObject {
   std::string key;
-  uint64_t size_bytes = 0;
-  uint64_t time_ns = 0;  // when the store says it was written, Unix nanoseconds
+  uint64_t size_bytes = 0;  // of a mutable key: of the file that keeps its body
+  uint64_t time_ns = 0;     // when the store says it was written, Unix nanoseconds
 };
 
 struct ListPage {

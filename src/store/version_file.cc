@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "store/sealed_bytes.h"
+
 namespace dreamdb {
 
 namespace {
@@ -20,28 +22,6 @@ constexpr size_t kReplacedOffset = 40;
 constexpr size_t kBodySizeOffset = 56;
 constexpr size_t kChecksumOffset = 64;
 constexpr size_t kNameDigits = 20;  // as many as 2^64 - 1 has
-
-template <typename T>
-void store_le(std::byte* to, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i) to[i] = static_cast<std::byte>(value >> (8 * i));
-}
-
-template <typename T>
-T load_le(const std::byte* from) {
-  T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    value |= static_cast<T>(std::to_integer<T>(from[i]) << (8 * i));
-  }
-  return value;
-}
-
-// FNV-1a, 64 bits. Each step is a bijection of the state, so one changed byte always shows.
-uint64_t fnv1a(std::span<const std::byte> bytes, uint64_t state = 0xcbf29ce484222325u) {
-  for (const std::byte byte : bytes) {
-    state = (state ^ std::to_integer<uint64_t>(byte)) * 0x100000001b3u;
-  }
-  return state;
-}
 
 std::unexpected<Error> corrupt(std::string_view name, const std::string& what) {
   return fail(Code::kCorruption,

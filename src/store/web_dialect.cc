@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "store/key.h"
+#include "store/padded_file.h"
 #include "store/read_plan.h"
 #include "store/reply_error.h"
 #include "store/s3_signature.h"
@@ -68,6 +69,10 @@ HttpJob WebDialect::job(Draft draft, Repeat repeat) {
   return made;
 }
 
+Buffer WebDialect::file_of(const Buffer& body, uint64_t replaced_size) const {
+  return padded_file(body, replaced_size);
+}
+
 HttpJob WebDialect::get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) {
   const bool whole = offset == 0 && size == std::numeric_limits<uint64_t>::max();
   Draft draft{"GET", path_of(key, is_mutable)};
@@ -76,17 +81,17 @@ HttpJob WebDialect::get(std::string_view key, bool is_mutable, uint64_t offset, 
   if (is_mutable) draft.headers.push_back("cache-control: no-cache");
   HttpJob get = job(std::move(draft), Repeat::kIdempotent);
   // A server that knows no ranges sends all: no more memory than the largest range takes.
-  const uint64_t whole_max = is_mutable ? kMutableBytesMax : kWholeBodyMax;
+  const uint64_t whole_max = is_mutable ? kMutableBytesMax + kPaddedExtraMax : kWholeBodyMax;
   get.body_bytes_max = whole ? whole_max : std::max(size, kReadPieceMax);
   get.resume = !is_mutable && !whole;
   get.hedge = true;
   return get;
 }
 
-HttpJob WebDialect::put(std::string_view key, bool is_mutable, const Buffer& body,
+HttpJob WebDialect::put(std::string_view key, bool is_mutable, const Buffer& file,
                         const WriteCondition& condition, EtagStyle style) {
   const std::string path = path_of(key, is_mutable);
-  Draft draft{"PUT", path, {"content-type: application/octet-stream"}, body};
+  Draft draft{"PUT", path, {"content-type: application/octet-stream"}, file};
   if (condition.kind == WriteCondition::Kind::kAbsent)
     draft.headers.emplace_back("if-none-match: *");
   if (condition.kind == WriteCondition::Kind::kMatch)
@@ -139,9 +144,10 @@ Status WebDialect::status_of(const HttpReply& reply, std::string_view act, std::
 }
 
 Result<std::optional<Buffer>> WebDialect::body_of(const HttpReply& reply, std::string_view key) {
+  const std::string name = describe() + "/" + plain_name(key);
+  if (is_padded_file(reply.body.view())) return parse_padded_file(reply.body, name);
   if (!is_version_file(reply.body.view())) return reply.body;
-  DREAMDB_ASSIGN(const VersionHeader header,
-                 parse_any_version(reply.body.span(), describe() + "/" + plain_name(key)));
+  DREAMDB_ASSIGN(const VersionHeader header, parse_any_version(reply.body.span(), name));
   if (header.deleted) return std::nullopt;
   return reply.body.slice(kVersionHeaderSize, reply.body.size() - kVersionHeaderSize);
 }

@@ -33,9 +33,11 @@ class WebDialect final : public Dialect {
            "serves";
   }
   bool tags_may_repeat() const override { return true; }
+  // A padded file.
+  Buffer file_of(const Buffer& body, uint64_t replaced_size) const override;
   HttpJob get(std::string_view key, bool is_mutable, uint64_t offset, uint64_t size) override;
   // Cost: one request; into a folder that is not there one more, and two for each missing folder.
-  HttpJob put(std::string_view key, bool is_mutable, const Buffer& body,
+  HttpJob put(std::string_view key, bool is_mutable, const Buffer& file,
               const WriteCondition& condition, EtagStyle style) override;
   HttpJob remove(std::string_view key, bool is_mutable) override;
   Status status_of(const HttpReply& reply, std::string_view act, std::string_view key) override;
@@ -43,7 +45,7 @@ class WebDialect final : public Dialect {
   std::string hint_of_absence(const HttpReply& reply) override;
   // None for what a folder store has written: it is not to be replaced by other means.
   std::string etag_of(const HttpReply& reply) override;
-  // A body, or a version file of a folder store with the body in it.
+  // A padded file, a version file of a folder store, or a body alone.
   Result<std::optional<Buffer>> body_of(const HttpReply& reply, std::string_view key) override;
   // Unsupported: a folder store keeps this space. Cost: one request.
   Status check_ground(HttpClient& client) override;

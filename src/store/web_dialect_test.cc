@@ -112,6 +112,24 @@ TEST_F(WebDialectTest, AWriteMakesTheFoldersThatAreMissing) {
   EXPECT_FALSE(web.put("e/f", true, {}, {}, EtagStyle::kQuoted).is_transient(cut));
 }
 
+TEST_F(WebDialectTest, MutableKeysArePaddedFiles) {
+  const Buffer body = Buffer::copy_of("abc");
+  const Buffer file = web.file_of(body, 0);
+  const Buffer next = web.file_of(body, file.size());
+  EXPECT_NE(file.size(), next.size());
+  for (const Buffer& kept : {file, next, body}) {
+    const auto read = web.body_of(reply(200, std::string(kept.view())), "refs/a");
+    ASSERT_TRUE(read && *read);
+    EXPECT_EQ((*read)->view(), "abc");
+  }
+  std::string broken(file.view());
+  broken.back() = 'x';
+  const auto read = web.body_of(reply(200, broken), "refs/a");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCorruption);
+  EXPECT_TRUE(read.error().message.starts_with("http://h:80/data/pets/refs/a.ref: "));
+}
+
 TEST_F(WebDialectTest, Tags) {
   EXPECT_EQ(web.etag_of(reply(200, "", {{"etag", "\"1-2\""}})), "1-2");
   EXPECT_EQ(web.etag_of(reply(200, "", {{"etag", "W/\"1-2\""}})), "1-2");

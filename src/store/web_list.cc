@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "store/key.h"
+#include "store/padded_file.h"
 #include "store/s3_signature.h"
 #include "store/version_file.h"
 #include "store/web_dialect.h"
@@ -45,7 +46,7 @@ class WebDialect::Walk {
         return {};
       }
       // A mark of deletion, or the version file of a deleted key.
-      const bool may_be_gone = node.is_mutable && (node.size_bytes == deletion_mark().size() ||
+      const bool may_be_gone = node.is_mutable && (may_hold_mark(node.size_bytes) ||
                                                    node.size_bytes == kVersionHeaderSize);
       listing_.objects.push_back(
           {{parent + node.name, node.size_bytes, node.time_ns}, may_be_gone, node.is_mutable});

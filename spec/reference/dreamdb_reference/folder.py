@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from . import version_file
+from . import padded_file, version_file
 from .errors import Violation, require
 from .limits import U64_MAX
 
@@ -12,7 +12,6 @@ _VERSION_NAME = re.compile(r"~(\d{20})", re.ASCII)
 _KEY_SEGMENT = re.compile(r"[A-Za-z0-9_@=-][A-Za-z0-9._@=-]{0,254}", re.ASCII)
 _KEY_BYTES = 1024
 _PLAIN_SUFFIX = ".ref"
-_DELETED = b"dreamdb: this is gone.\n\n"  # S10.5
 _LOOKS = 3
 
 
@@ -84,16 +83,20 @@ class Folder:
         """The body of a mutable key as web servers give it out (9.7, S10.11)."""
         name = check_key(key) + _PLAIN_SUFFIX
         try:
-            data = self._count(self._read(self.root / name, size_max + version_file.HEAD_BYTES))
+            data = self._count(
+                self._read(self.root / name, size_max + padded_file.EXTRA_BYTES_MAX)
+            )
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise Violation("9.7", "there is no plain name", code="NotFound", where=key) from None
-        if version_file.is_one(data):
-            try:
+        try:
+            if padded_file.is_one(data):
+                data = padded_file.parse(data)
+            elif version_file.is_one(data):
                 version = version_file.parse(data, None)
-            except Violation as error:
-                raise error.at(name) from None
-            data = _DELETED if version.deleted else version.body
-        if data == _DELETED:
+                data = padded_file.DELETED if version.deleted else version.body
+        except Violation as error:
+            raise error.at(name) from None
+        if data == padded_file.DELETED:
             raise Violation("S10.11", "the key is deleted", code="NotFound", where=key)
         return data
 

@@ -12,6 +12,7 @@ from space_builder import Builder, build, layer, records, trees
 from dreamdb_reference import (
     Violation,
     address,
+    padded_file,
     pages,
     read_sessions,
     read_space,
@@ -76,19 +77,20 @@ def test_a_space_on_a_web_server_has_plain_names(tmp_path):
     newest = max((versions / "refs/main").glob("~" + "[0-9]" * 20))
     (tmp_path / "refs").mkdir()
     plain = tmp_path / "refs/main.ref"
-    # A version file as a folder store leaves it, then a body as WebDAV does.
+    # A version file as a folder store leaves it, a body alone, and padded as WebDAV does.
     plain.write_bytes(newest.read_bytes())
     assert Folder(tmp_path).get_plain("refs/main", 1 << 20) == Folder(tmp_path).get_mutable(
         "refs/main", 1 << 20
     )
     body = Folder(tmp_path).get_plain("refs/main", 1 << 20)
     versions.rename(tmp_path / ".elsewhere")
-    for data in (plain.read_bytes(), body):
+    for data in (plain.read_bytes(), body, padded_file.encode(body, 900)):
         plain.write_bytes(data)
         assert len(list(read_space(tmp_path).rows())) == 8
         assert Folder(tmp_path).mutable_keys("refs") == ["refs/main"]
     gone = version_file.encode(version_file.Version(4, bytes(16), bytes(16), True, b""))
-    for data in (gone, b"dreamdb: this is gone.\n\n", None):
+    mark = padded_file.DELETED
+    for data in (gone, mark, padded_file.encode(mark, 900), None):
         plain.write_bytes(data) if data else plain.unlink()
         with pytest.raises(Violation) as caught:
             read_space(tmp_path)

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 import make_vectors
-from dreamdb_reference import address, cbor, pages, stats, structures, version_file
+from dreamdb_reference import address, cbor, padded_file, pages, stats, structures, version_file
 from dreamdb_reference.errors import Violation
 from dreamdb_reference.segment import Segment
 from vector_cases.notation import exact, plain
@@ -90,6 +90,20 @@ def test_version_files():
             case["invariant"],
             case.get("code", "Corruption"),
         )
+
+
+def test_padded_files():
+    vectors = _load("padded_file")
+    for case in vectors["accept"]:
+        body = bytes.fromhex(case["body"])
+        head = bytes.fromhex(case["head"])
+        assert padded_file.size_of(body, case["replaced_bytes"]) == case["bytes"]
+        assert padded_file.parse((head + body).ljust(case["bytes"], b"\0")) == body
+        assert case["bytes"] % 2 == (body != padded_file.DELETED)
+    assert vectors["accept"][0]["head"][32:] == "346ab8347ae52cf4"
+    for case in vectors["refuse"]:
+        with pytest.raises(Violation, match="S10.17"):
+            padded_file.parse(bytes.fromhex(case["hex"]))
 
 
 def test_texts_that_are_no_address():

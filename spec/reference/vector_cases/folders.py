@@ -1,6 +1,6 @@
-"""Version files and keys of a folder (chapter 9)."""
+"""Version files of a folder (chapter 9), padded files of a web server (10.4)."""
 
-from dreamdb_reference import version_file
+from dreamdb_reference import padded_file, version_file
 from dreamdb_reference.version_file import Version
 
 from .notation import nonce, plain, refuse
@@ -70,4 +70,49 @@ def version_files() -> dict:
         "title": "Version files of mutable keys in a folder (9.4); file is the name",
         "accept": accept,
         "refuse": refused,
+    }
+
+
+def padded_files() -> dict:
+    cases = [
+        ("the example of 10.4", b"hello", 0),
+        ("in place of a file of one step less", b"hello", 4095),
+        ("a shorter body in place of a longer", b"body", 5_001),
+        ("an empty body", b"", 0),
+        ("the mark of deletion", padded_file.DELETED, 31),
+        ("in place of the mark", bytes(range(256)) * 20, 66),
+        ("no byte of padding", bytes(23), 45),
+    ]
+    accept = []
+    for name, body, replaced_bytes in cases:
+        data = padded_file.encode(body, replaced_bytes)
+        assert padded_file.parse(data) == body
+        accept.append(
+            {
+                "name": name,
+                "body": body.hex(),
+                "replaced_bytes": replaced_bytes,
+                "bytes": len(data),
+                "head": data[: padded_file.HEAD_BYTES].hex(),
+            }
+        )
+    good = padded_file.encode(b"hello", 24)
+
+    def flipped(at: int) -> bytes:
+        return good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+
+    broken = [
+        ("empty", b""),
+        ("head cut", good[:23]),
+        ("body cut", good[:28]),
+        ("size of 2^64-1", good[:8] + b"\xff" * 8 + good[16:]),
+    ]
+    broken += [
+        (f"byte {at} flipped", flipped(at)) for at in (0, 7, 8, 15, 16, 23, 24, 28, 29, len(good) - 1)
+    ]
+    return {
+        "title": "Padded files of mutable keys on a web server (10.4): the body, the size of the "
+        "file that it replaces, the file's own size and its first 24 bytes",
+        "accept": accept,
+        "refuse": [refuse(name, data, "S10.17") for name, data in broken],
     }
