@@ -45,8 +45,10 @@ Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
     for (const Hit& hit : list) anchors.push_back(hit.anchor);
   std::sort(anchors.begin(), anchors.end());
   anchors.erase(std::unique(anchors.begin(), anchors.end()), anchors.end());
-  DREAMDB_ASSIGN(const Batch all,
-                 reader.read(Buffer::copy_of(std::as_bytes(std::span(anchors))), fields));
+  DREAMDB_ASSIGN(RowPlan plan,
+                 reader.plan(Buffer::copy_of(std::as_bytes(std::span(anchors))), fields));
+  plan.keeps_matrix_rows = true;  // those of the field were read a moment ago, to be compared
+  DREAMDB_ASSIGN(const Batch all, reader.fetch(plan));
   std::vector<SearchHits> out;
   for (const auto& list : hits) {
     SearchHits answer;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <unordered_map>
 
 #include "dreamdb/interrupt.h"
 #include "index/code_refine.h"
@@ -20,57 +19,70 @@ constexpr float kOtherValue = 6 / kBoundDeviations;
 constexpr float kRounding = 1e-5f;  // of an estimate
 constexpr size_t kQueriesAtOnce = 256;
 constexpr size_t kRowsReadAtOnce = 8192;
+// Rows that the cache keeps of one read: more are seldom all asked for again.
+constexpr size_t kRowsKeptAtOnce = 2048;
 
-QuerySet one_query(const QuerySet& queries, size_t number) {
-  // Its parts were checked when `queries` was made.
-  return make_queries({queries.values() + number * queries.dim(), queries.dim()}, 1, queries.dim(),
-                      queries.metric())
-      .value();
-}
+// Rows of a batch of one column that stand one behind the other.
+struct DenseRows {
+  std::vector<uint64_t> anchors;
+  std::vector<uint8_t> keep;        // 0: there is no value
+  std::vector<std::byte> gathered;  // empty where all of the batch are wanted
+  const std::byte* values = nullptr;
+};
 
-// Values of some rows of a batch of one column, one behind the other.
-std::vector<std::byte> gather(const Batch& batch, std::span<const uint64_t> anchors,
-                              size_t row_bytes, std::vector<uint8_t>& keep) {
+// Those of the candidates, which are all in the batch.
+DenseRows rows_of(const Batch& batch, std::span<const Candidate> candidates, size_t row_bytes) {
   const std::span<const uint64_t> held(batch.anchors(), batch.rows());
-  std::vector<std::byte> rows(anchors.size() * row_bytes);
-  keep.assign(anchors.size(), 0);
-  for (size_t i = 0; i < anchors.size(); ++i) {
-    const auto row = static_cast<size_t>(std::ranges::lower_bound(held, anchors[i]) - held.begin());
-    keep[i] = batch.columns[0].is_valid(row);
-    if (keep[i])
-      std::memcpy(rows.data() + i * row_bytes, batch.columns[0].values.data() + row * row_bytes,
-                  row_bytes);
+  const Column& column = batch.columns[0];
+  DenseRows out;
+  if (candidates.size() == held.size()) {
+    out.anchors.assign(held.begin(), held.end());
+    out.keep.resize(held.size());
+    for (size_t i = 0; i < held.size(); ++i) out.keep[i] = column.is_valid(i);
+    out.values = column.values.data();
+    return out;
   }
-  return rows;
+  out.gathered.resize(candidates.size() * row_bytes);
+  for (const Candidate& candidate : candidates) {
+    const auto row =
+        static_cast<size_t>(std::ranges::lower_bound(held, candidate.anchor) - held.begin());
+    out.keep.push_back(column.is_valid(row));
+    if (out.keep.back())
+      std::memcpy(out.gathered.data() + out.anchors.size() * row_bytes,
+                  column.values.data() + row * row_bytes, row_bytes);
+    out.anchors.push_back(candidate.anchor);
+  }
+  out.values = out.gathered.data();
+  return out;
 }
 
 }  // namespace
 
 Result<Batch> IndexSearch::read_values(std::span<const uint64_t> anchors) {
   const Field* const fields[] = {&field_};
-  return reader_.read(Buffer::copy_of(std::as_bytes(anchors)), fields);
+  DREAMDB_ASSIGN(RowPlan plan, reader_.plan(Buffer::copy_of(std::as_bytes(anchors)), fields));
+  plan.keeps_matrix_rows = anchors.size() <= kRowsKeptAtOnce;
+  return reader_.fetch(plan);
 }
 
 void IndexSearch::score(const Batch& values, std::span<const Candidate> candidates,
                         const QuerySet& query, size_t top_k, Search& search) const {
-  std::vector<uint64_t> anchors;
-  for (const Candidate& c : candidates) anchors.push_back(c.anchor);
-  std::vector<uint8_t> keep;
-  const auto rows = gather(values, anchors, field_.row_bytes(), keep);
-  TopK scored(anchors.size());
-  scan_exact(query, rows.data(), field_.dtype, anchors.data(), anchors.size(), keep.data(),
+  const DenseRows rows = rows_of(values, candidates, field_.row_bytes());
+  const size_t count = rows.anchors.size();
+  TopK scored(count);
+  scan_exact(query, rows.values, field_.dtype, rows.anchors.data(), count, rows.keep.data(),
              {&scored, 1});
   // Codes of values that are not there any more: of none, or of another one.
-  size_t others = anchors.size() - scored.size();
+  size_t others = count - scored.size();
   search.best = TopK(top_k);
   search.best.merge(scored);
-  std::unordered_map<uint64_t, float> keys;
-  for (const Hit& hit : scored.take_sorted()) keys.emplace(hit.anchor, hit.key);
+  std::vector<Hit> hits = scored.take_sorted();
+  std::ranges::sort(hits, {}, &Hit::anchor);
   for (const Candidate& c : candidates) {
-    const auto key = keys.find(c.anchor);
+    const auto hit = std::ranges::lower_bound(hits, c.anchor, {}, &Hit::anchor);
     const float middle = (c.lower + c.upper) / 2, half = (c.upper - c.lower) / 2;
-    if (key != keys.end() &&
-        key->second < middle - kOtherValue * half - kRounding * std::abs(middle))
+    if (hit != hits.end() && hit->anchor == c.anchor &&
+        hit->key < middle - kOtherValue * half - kRounding * std::abs(middle))
       ++others;
   }
   search.wanted = top_k + others;
@@ -86,8 +98,8 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   std::vector<ProbeQuery> probes;
   std::vector<Candidates> found;
   std::vector<size_t> wanted;
-  for (const Search* search : searches) {
-    probes.push_back(search->query);
+  for (Search* search : searches) {
+    probes.push_back(std::move(search->query));
     found.emplace_back(search->wanted);
     wanted.push_back(search->wanted);
   }
@@ -112,7 +124,9 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   work_.reranked += anchors.size();
   DREAMDB_ASSIGN(const Batch values, read_values(anchors));
   pool.parallel_for(searches.size(), [&](size_t s) {
-    score(values, lists[s], one_query(queries, numbers[s]), options.top_k, *searches[s]);
+    searches[s]->query = std::move(probes[s]);
+    score(values, lists[s], queries.count() == 1 ? queries : queries.only(numbers[s]),
+          options.top_k, *searches[s]);
   });
   return {};
 }

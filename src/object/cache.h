@@ -24,6 +24,7 @@ enum class Part : uint8_t {
   kDictionary,
   kDecoded,
   kMatrix,
+  kMatrixRow,  // `offset` is the number of the row
   kCodes
 };
 
@@ -38,7 +39,7 @@ struct CacheKey {
 struct CacheKeyHash {
   size_t operator()(const CacheKey& key) const noexcept {
     return std::hash<Address>{}(key.address) ^
-           ((key.offset * 8 + static_cast<size_t>(key.part)) * 0x9e3779b97f4a7c15u);
+           ((key.offset * 16 + static_cast<size_t>(key.part)) * 0x9e3779b97f4a7c15u);
   }
 };
 

@@ -70,7 +70,7 @@ class Objects {
 
   Store& store() { return *store_; }
   Cache& cache() { return cache_; }
-  // Pieces of matrices that exact search scans again and again.
+  // What searches come back to: pieces of matrices that exact ones scan, codes, single rows.
   Cache& matrix_cache() { return matrix_cache_; }
 
   // A version. NotFound when it is not on the store; Corruption when its bytes are wrong.

@@ -44,8 +44,15 @@ std::vector<Candidate> Candidates::take_sorted() {
     return x != y ? x > y : a.anchor < b.anchor;
   };
   std::ranges::sort(held_, nearer);
-  std::unordered_set<uint64_t> seen;
-  std::erase_if(held_, [&](const Candidate& c) { return !seen.insert(c.anchor).second; });
+  // An anchor may have codes in several segments.
+  std::vector<uint64_t> anchors;
+  anchors.reserve(held_.size());
+  for (const Candidate& c : held_) anchors.push_back(c.anchor);
+  std::ranges::sort(anchors);
+  if (std::ranges::adjacent_find(anchors) != anchors.end()) {
+    std::unordered_set<uint64_t> seen;
+    std::erase_if(held_, [&](const Candidate& c) { return !seen.insert(c.anchor).second; });
+  }
   return std::exchange(held_, {});
 }
 

@@ -144,6 +144,16 @@ Result<QuerySet> make_queries(std::span<const float> queries, size_t count, size
   return set;
 }
 
+QuerySet QuerySet::only(size_t number) const {
+  QuerySet one;
+  const float* const query = values_.data() + number * dim_;
+  one.values_.assign(query, query + dim_);
+  one.count_ = 1;
+  one.dim_ = dim_;
+  one.metric_ = metric_;
+  return one;
+}
+
 bool can_scan(Dtype dtype) { return dtype == Dtype::kF32 || dtype == Dtype::kF16; }
 
 void scan_exact(const QuerySet& queries, const std::byte* rows, Dtype dtype,

@@ -38,6 +38,8 @@ class QuerySet {
   size_t dim() const { return dim_; }
   Metric metric() const { return metric_; }
   const float* values() const { return values_.data(); }  // [count, dim]
+  // The query with this number alone, as it stands here: it finds the same keys.
+  QuerySet only(size_t number) const;
 
  private:
   friend Result<QuerySet> make_queries(std::span<const float> queries, size_t count, size_t dim,

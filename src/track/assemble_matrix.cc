@@ -11,8 +11,8 @@ namespace {
 class MatrixAssembler final : public Assembler, public ExtentTaker {
  public:
   MatrixAssembler(const Field& field, size_t rows, const TrackMatch* match,
-                  std::span<const uint32_t> places)
-      : field_(field), rows_(rows), match_(match), places_(places) {}
+                  std::span<const uint32_t> places, Cache* kept)
+      : field_(field), rows_(rows), match_(match), places_(places), kept_(kept) {}
 
   Status begin(BlockFetch& fetch) override {
     if (match_ == nullptr) return {};
@@ -25,8 +25,14 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       }
     }
     if (!is_in_place()) make_values();
-    for (const SegmentMatch& match : match_->segments)
-      if (match.segment->segment.row_bytes > 0) want_rows(fetch, match);
+    for (const SegmentMatch& match : match_->segments) {
+      if (match.segment->segment.row_bytes == 0) continue;
+      if (kept_ == nullptr) {
+        want_rows(fetch, match.segment, match.runs);
+      } else {
+        want_rows(fetch, match.segment, copy_kept(match));
+      }
+    }
     return {};
   }
 
@@ -34,7 +40,11 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
 
   void take(size_t id, std::span<const std::byte> bytes) override {
     const ExtentPieces& extent = extents_[id - extents_.front().id];
-    for (size_t p = extent.begin; p < extent.end; ++p) copy(pieces_[p], bytes);
+    for (size_t p = extent.begin; p < extent.end; ++p) {
+      const Piece& piece = pieces_[p];
+      copy(piece.run, bytes.data() + piece.place);
+      if (kept_ != nullptr) keep(extent.segment, piece.run, bytes.data() + piece.place);
+    }
   }
 
   Result<Column> finish(const BlockFetch& fetch) override {
@@ -62,49 +72,80 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   };
   struct ExtentPieces {
     size_t id;
+    const Segment& segment;
     size_t begin, end;  // in pieces_
   };
 
   // All rows stand together in one segment: handed out where they are.
-  bool is_in_place() const { return runs_ == 1 && filled_ == rows_ && places_.empty(); }
+  bool is_in_place() const {
+    return runs_ == 1 && filled_ == rows_ && places_.empty() && kept_ == nullptr;
+  }
 
   void make_values() {
     values_ = MutableBuffer(rows_ * field_.row_bytes());
     if (filled_ < rows_ && values_.size() > 0) std::memset(values_.data(), 0, values_.size());
   }
 
-  void copy(const Piece& piece, std::span<const std::byte> extent) {
+  void copy(const MatchRun& run, const std::byte* from) {
     const uint64_t row_bytes = field_.row_bytes();
-    const std::byte* const from = extent.data() + piece.place;
     if (places_.empty()) {
-      std::memcpy(values_.data() + piece.run.pos * row_bytes, from, piece.run.len * row_bytes);
+      std::memcpy(values_.data() + run.pos * row_bytes, from, run.len * row_bytes);
       return;
     }
-    for (uint32_t k = 0; k < piece.run.len; ++k)
-      std::memcpy(values_.data() + places_[piece.run.pos + k] * row_bytes, from + k * row_bytes,
+    for (uint32_t k = 0; k < run.len; ++k)
+      std::memcpy(values_.data() + places_[run.pos + k] * row_bytes, from + k * row_bytes,
                   row_bytes);
   }
 
+  static CacheKey key_of(const Segment& segment, uint64_t row) {
+    return {segment.address, Part::kMatrixRow, row};
+  }
+
+  // Copies the rows that are kept; those that are not.
+  std::vector<MatchRun> copy_kept(const SegmentMatch& match) {
+    std::vector<MatchRun> missing;
+    for (const MatchRun& run : match.runs)
+      for (uint32_t k = 0; k < run.len; ++k) {
+        const MatchRun row{run.pos + k, run.row + k, 1};
+        const auto kept = kept_->find<Buffer>(key_of(match.segment->segment, row.row));
+        if (kept != nullptr) {
+          copy(row, kept->data());
+        } else {
+          missing.push_back(row);
+        }
+      }
+    return missing;
+  }
+
+  // On any thread.
+  void keep(const Segment& segment, const MatchRun& run, const std::byte* from) {
+    const uint64_t row_bytes = segment.row_bytes;
+    for (uint32_t k = 0; k < run.len; ++k) {
+      const std::span<const std::byte> row(from + k * row_bytes, row_bytes);
+      kept_->add<Buffer>(key_of(segment, run.row + k),
+                         std::make_shared<const Buffer>(Buffer::copy_of(row)), row_bytes);
+    }
+  }
+
   // Asks for the blocks of a segment's runs; blocks that touch become one extent.
-  void want_rows(BlockFetch& fetch, const SegmentMatch& match) {
-    const Segment& segment = match.segment->segment;
+  void want_rows(BlockFetch& fetch, const SegmentPtr& loaded, std::span<const MatchRun> runs) {
+    const Segment& segment = loaded->segment;
     const Run& data = segment.data;
     size_t from = 0;
-    while (from < match.runs.size()) {
-      const size_t first = match.runs[from].row / data.per;
-      size_t last = (match.runs[from].row + match.runs[from].len - 1) / data.per;
+    while (from < runs.size()) {
+      const size_t first = runs[from].row / data.per;
+      size_t last = (runs[from].row + runs[from].len - 1) / data.per;
       size_t to = from + 1;
-      while (to < match.runs.size() && match.runs[to].row / data.per <= last + 1) {
-        last = (match.runs[to].row + match.runs[to].len - 1) / data.per;
+      while (to < runs.size() && runs[to].row / data.per <= last + 1) {
+        last = (runs[to].row + runs[to].len - 1) / data.per;
         ++to;
       }
       const size_t id =
-          fetch.want(match.segment, data, first, last - first + 1, is_in_place() ? nullptr : this);
+          fetch.want(loaded, data, first, last - first + 1, is_in_place() ? nullptr : this);
       const uint64_t offset = fetch.extent(id).offset();
-      extents_.push_back({id, pieces_.size(), pieces_.size() + to - from});
+      extents_.push_back({id, segment, pieces_.size(), pieces_.size() + to - from});
       for (; from < to; ++from)
-        pieces_.push_back(
-            {match.runs[from], data.at + match.runs[from].row * segment.row_bytes - offset});
+        pieces_.push_back({runs[from], data.at + runs[from].row * segment.row_bytes - offset});
     }
   }
 
@@ -122,6 +163,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   const size_t rows_;
   const TrackMatch* match_;
   const std::span<const uint32_t> places_;
+  Cache* const kept_;
   size_t filled_ = 0, runs_ = 0;
   std::vector<Piece> pieces_;
   std::vector<ExtentPieces> extents_;  // one after the other
@@ -139,8 +181,8 @@ Status check_matrix(const Segment& segment, const Field& field) {
 }
 
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows, const TrackMatch* match,
-                                           std::span<const uint32_t> places) {
-  return std::make_unique<MatrixAssembler>(field, rows, match, places);
+                                           std::span<const uint32_t> places, Cache* kept) {
+  return std::make_unique<MatrixAssembler>(field, rows, match, places, kept);
 }
 
 }  // namespace dreamdb

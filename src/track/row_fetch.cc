@@ -55,7 +55,8 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
                                  [track](const TrackMatch& t) { return t.field == track; });
     const TrackMatch* match = it == plan.tracks.end() ? nullptr : &*it;
     if (is_matrix(field->type)) {
-      columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows));
+      Cache* const kept = plan.keeps_matrix_rows ? &objects_.matrix_cache() : nullptr;
+      columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, kept));
     } else if (is_blob(field->type)) {
       columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));
     } else {

@@ -70,6 +70,11 @@ class RandomVersion {
         ASSERT_TRUE(found.insert(wanted[i]).second);
     for (const uint64_t anchor : wanted)
       ASSERT_EQ(found.contains(anchor), records_.contains(anchor));
+    // Rows that the cache has kept are those that were read.
+    plan->keeps_matrix_rows = below(2) == 0;
+    if (plan->keeps_matrix_rows) {
+      ASSERT_TRUE(reader.fetch(*plan));
+    }
     auto batch = reader.fetch(*plan);
     ASSERT_TRUE(batch) << batch.error().message;
     ASSERT_EQ(batch->columns.size(), fields.size());
@@ -296,6 +301,42 @@ TEST(RowReader, AScatteredReadKeepsFootersInTheCache) {
   };
   EXPECT_EQ(read(), 2 * kSegments);  // footers and blocks
   EXPECT_EQ(read(), kSegments);
+}
+
+TEST(RowReader, RowsThatAreKeptAreNotReadAgain) {
+  constexpr size_t kRows = 50'000;
+  TestVersion version;
+  ASSERT_TRUE(version.manifest->schema.add(field_of(FieldType::kEmbedding, FieldId{1})));
+  const Field& field = version.manifest->schema.fields()[0];
+  std::vector<uint64_t> anchors(kRows);
+  std::vector<float> values(kRows * 3);
+  std::iota(anchors.begin(), anchors.end(), 100);
+  std::iota(values.begin(), values.end(), 0.0f);
+  version.next_commit();
+  ASSERT_TRUE(version.add(field.id,
+                          build_matrix_segment(version.nonce, field.id, anchors, field.dtype,
+                                               field.shape, std::as_bytes(std::span(values))),
+                          false));
+  const auto counting = std::make_shared<CountingStore>(version.store);
+  Objects objects(counting, 8 << 20);
+  const RowReader reader(objects, version.manifest);
+  const auto read = [&](const std::vector<uint64_t>& wanted) {
+    const StoreCounts before = counting->snapshot();
+    const std::vector<const Field*> fields = {&field};
+    auto plan = reader.plan(Buffer::copy_of(std::as_bytes(std::span(wanted))), fields);
+    EXPECT_TRUE(plan);
+    plan->keeps_matrix_rows = true;
+    const auto batch = reader.fetch(*plan);
+    EXPECT_TRUE(batch);
+    const auto* found = reinterpret_cast<const float*>(batch->columns[0].values.data());
+    for (size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_EQ(found[3 * i + 2], static_cast<float>(3 * (wanted[i] - 100) + 2));
+    return counting->snapshot().since(before).requests();
+  };
+  read({100});  // pages and the footer
+  EXPECT_EQ(read({150, 10'000, 40'000}), 3u);
+  EXPECT_EQ(read({150, 10'000, 40'000}), 0u);
+  EXPECT_EQ(read({100, 150, 20'000, 40'000}), 1u);
 }
 
 }  // namespace
