@@ -26,8 +26,8 @@ class Assembler {
 };
 
 // `match` may be nullptr: no segment has a value. It must outlive the assembler.
-// `places`: as RowPlan::matrix_rows; must outlive the assembler. `kept`: where single rows are kept;
-// nullptr: nowhere.
+// `places`: as RowPlan::matrix_rows; must outlive the assembler. `kept`: where single rows are
+// kept; nullptr: nowhere.
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows, const TrackMatch* match,
                                            std::span<const uint32_t> places, Cache* kept);
 // More than `bytes_max` bytes of payloads or texts are Exhausted.
