@@ -11,6 +11,7 @@ from corpus import DIM
 from engine import Engine, Setting, steps
 
 PIECE_ROWS = 20_000
+RECALLS = (950, 990)  # how far bounds of codes reach, in thousandths of `recall`
 CACHE_SHARE = 4  # the cache holds one part of the vectors in so many
 
 
@@ -40,10 +41,11 @@ class DreamDb(Engine):
         self.where: dreamdb.where.Where | None = None
 
     def ladders(self) -> list[list[Setting]]:
-        return [[{"nprobe": n} for n in steps(1, self.cells)]]
+        return [[{"nprobe": n, "recall": permille} for n in steps(1, self.cells)]
+                for permille in RECALLS]
 
     def use(self, setting: Setting) -> None:
-        self.nprobe = setting["nprobe"]
+        self.nprobe, self.recall = setting["nprobe"], setting["recall"] / 1000
 
     def filter(self, below: int | None) -> None:
         self.where = None if below is None else dreamdb.col("label") < below
@@ -56,7 +58,7 @@ class DreamDb(Engine):
 
     def _hits(self, queries: np.ndarray, top: int) -> list:
         return self.dataset.search("embedding", queries, top, where=self.where, as_numpy=True,
-                                   nprobe=self.nprobe, fields=[]).hits
+                                   nprobe=self.nprobe, recall=self.recall, fields=[]).hits
 
     @staticmethod
     def _ids(batches: list[dict]) -> np.ndarray:

@@ -130,7 +130,8 @@ struct SearchOptions {
   std::optional<std::vector<std::string>> fields;  // default: all
   uint64_t start = 0, end = UINT64_MAX;
   // Through a spatial index, if the field has one for this distance: the cells that are read for a
-  // query. 0: as many as had this recall@10 when the index was built.
+  // query. 0: as many as had this recall@10 when the index was built. A recall above 0.95 also has
+  // more rows compared exactly whose codes leave them in doubt, whatever `probes` says.
   size_t probes = 0;
   double recall = 0.95;
   bool exact = false;  // compare every row, whatever indexes there are

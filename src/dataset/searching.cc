@@ -163,7 +163,8 @@ class Search {
     report_.probes = probes(root);
     report_.recall = index_->recall_of(report_.probes);
     IndexSearch search(objects_, manifest_, field_, index_);
-    auto found = search.run(queries_, {options_.top_k, report_.probes, filter_});
+    auto found = search.run(
+        queries_, {options_.top_k, report_.probes, bound_deviations(options_.recall), filter_});
     if (!found)
       return fail(found.error().code,
                   found.error().message + "; search with exact, or reindex, if codes are damaged");

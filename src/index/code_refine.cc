@@ -38,7 +38,7 @@ class Refiner {
     simd::dot_rows_f32(query_.prepared.rotated().data(), levels_.data(), 1, levels_.size(), &sum);
     const CellHit& hit = hits_.at(row.cell);
     const float estimate = hit.base + extra.add[in_extra] + extra.scale[in_extra] * sum;
-    const float slack = kBoundDeviations * hit.distance * extra.error[in_extra];
+    const float slack = query_.deviations * hit.distance * extra.error[in_extra];
     if (!(std::abs(estimate) < kBaseMax) || !(slack < kBaseMax)) return row;
     row.lower = estimate - slack;
     row.upper = estimate + slack;

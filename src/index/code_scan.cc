@@ -29,7 +29,7 @@ std::vector<Visit> list_visits(std::span<const ProbeQuery> queries) {
   for (size_t q = 0; q < queries.size(); ++q)
     for (const CellHit& hit : queries[q].cells)
       visits.push_back(
-          {hit.cell, static_cast<uint32_t>(q), hit.base, hit.distance * kBoundDeviations});
+          {hit.cell, static_cast<uint32_t>(q), hit.base, hit.distance * queries[q].deviations});
   std::ranges::sort(visits, {}, [](const Visit& v) { return std::pair(v.cell, v.query); });
   return visits;
 }
@@ -154,6 +154,15 @@ void scan_round(const CodeBlocks& blocks, std::span<const CellRows> rows,
 }
 
 }  // namespace
+
+float bound_deviations(double recall) {
+  constexpr double kUsual = 0.95, kHigh = 0.99;
+  constexpr double kWidth = 1.3, kHighWidth = 1.9, kFullWidth = 3;
+  if (recall <= kUsual) return static_cast<float>(kWidth);
+  if (recall <= kHigh)
+    return static_cast<float>(std::lerp(kWidth, kHighWidth, (recall - kUsual) / (kHigh - kUsual)));
+  return static_cast<float>(std::lerp(kHighWidth, kFullWidth, (recall - kHigh) / (1 - kHigh)));
+}
 
 std::vector<uint32_t> union_of_cells(std::span<const ProbeQuery> queries) {
   std::vector<uint32_t> cells;

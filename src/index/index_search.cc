@@ -13,9 +13,9 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kProbesGrowth = 4;
-// An exact score so many half widths of its bounds away belongs to another value than the code: of
-// a million true ones hardly any is.
-constexpr float kOtherValue = 6 / kBoundDeviations;
+// An exact score so many deviations away belongs to another value than the code: of a million true
+// ones hardly any is.
+constexpr float kOtherValue = 6;
 constexpr float kRounding = 1e-5f;  // of an estimate
 constexpr size_t kQueriesAtOnce = 256;
 constexpr size_t kRowsReadAtOnce = 8192;
@@ -78,11 +78,12 @@ void IndexSearch::score(const Batch& values, std::span<const Candidate> candidat
   search.best.merge(scored);
   std::vector<Hit> hits = scored.take_sorted();
   std::ranges::sort(hits, {}, &Hit::anchor);
+  const float far = kOtherValue / search.query.deviations;  // in half widths of the bounds
   for (const Candidate& c : candidates) {
     const auto hit = std::ranges::lower_bound(hits, c.anchor, {}, &Hit::anchor);
     const float middle = (c.lower + c.upper) / 2, half = (c.upper - c.lower) / 2;
     if (hit != hits.end() && hit->anchor == c.anchor &&
-        hit->key < middle - kOtherValue * half - kRounding * std::abs(middle))
+        hit->key < middle - far * half - kRounding * std::abs(middle))
       ++others;
   }
   search.wanted = top_k + others;
@@ -146,7 +147,7 @@ Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
     for (size_t i = 0; i < count; ++i) {
       place_vector(index_->metric(),
                    {queries.values() + (first + i) * queries.dim(), queries.dim()}, placed);
-      searches.push_back({ProbeQuery(*index_, placed), options.top_k,
+      searches.push_back({ProbeQuery(*index_, placed, options.deviations), options.top_k,
                           std::clamp<size_t>(options.probes, 1, cells), TopK(options.top_k)});
     }
     std::vector<Search*> open;

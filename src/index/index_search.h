@@ -17,6 +17,7 @@ namespace dreamdb {
 struct IndexSearchOptions {
   size_t top_k = 10;
   size_t probes = 1;  // cells a query looks into; more where they hold too few that match
+  float deviations = bound_deviations(0);
   AnchorFilter filter;
 };
 
