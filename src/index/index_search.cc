@@ -19,8 +19,6 @@ constexpr float kOtherValue = 6;
 constexpr float kRounding = 1e-5f;  // of an estimate
 constexpr size_t kQueriesAtOnce = 256;
 constexpr size_t kRowsReadAtOnce = 8192;
-// Rows that the cache keeps of one read: more are seldom all asked for again.
-constexpr size_t kRowsKeptAtOnce = 2048;
 
 // Rows of a batch of one column that stand one behind the other.
 struct DenseRows {
@@ -61,7 +59,7 @@ DenseRows rows_of(const Batch& batch, std::span<const Candidate> candidates, siz
 Result<Batch> IndexSearch::read_values(std::span<const uint64_t> anchors) {
   const Field* const fields[] = {&field_};
   DREAMDB_ASSIGN(RowPlan plan, reader_.plan(Buffer::copy_of(std::as_bytes(anchors)), fields));
-  plan.keeps_matrix_rows = anchors.size() <= kRowsKeptAtOnce;
+  plan.keeps_matrix_rows = true;
   return reader_.fetch(plan);
 }
 

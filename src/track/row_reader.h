@@ -44,7 +44,8 @@ struct RowPlan {
   // Where each anchor's row of an embedding or array goes, a permutation; empty: in their order.
   std::vector<uint32_t> matrix_rows;
   // Whether single rows of embeddings and arrays come from, and go to, the cache: for few rows of
-  // many blocks that are likely to be asked for again.
+  // many blocks that are likely to be asked for again. A read of more than an eighth of the cache
+  // keeps none.
   bool keeps_matrix_rows = false;
   // Of one column of texts or payloads; where there are more, `fetch` is Exhausted before it makes
   // (or fetches) them.
