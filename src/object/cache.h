@@ -25,6 +25,7 @@ enum class Part : uint8_t {
   kDecoded,
   kMatrix,
   kMatrixRow,  // `offset` is the number of the row
+  kRowTags,    // of the rows of a block; `offset` is its number
   kCodes
 };
 

@@ -94,15 +94,30 @@ std::span<const std::byte> block_in(const Extent& e, size_t block,
 }
 
 void add_checks(const Extent& e, const Buffer& bytes, std::vector<Check>& checks) {
+  if (e.part) {
+    checks.push_back({&e, e.first_block, bytes.span()});
+    return;
+  }
   for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block)
     checks.push_back({&e, block, block_in(e, block, bytes.span())});
+}
+
+Status verify_one(const Extent& e, size_t block, std::span<const std::byte> bytes) {
+  if (!e.part) return verify_block(e.segment->segment, *e.run, block, bytes);
+  if (memory_tag(bytes) == e.part->tag) return {};
+  return fail(Code::kCorruption, segment_key(e.segment->segment.address) + ": the bytes from " +
+                                     std::to_string(e.part->offset) + " on, in block " +
+                                     std::to_string(block) +
+                                     ", are not those that were verified before; restore the "
+                                     "object from a copy");
 }
 
 // The blocks of one extent; what is cut short is another's to tell.
 Status verify_extent(const Extent& e, std::span<const std::byte> bytes) {
   if (bytes.size() != e.size()) return {};
+  if (e.part) return verify_one(e, e.first_block, bytes);
   for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block)
-    DREAMDB_TRY(verify_block(e.segment->segment, *e.run, block, block_in(e, block, bytes)));
+    DREAMDB_TRY(verify_one(e, block, block_in(e, block, bytes)));
   return {};
 }
 
@@ -112,8 +127,7 @@ Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
   const auto verify_range = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const Check& check = checks[i];
-      Status status = verify_block(check.extent->segment->segment, *check.extent->run, check.block,
-                                   check.bytes);
+      Status status = verify_one(*check.extent, check.block, check.bytes);
       if (status) continue;
       const std::lock_guard lock(mutex);
       failures.push_back(std::move(status));

@@ -17,6 +17,7 @@
 #include "format/manifest.h"
 #include "format/segment.h"
 #include "object/cache.h"
+#include "object/memory_tag.h"
 #include "object/page_kin.h"
 #include "plan/tree.h"
 #include "store/store.h"
@@ -47,15 +48,24 @@ enum class SegmentUse : uint8_t { kValues, kCodes, kSpatial };
 using SegmentPtr = std::shared_ptr<const LoadedSegment>;
 using ManifestPtr = std::shared_ptr<const Manifest>;
 
-// Consecutive blocks of one run.
+// Consecutive blocks of one run; or a part of one, which is not hashed by itself, known by the tag
+// that it had when its block was verified.
 struct Extent {
+  struct Part {
+    uint64_t offset, size;  // in the object
+    MemoryTag tag;
+  };
+
   SegmentPtr segment;
   const Run* run = nullptr;  // of `segment`
   size_t first_block = 0;
   size_t block_count = 0;
+  std::optional<Part> part = {};
 
-  uint64_t offset() const { return run->starts[first_block]; }
-  uint64_t size() const { return run->starts[first_block + block_count] - offset(); }
+  uint64_t offset() const { return part ? part->offset : run->starts[first_block]; }
+  uint64_t size() const {
+    return part ? part->size : run->starts[first_block + block_count] - offset();
+  }
 };
 
 std::string manifest_key(const Address& address);

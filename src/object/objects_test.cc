@@ -138,6 +138,37 @@ TEST(Objects, WhatIsDamagedOnTheWayIsAskedForOnceMore) {
   }
 }
 
+// A part of a block is known by the tag it had when the block was verified.
+TEST(Objects, APartOfABlockIsVerifiedByItsTag) {
+  Fixture f;
+  const EntryPtr entry = f.segment(1, 1000);
+  const SegmentPtr segment = f.objects->segments({&entry, 1}).value()[0];
+  const auto& data = segment->segment.data;
+  const std::vector<std::byte> row(256, std::byte{1});
+  const uint64_t offset = data.starts[2] + 512;
+  const Extent known{segment, &data, 2, 1, Extent::Part{offset, 256, memory_tag(row)}};
+  const Extent whole{segment, &data, 3, 1};
+  const Extent both[] = {known, whole};
+  const uint64_t before = f.store->snapshot().read_bytes;
+  const auto bytes = f.objects->extents(both);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_EQ((*bytes)[0].view(), Buffer::copy_of(std::span<const std::byte>(row)).view());
+  EXPECT_EQ(f.store->snapshot().read_bytes, before + 256 + data.sizes[3]);
+  for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody}) {
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet), .times_max = 1});
+    ASSERT_TRUE(f.objects->extents({&known, 1}));
+    f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet)});
+    const auto refused = f.objects->extents({&known, 1});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kCorruption);
+    EXPECT_NE(refused.error().message.find(entry->child.text()), std::string::npos);
+  }
+  f.faults->set_plan({});
+  Extent other = known;
+  other.part->tag = memory_tag(std::span(row).first(255));
+  EXPECT_EQ(f.objects->extents({&other, 1}).error().code, Code::kCorruption);
+}
+
 TEST(Objects, WrongBytesAreNeverHandedOut) {
   for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody, FaultKind::kOtherBody}) {
     Fixture f;

@@ -26,10 +26,10 @@ class Assembler {
 };
 
 // `match` may be nullptr: no segment has a value. It must outlive the assembler.
-// `places`: as RowPlan::matrix_rows; must outlive the assembler. `kept`: where single rows are
-// kept; nullptr: nowhere.
+// `places`: as RowPlan::matrix_rows; must outlive the assembler. `keeper`: whose caches keep single
+// rows and tags of others; nullptr: none are kept.
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows, const TrackMatch* match,
-                                           std::span<const uint32_t> places, Cache* kept);
+                                           std::span<const uint32_t> places, Objects* keeper);
 // More than `bytes_max` bytes of payloads or texts are Exhausted.
 std::unique_ptr<Assembler> assemble_blobs(Objects& objects, const Field& field, size_t rows,
                                           const TrackMatch* match, uint64_t bytes_max);

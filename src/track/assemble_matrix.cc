@@ -8,11 +8,14 @@ namespace dreamdb {
 
 namespace {
 
+// Of shorter rows tags would take more than a thirtieth of the memory.
+constexpr uint64_t kTaggedRowBytesMin = 512;
+
 class MatrixAssembler final : public Assembler, public ExtentTaker {
  public:
   MatrixAssembler(const Field& field, size_t rows, const TrackMatch* match,
-                  std::span<const uint32_t> places, Cache* kept)
-      : field_(field), rows_(rows), match_(match), places_(places), kept_(kept) {}
+                  std::span<const uint32_t> places, Objects* keeper)
+      : field_(field), rows_(rows), match_(match), places_(places), keeper_(keeper) {}
 
   Status begin(BlockFetch& fetch) override {
     if (match_ == nullptr) return {};
@@ -27,10 +30,10 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     if (!is_in_place()) make_values();
     for (const SegmentMatch& match : match_->segments) {
       if (match.segment->segment.row_bytes == 0) continue;
-      if (kept_ == nullptr) {
+      if (!keeps_rows_of(*match.segment)) {
         want_rows(fetch, match.segment, match.runs);
       } else {
-        want_rows(fetch, match.segment, copy_kept(match));
+        want_rows(fetch, match.segment, want_parts(fetch, match.segment, copy_kept(match)));
       }
     }
     return {};
@@ -40,11 +43,13 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
 
   void take(size_t id, std::span<const std::byte> bytes) override {
     const ExtentPieces& extent = extents_[id - extents_.front().id];
+    const bool keeps = keeps_rows_of(extent.loaded);
     for (size_t p = extent.begin; p < extent.end; ++p) {
       const Piece& piece = pieces_[p];
       copy(piece.run, bytes.data() + piece.place);
-      if (kept_ != nullptr) keep(extent.segment, piece.run, bytes.data() + piece.place);
+      if (keeps) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
     }
+    if (keeps) keep_tags(extent, bytes);
   }
 
   Result<Column> finish(const BlockFetch& fetch) override {
@@ -72,13 +77,19 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   };
   struct ExtentPieces {
     size_t id;
-    const Segment& segment;
-    size_t begin, end;  // in pieces_
+    const LoadedSegment& loaded;
+    size_t begin, end;                        // in pieces_
+    size_t first_block = 0, block_count = 0;  // none: a part of a block
   };
+
+  // What is held whole needs no keeping.
+  bool keeps_rows_of(const LoadedSegment& loaded) const {
+    return keeper_ != nullptr && loaded.whole.empty();
+  }
 
   // All rows stand together in one segment: handed out where they are.
   bool is_in_place() const {
-    return runs_ == 1 && filled_ == rows_ && places_.empty() && kept_ == nullptr;
+    return runs_ == 1 && filled_ == rows_ && places_.empty() && keeper_ == nullptr;
   }
 
   void make_values() {
@@ -103,18 +114,20 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
 
   // Copies the rows that are kept; those that are not.
   std::vector<MatchRun> copy_kept(const SegmentMatch& match) {
-    std::vector<MatchRun> missing;
+    std::vector<MatchRun> rows;
     for (const MatchRun& run : match.runs)
-      for (uint32_t k = 0; k < run.len; ++k) {
-        const MatchRun row{run.pos + k, run.row + k, 1};
-        const auto kept = kept_->find<Buffer>(key_of(match.segment->segment, row.row));
-        if (kept != nullptr) {
-          copy(row, kept->data());
-        } else {
-          missing.push_back(row);
-        }
+      for (uint32_t k = 0; k < run.len; ++k) rows.push_back({run.pos + k, run.row + k, 1});
+    const Segment& segment = match.segment->segment;
+    parallel_ranges(rows.size(), rows.size() * segment.row_bytes, [&](size_t begin, size_t end) {
+      for (MatchRun& row : std::span(rows).subspan(begin, end - begin)) {
+        const auto kept = keeper_->matrix_cache().find<Buffer>(key_of(segment, row.row));
+        if (kept == nullptr) continue;
+        copy(row, kept->data());
+        row.len = 0;
       }
-    return missing;
+    });
+    std::erase_if(rows, [](const MatchRun& row) { return row.len == 0; });
+    return rows;
   }
 
   // On any thread.
@@ -122,9 +135,55 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     const uint64_t row_bytes = segment.row_bytes;
     for (uint32_t k = 0; k < run.len; ++k) {
       const std::span<const std::byte> row(from + k * row_bytes, row_bytes);
-      kept_->add<Buffer>(key_of(segment, run.row + k),
-                         std::make_shared<const Buffer>(Buffer::copy_of(row)), row_bytes);
+      keeper_->matrix_cache().add<Buffer>(key_of(segment, run.row + k),
+                                          std::make_shared<const Buffer>(Buffer::copy_of(row)),
+                                          row_bytes);
     }
+  }
+
+  using RowTags = std::vector<MemoryTag>;  // of the rows of a block
+  static CacheKey tags_key(const Segment& segment, size_t block) {
+    return {segment.address, Part::kRowTags, block};
+  }
+
+  // On any thread. So that a row of a block that was read once is read alone the next time.
+  void keep_tags(const ExtentPieces& extent, std::span<const std::byte> bytes) {
+    const Segment& segment = extent.loaded.segment;
+    const uint64_t row_bytes = segment.row_bytes;
+    const Run& data = segment.data;
+    if (data.per == 1 || row_bytes < kTaggedRowBytesMin) return;
+    for (size_t b = 0; b < extent.block_count; ++b) {
+      const size_t block = extent.first_block + b;
+      const uint64_t from = data.starts[block] - data.starts[extent.first_block];
+      RowTags tags;
+      for (uint64_t at = 0; at < data.sizes[block]; at += row_bytes)
+        tags.push_back(memory_tag(bytes.subspan(from + at, row_bytes)));
+      const uint64_t memory = tags.size() * sizeof(MemoryTag);
+      keeper_->cache().add<RowTags>(tags_key(segment, block),
+                                    std::make_shared<const RowTags>(std::move(tags)), memory);
+    }
+  }
+
+  // Asks for each row alone whose tag is kept; those whose is not. rows: of one row each.
+  std::vector<MatchRun> want_parts(BlockFetch& fetch, const SegmentPtr& loaded,
+                                   std::vector<MatchRun> rows) {
+    const Segment& segment = loaded->segment;
+    const Run& data = segment.data;
+    std::shared_ptr<const RowTags> tags;
+    size_t last_block = data.blocks();
+    std::erase_if(rows, [&](const MatchRun& row) {
+      const size_t block = row.row / data.per;
+      if (block != last_block) tags = keeper_->cache().find<RowTags>(tags_key(segment, block));
+      last_block = block;
+      if (tags == nullptr) return false;
+      const Extent::Part part{data.at + row.row * segment.row_bytes, segment.row_bytes,
+                              (*tags)[row.row % data.per]};
+      const size_t id = fetch.want_part(loaded, data, block, part, this);
+      extents_.push_back({id, *loaded, pieces_.size(), pieces_.size() + 1});
+      pieces_.push_back({row, 0});
+      return true;
+    });
+    return rows;
   }
 
   // Asks for the blocks of a segment's runs; blocks that touch become one extent.
@@ -143,7 +202,8 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       const size_t id =
           fetch.want(loaded, data, first, last - first + 1, is_in_place() ? nullptr : this);
       const uint64_t offset = fetch.extent(id).offset();
-      extents_.push_back({id, segment, pieces_.size(), pieces_.size() + to - from});
+      extents_.push_back(
+          {id, *loaded, pieces_.size(), pieces_.size() + to - from, first, last - first + 1});
       for (; from < to; ++from)
         pieces_.push_back({runs[from], data.at + runs[from].row * segment.row_bytes - offset});
     }
@@ -163,7 +223,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   const size_t rows_;
   const TrackMatch* match_;
   const std::span<const uint32_t> places_;
-  Cache* const kept_;
+  Objects* const keeper_;
   size_t filled_ = 0, runs_ = 0;
   std::vector<Piece> pieces_;
   std::vector<ExtentPieces> extents_;  // one after the other
@@ -181,8 +241,8 @@ Status check_matrix(const Segment& segment, const Field& field) {
 }
 
 std::unique_ptr<Assembler> assemble_matrix(const Field& field, size_t rows, const TrackMatch* match,
-                                           std::span<const uint32_t> places, Cache* kept) {
-  return std::make_unique<MatrixAssembler>(field, rows, match, places, kept);
+                                           std::span<const uint32_t> places, Objects* keeper) {
+  return std::make_unique<MatrixAssembler>(field, rows, match, places, keeper);
 }
 
 }  // namespace dreamdb

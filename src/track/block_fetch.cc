@@ -12,6 +12,13 @@ size_t BlockFetch::want(const SegmentPtr& segment, const Run& run, size_t first_
   return extents_.size() - 1;
 }
 
+size_t BlockFetch::want_part(const SegmentPtr& segment, const Run& run, size_t block,
+                             const Extent::Part& part, ExtentTaker* taker) {
+  extents_.push_back({segment, &run, block, 1, part});
+  takers_.push_back(taker);
+  return extents_.size() - 1;
+}
+
 bool BlockFetch::take(size_t id, std::span<const std::byte> bytes) const {
   if (takers_[id] == nullptr) return false;
   takers_[id]->take(id, bytes);

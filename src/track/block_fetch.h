@@ -25,6 +25,9 @@ class BlockFetch {
   // `taker`: offered its bytes, not always; must live until the next `run` is over.
   size_t want(const SegmentPtr& segment, const Run& run, size_t first_block, size_t block_count,
               ExtentTaker* taker = nullptr);
+  // Asks for a part of a block that was verified before.
+  size_t want_part(const SegmentPtr& segment, const Run& run, size_t block,
+                   const Extent::Part& part, ExtentTaker* taker);
 
   // Fetches and verifies everything that was asked of `fetches` since the last call.
   static Status run(Objects& objects, std::span<BlockFetch> fetches);
@@ -32,7 +35,7 @@ class BlockFetch {
   const Extent& extent(size_t id) const { return extents_[id]; }
   bool is_taken(size_t id) const { return bytes_[id].empty() && extents_[id].size() > 0; }
   const Buffer& bytes(size_t id) const { return bytes_[id]; }
-  // The stored bytes of one block of an extent.
+  // The stored bytes of one block of an extent that is no part of one.
   Buffer block(size_t id, size_t block) const;
 
  private:

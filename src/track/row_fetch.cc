@@ -58,8 +58,8 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
     if (is_matrix(field->type)) {
       Cache& cache = objects_.matrix_cache();
       const bool is_much = rows * field->row_bytes() > cache.capacity_bytes() / kKeptPart;
-      Cache* const kept = plan.keeps_matrix_rows && !is_much ? &cache : nullptr;
-      columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, kept));
+      Objects* const keeper = plan.keeps_matrix_rows && !is_much ? &objects_ : nullptr;
+      columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, keeper));
     } else if (is_blob(field->type)) {
       columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));
     } else {

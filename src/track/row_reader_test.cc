@@ -304,12 +304,14 @@ TEST(RowReader, AScatteredReadKeepsFootersInTheCache) {
 }
 
 TEST(RowReader, RowsThatAreKeptAreNotReadAgain) {
-  constexpr size_t kRows = 50'000;
+  constexpr size_t kRows = 5'000, kDim = 256;
   TestVersion version;
-  ASSERT_TRUE(version.manifest->schema.add(field_of(FieldType::kEmbedding, FieldId{1})));
+  Field vector = field_of(FieldType::kEmbedding, FieldId{1});
+  vector.shape = {kDim};
+  ASSERT_TRUE(version.manifest->schema.add(vector));
   const Field& field = version.manifest->schema.fields()[0];
   std::vector<uint64_t> anchors(kRows);
-  std::vector<float> values(kRows * 3);
+  std::vector<float> values(kRows * kDim);
   std::iota(anchors.begin(), anchors.end(), 100);
   std::iota(values.begin(), values.end(), 0.0f);
   version.next_commit();
@@ -330,13 +332,19 @@ TEST(RowReader, RowsThatAreKeptAreNotReadAgain) {
     EXPECT_TRUE(batch);
     const auto* found = reinterpret_cast<const float*>(batch->columns[0].values.data());
     for (size_t i = 0; i < wanted.size(); ++i)
-      EXPECT_EQ(found[3 * i + 2], static_cast<float>(3 * (wanted[i] - 100) + 2));
-    return counting->snapshot().since(before).requests();
+      EXPECT_EQ(found[kDim * i + 2], static_cast<float>(kDim * (wanted[i] - 100) + 2));
+    return counting->snapshot().since(before);
   };
+  constexpr uint64_t kRowBytes = kDim * 4, kBlockBytes = 16 << 10;
   read({100});  // pages and the footer
-  EXPECT_EQ(read({150, 10'000, 40'000}), 3u);
-  EXPECT_EQ(read({150, 10'000, 40'000}), 0u);
-  EXPECT_EQ(read({100, 150, 20'000, 40'000}), 1u);
+  const StoreCounts fresh = read({150, 1000, 4000});
+  EXPECT_EQ(fresh.requests(), 3u);
+  EXPECT_EQ(fresh.read_bytes, 3 * kBlockBytes);
+  EXPECT_EQ(read({150, 1000, 4000}).requests(), 0u);
+  // Another row of a block that was read is read alone.
+  const StoreCounts next = read({100, 101, 150, 2000, 4000, 4001});
+  EXPECT_EQ(next.requests(), 3u);
+  EXPECT_EQ(next.read_bytes, 2 * kRowBytes + kBlockBytes);
 }
 
 }  // namespace

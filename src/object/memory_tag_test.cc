@@ -1,0 +1,45 @@
+// Tags: equal for equal bytes on every thread, other for every flipped bit and cut.
+#include "object/memory_tag.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+namespace dreamdb {
+namespace {
+
+std::vector<std::byte> noise(size_t size) {
+  std::mt19937_64 random(size);
+  std::vector<std::byte> out(size);
+  for (std::byte& byte : out) byte = static_cast<std::byte>(random());
+  return out;
+}
+
+TEST(MemoryTag, EqualBytesHaveEqualTags) {
+  for (const size_t size : {0u, 1u, 15u, 16u, 17u, 2048u, 100'000u}) {
+    const auto bytes = noise(size);
+    const MemoryTag tag = memory_tag(bytes);
+    std::vector<std::byte> moved(size + 3);
+    std::copy(bytes.begin(), bytes.end(), moved.begin() + 3);
+    EXPECT_EQ(memory_tag(std::span(moved).subspan(3)), tag);
+    std::thread([&] { EXPECT_EQ(memory_tag(bytes), tag); }).join();
+  }
+}
+
+TEST(MemoryTag, OtherBytesHaveOtherTags) {
+  auto bytes = noise(2048);
+  std::set<MemoryTag> tags{memory_tag(bytes)};
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    bytes[bit / 8] ^= std::byte{1} << bit % 8;
+    EXPECT_TRUE(tags.insert(memory_tag(bytes)).second) << bit;
+    bytes[bit / 8] ^= std::byte{1} << bit % 8;
+  }
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_TRUE(tags.insert(memory_tag(std::span(bytes).first(size))).second) << size;
+}
+
+}  // namespace
+}  // namespace dreamdb
