@@ -68,7 +68,7 @@ _dreamdb() {
   fi
   case ${words[-2]:-} in
     --on-conflict) mapfile -t COMPREPLY < <(compgen -W "refuse skip replace" -- "$word"); return ;;
-    --algorithm) mapfile -t COMPREPLY < <(compgen -W "dreamdb.ivf-cosine dreamdb.ivf-ip dreamdb.ivf-l2" -- "$word"); return ;;
+    --algorithm) mapfile -t COMPREPLY < <(compgen -W "dreamdb.ivf-cosine dreamdb.ivf-ip dreamdb.ivf-l2 dreamdb.imi-cosine dreamdb.lsh-cosine" -- "$word"); return ;;
     --distance) mapfile -t COMPREPLY < <(compgen -W "cosine ip l2" -- "$word"); return ;;
   esac
   _dreamdb_locator "$word"

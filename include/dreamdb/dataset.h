@@ -144,8 +144,10 @@ struct IndexProgress {
 };
 
 struct IndexOptions {
-  // "dreamdb.ivf-cosine", "dreamdb.ivf-ip", "dreamdb.ivf-l2". Empty: the one of the field's
-  // natural_distance.
+  // "dreamdb.ivf-cosine", "dreamdb.ivf-ip", "dreamdb.ivf-l2"; made faster, finding less for as many
+  // cells: "dreamdb.imi-cosine" (pairs of centroids of the two halves of the dimensions),
+  // "dreamdb.lsh-cosine" (sides of hyperplanes; a power of two of cells). Empty: the ivf of the
+  // field's natural_distance, imi for a field of this name.
   std::string algorithm;
   size_t cells = 0;   // 0: 1 below 50,000 rows, else the greater of sqrt(rows) and rows / 4096
   uint32_t bits = 1;  // of a code, for each dimension; 1 to 8

@@ -113,10 +113,17 @@ IndexOptions of_cells(size_t cells, uint32_t bits = 1) {
   return options;
 }
 
-class IndexTest : public ::testing::TestWithParam<std::string> {};
+class IndexTest : public ::testing::TestWithParam<std::string> {
+ public:
+  static Dataset indexed_by_name(uint64_t rows, size_t cells) {
+    IndexOptions options = of_cells(cells);
+    options.algorithm = GetParam();
+    return indexed(GetParam(), rows, options);
+  }
+};
 
 TEST_P(IndexTest, FindsWhatAnExactSearchFinds) {
-  const Dataset ds = indexed(GetParam(), 6000, of_cells(40));
+  const Dataset ds = indexed_by_name(6000, 40);
   SearchOptions options;
   options.distance = distance_of(GetParam());
   SearchReport report;
@@ -139,7 +146,7 @@ TEST_P(IndexTest, FindsWhatAnExactSearchFinds) {
 }
 
 TEST_P(IndexTest, AppendsKeepItFresh) {
-  Dataset ds = indexed(GetParam(), 3000, of_cells(20));
+  Dataset ds = indexed_by_name(3000, 20);
   for (uint64_t first = 3000; first < 4000; first += 100)
     ASSERT_TRUE(ds.append(rows_of(first, 100)));
   const auto info = ds.indexes();
@@ -157,9 +164,9 @@ TEST_P(IndexTest, AppendsKeepItFresh) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, IndexTest,
-                         ::testing::Values("dreamdb.ivf-cosine", "dreamdb.ivf-ip",
-                                           "dreamdb.ivf-l2"),
-                         [](const auto& p) { return p.param.substr(12); });
+                         ::testing::Values("dreamdb.ivf-cosine", "dreamdb.ivf-ip", "dreamdb.ivf-l2",
+                                           "dreamdb.imi-cosine", "dreamdb.lsh-cosine"),
+                         [](const auto& p) { return p.param.substr(8, 3) + p.param.substr(12); });
 
 TEST(Index, FewRowsNeedNoTraining) {
   const Dataset ds = indexed("dreamdb.ivf-cosine", 3000, {});
@@ -177,6 +184,7 @@ TEST(Index, FewRowsNeedNoTraining) {
 TEST(Index, ItIsOfTheDistanceThatTheFieldNames) {
   for (const auto& [named, built] : {std::pair("dreamdb.lsh-l2", "dreamdb.ivf-l2"),
                                      std::pair("dreamdb.ivf-ip", "dreamdb.ivf-ip"),
+                                     std::pair("dreamdb.imi-cosine", "dreamdb.imi-cosine"),
                                      std::pair("dreamdb.lsh-cosine", "dreamdb.ivf-cosine")}) {
     const Dataset ds = indexed(named, 300, of_cells(4));
     EXPECT_EQ((*ds.indexes())[0].algorithm, built);

@@ -22,7 +22,9 @@ Result<const Field*> get_embedding(const Schema& schema, std::string_view name) 
                                           "; an index is of an embedding");
 }
 
+// Fields get "dreamdb.lsh-cosine" where nobody chose: they have the better cells of k-means.
 std::string default_algorithm(const Field& field) {
+  if (field.algorithm == "dreamdb.imi-cosine") return field.algorithm;
   switch (natural_distance(field)) {
     case Distance::kCosine: return "dreamdb.ivf-cosine";
     case Distance::kInnerProduct: return "dreamdb.ivf-ip";

@@ -217,5 +217,8 @@ struct SpatialRows {
 };
 Result<BuiltSegment> build_spatial_segment(const Nonce& nonce, FieldId field, SpatialParts parts,
                                            const SpatialRows& rows);
+// What `SpatialParts::algorithm` may be; and the same as a list for messages.
+std::span<const std::string_view> spatial_algorithms();
+std::string spatial_algorithm_names();
 
 }  // namespace dreamdb

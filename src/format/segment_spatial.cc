@@ -9,7 +9,8 @@ namespace dreamdb {
 namespace {
 
 constexpr std::string_view kAlgorithms[] = {"dreamdb.ivf-cosine", "dreamdb.ivf-ip",
-                                            "dreamdb.ivf-l2"};
+                                            "dreamdb.ivf-l2", "dreamdb.imi-cosine",
+                                            "dreamdb.lsh-cosine"};
 constexpr uint32_t kPermilleMax = 1000;
 
 Status check_recall(const std::vector<RecallPoint>& recall, uint64_t cells) {
@@ -44,10 +45,19 @@ RunDraft route_run(const SpatialRows& rows, uint64_t padded) {
 
 }  // namespace
 
+std::span<const std::string_view> spatial_algorithms() { return kAlgorithms; }
+
+std::string spatial_algorithm_names() {
+  std::string out;
+  for (const std::string_view name : kAlgorithms)
+    out.append(out.empty() ? "" : name == *std::rbegin(kAlgorithms) ? " or " : ", ").append(name);
+  return out;
+}
+
 Status check_spatial(const SpatialParts& spatial) {
   if (std::ranges::find(kAlgorithms, spatial.algorithm) == std::end(kAlgorithms))
-    return footer_bad("the algorithm `" + spatial.algorithm.substr(0, 64) +
-                      "`, expected dreamdb.ivf-cosine, dreamdb.ivf-ip or dreamdb.ivf-l2");
+    return footer_bad("the algorithm `" + spatial.algorithm.substr(0, 64) + "`, expected " +
+                      spatial_algorithm_names());
   DREAMDB_TRY(check_code_shape(spatial.dim, spatial.bits));
   const uint64_t padded = code_dim(spatial.dim);
   if (spatial.signs.size() != 4 * padded / kWordBits || spatial.origin.size() != padded)

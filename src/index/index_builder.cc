@@ -8,6 +8,7 @@
 #include "index/sample.h"
 #include "runtime/thread_pool.h"
 #include "search/kmeans.h"
+#include "search/structured_cells.h"
 #include "track/row_reader.h"
 
 namespace dreamdb {
@@ -39,6 +40,30 @@ std::vector<float> mean_of(std::span<const float> rows, size_t dim) {
   std::vector<float> out;
   const double count = std::max<double>(1, static_cast<double>(rows.size() / dim));
   for (const double sum : sums) out.push_back(static_cast<float>(sum / count));
+  return out;
+}
+
+// Columns [0, to) of rows [n, from]; zeros where there are fewer.
+std::vector<float> with_width(std::span<const float> rows, size_t from, size_t to) {
+  std::vector<float> out(rows.size() / from * to);
+  for (size_t i = 0; i < rows.size() / from; ++i)
+    std::copy_n(rows.begin() + static_cast<ptrdiff_t>(i * from), std::min(from, to),
+                out.begin() + static_cast<ptrdiff_t>(i * to));
+  return out;
+}
+
+// rows: [n, padded]; the centroids are too.
+Result<Training> train_cells(std::string_view algorithm, std::span<const float> rows, size_t dim,
+                             const TrainOptions& options) {
+  const size_t padded = padded_dim(dim);
+  const bool is_multi = algorithm.find(".imi-") != std::string_view::npos;
+  const bool is_planes = algorithm.find(".lsh-") != std::string_view::npos;
+  if (!is_multi && !is_planes) return train(rows, padded, options);
+  const std::vector<float> own = with_width(rows, padded, dim);
+  auto out = is_multi ? train_multi_index(own, dim, options) : draw_hyperplanes(own, dim, options);
+  if (!out) return out;
+  out->centroids = with_width(out->centroids, dim, padded);
+  out->dim = padded;
   return out;
 }
 
@@ -140,7 +165,7 @@ Status IndexBuilder::train() {
     told = report("train", p.round * p.rows_all + p.rows, p.rounds_max * p.rows_all);
     return told.has_value();
   };
-  auto trained = dreamdb::train(placed, padded, options);
+  auto trained = train_cells(options_.algorithm, placed, dim, options);
   if (!told) return told;
   if (!trained) return std::unexpected(std::move(trained).error());
   parts_.trained = trained->rows;

@@ -51,11 +51,10 @@ Result<Routes> read_routes(const Segment& segment, const Buffer& bytes) {
 }  // namespace
 
 Result<Metric> metric_of_algorithm(std::string_view algorithm) {
-  for (const Metric metric : {Metric::kCosine, Metric::kInnerProduct, Metric::kL2})
-    if (algorithm == "dreamdb.ivf-" + std::string(metric_name(metric))) return metric;
-  return fail(Code::kInvalidArgument, "no index `" + std::string(algorithm) +
-                                          "` is known; there are dreamdb.ivf-cosine, "
-                                          "dreamdb.ivf-ip and dreamdb.ivf-l2");
+  if (std::ranges::count(spatial_algorithms(), algorithm) > 0)
+    return parse_metric(algorithm.substr(algorithm.rfind('-') + 1));
+  return fail(Code::kInvalidArgument, "no index `" + std::string(algorithm) + "` is known; use " +
+                                          spatial_algorithm_names());
 }
 
 SpatialIndex::SpatialIndex(const Address& address, const SpatialParts& parts,

@@ -16,7 +16,7 @@
 
 namespace dreamdb {
 
-// "dreamdb.ivf-l2" has Metric::kL2. InvalidArgument lists the algorithms there are.
+// By its ending: "dreamdb.ivf-l2" has Metric::kL2. InvalidArgument lists the algorithms there are.
 Result<Metric> metric_of_algorithm(std::string_view algorithm);
 
 class SpatialIndex {

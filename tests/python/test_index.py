@@ -39,6 +39,25 @@ def test_recall_by_distance(url, algorithm, distance):
         assert scores.get(anchor, score) == score  # exact through an index too
 
 
+@pytest.mark.parametrize("algorithm, cells", [("dreamdb.imi-cosine", 16), ("dreamdb.lsh-cosine", 16)])
+def test_cells_with_a_structure(url, algorithm, cells):
+    dataset = make(url)
+    info = dataset.reindex("e", algorithm, cells=cells + 3)
+    assert (info["algorithm"], info["cells"], info["codes"]) == (algorithm, cells, N)
+    answer = dataset.search("e", QUERIES, recall=0.95, fields=[])
+    assert answer.report["algorithm"] == algorithm and answer.report["recall"] >= 0.95
+    expected = [truth(VECTORS, query, "cosine") for query in QUERIES]
+    assert recall([anchors_of(hits) for hits in answer.hits], expected) >= 0.88
+    assert dataset.reindex("e", algorithm, cells=1)["cells"] == 1
+
+
+def test_a_multi_index_of_too_few_cells(built):
+    before = built.indexes()
+    with pytest.raises(dreamdb.InvalidArgumentError, match="at least 4 cells"):
+        built.reindex("e", "dreamdb.imi-cosine", cells=3)
+    assert built.indexes() == before
+
+
 def test_probes_and_recall_say_what_is_read(built):
     (info,) = built.indexes()
     assert [probes for probes, _ in info["recall"]] == sorted(p for p, _ in info["recall"])

@@ -11,7 +11,10 @@ from .runs import Run, Use, parse_run, per_code_block, per_matrix_block
 from .vector_codes import ROUNDS, Cell, padded_dim
 
 METRICS = ("cosine", "ip", "l2")
-ALGORITHMS = {f"dreamdb.ivf-{metric}": metric for metric in METRICS}
+ALGORITHMS = {f"dreamdb.ivf-{metric}": metric for metric in METRICS} | {
+    "dreamdb.imi-cosine": "cosine",
+    "dreamdb.lsh-cosine": "cosine",
+}
 BITS_MAX = 8
 RECALL_MAX = 64
 PERMILLE_MAX = 1000

@@ -173,6 +173,7 @@ def _range_cases(body: bytes, footer: dict) -> list:
     cases = [
         ("field 0", {"field": 0}, "S3.9"),
         ("unknown algorithm", {"algorithm": "dreamdb.ivf-dot"}, "S3.9"),
+        ("multi-index of another metric", {"algorithm": "dreamdb.imi-l2"}, "S3.9"),
         ("algorithm without its vendor", {"algorithm": "ivf-ip"}, "S3.9"),
         ("empty algorithm", {"algorithm": ""}, "S3.9"),
         ("0 dimensions", {"dim": 0}, "S1.3"),
