@@ -23,6 +23,7 @@ Status stream_all(const Settings& settings);
 Status take(const Settings& settings);
 Status search_exact(const Settings& settings);
 Status search_index(const Settings& settings);
+Status search_filtered(const Settings& settings);
 Status scan(const Settings& settings);
 Status encode(const Settings& settings);
 Status codes(const Settings& settings);

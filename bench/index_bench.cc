@@ -8,7 +8,7 @@
 
 #include "bench/baseline.h"
 #include "bench/benches.h"
-#include "bench/clip_like.h"
+#include "bench/search_corpus.h"
 #include "dataset/dataset_impl.h"
 #include "store/far_store.h"
 #include "store/folder_store.h"
@@ -17,117 +17,10 @@ namespace dreamdb::bench {
 
 namespace {
 
-constexpr size_t kTop = 10;
-constexpr size_t kQueries = 200;
 constexpr size_t kBatch = 100;
-constexpr uint64_t kRows = 200'000, kQuickRows = 60'000, kFullRows = 1'000'000;
-constexpr size_t kAppendRows = 20'000;
 constexpr double kFarBarMs = 45;  // the median of a warm query over a store 20 ms away
 constexpr double kLevels[] = {0.90, 0.95, 0.98, 0.99};
 constexpr const char* kPresets[] = {"clustered", "resonant", "continuous"};
-
-struct QuerySample {
-  const char* name;
-  std::vector<float> values;                // [kQueries, kDim]
-  std::vector<std::vector<uint64_t>> best;  // anchors of the kTop nearest
-};
-
-double dot(const float* a, const float* b) {
-  float lanes[16] = {};
-  for (size_t j = 0; j < kDim; j += 16)
-    for (size_t k = 0; k < 16; ++k) lanes[k] += a[j + k] * b[j + k];
-  double sum = 0;
-  for (const float lane : lanes) sum += static_cast<double>(lane);
-  return sum;
-}
-
-uint64_t anchor_of(uint64_t row) { return row * 1000; }
-
-class Corpus {
- public:
-  Corpus(const ClipPreset& preset, uint64_t rows, const Settings& settings)
-      : source_(preset, kDim, 1),
-        rows_(rows),
-        settings_(settings),
-        in_{"in", {}, {}},
-        out_{"out", {}, {}} {
-    in_.values.resize(kQueries * kDim);
-    out_.values.resize(kQueries * kDim);
-    source_.queries_like_data(0, kQueries, in_.values.data());
-    source_.queries_like_text(0, kQueries, out_.values.data());
-  }
-
-  // Appends all rows, and finds the nearest of the queries on the way.
-  Status fill(Dataset& dataset) {
-    std::vector<std::vector<std::pair<double, uint64_t>>> best(2 * kQueries);
-    WriterOptions options;
-    DREAMDB_ASSIGN(Writer writer, dataset.writer(options));
-    std::vector<float> values(kAppendRows * kDim);
-    for (uint64_t first = 0; first < rows_; first += kAppendRows) {
-      const uint64_t count = std::min<uint64_t>(kAppendRows, rows_ - first);
-      make(first, count, values);
-      compare(first, count, values, best);
-      DREAMDB_TRY(writer.append(rows_at(first, count, values)));
-    }
-    DREAMDB_TRY(writer.commit());
-    for (size_t q = 0; q < best.size(); ++q) {
-      QuerySample& sample = q < kQueries ? in_ : out_;
-      sample.best.emplace_back();
-      for (const auto& [key, anchor] : best[q]) sample.best.back().push_back(anchor);
-    }
-    return {};
-  }
-
-  const QuerySample& in() const { return in_; }
-  const QuerySample& out() const { return out_; }
-
- private:
-  void make(uint64_t first, uint64_t count, std::vector<float>& values) const {
-    constexpr uint64_t kPiece = 500;
-    (void)on_threads(settings_.threads, (count + kPiece - 1) / kPiece, [&](size_t i) -> Status {
-      const uint64_t at = i * kPiece;
-      source_.vectors(first + at, std::min(kPiece, count - at), values.data() + at * kDim);
-      return {};
-    });
-  }
-
-  void compare(uint64_t first, uint64_t count, const std::vector<float>& values,
-               std::vector<std::vector<std::pair<double, uint64_t>>>& best) const {
-    (void)on_threads(settings_.threads, best.size(), [&](size_t q) -> Status {
-      const float* query =
-          q < kQueries ? in_.values.data() + q * kDim : out_.values.data() + (q - kQueries) * kDim;
-      auto& list = best[q];
-      for (uint64_t i = 0; i < count; ++i) {
-        const double key = -dot(query, values.data() + i * kDim);  // all of length 1
-        if (list.size() == kTop && key >= list.back().first) continue;
-        const std::pair<double, uint64_t> hit(key, anchor_of(first + i));
-        list.insert(std::ranges::upper_bound(list, hit), hit);
-        if (list.size() > kTop) list.pop_back();
-      }
-      return {};
-    });
-  }
-
-  static NewRows rows_at(uint64_t first, uint64_t count, const std::vector<float>& values) {
-    std::vector<uint64_t> anchors;
-    for (uint64_t i = 0; i < count; ++i) anchors.push_back(anchor_of(first + i));
-    NewRows rows;
-    rows.rows = count;
-    rows.anchors = Buffer::copy_of(std::as_bytes(std::span(anchors)));
-    Column column;
-    column.name = "embedding";
-    column.type = FieldType::kEmbedding;
-    column.shape = {kDim};
-    column.values = Buffer::copy_of(std::as_bytes(std::span(values).first(count * kDim)));
-    rows.columns.push_back(std::move(column));
-    return rows;
-  }
-
-  const ClipLike source_;
-  const uint64_t rows_;
-  const Settings& settings_;
-  QuerySample in_, out_;
-};
 
 struct Found {
   double recall = 0;
@@ -301,18 +194,10 @@ Status measure_far(const std::string& folder, const QuerySample& sample,
 }  // namespace
 
 Status search_index(const Settings& settings) {
-  const uint64_t rows = settings.full ? kFullRows : settings.quick ? kQuickRows : kRows;
+  const uint64_t rows = search_rows(settings);
   for (const char* const name : kPresets) {
     const Scratch folder(settings.folder + "/index");
-    Schema schema;
-    Field field;
-    field.name = "embedding";
-    field.type = FieldType::kEmbedding;
-    field.required = true;
-    field.shape = {kDim};
-    field.algorithm = "dreamdb.ivf-cosine";
-    DREAMDB_TRY(schema.add(field));
-    DREAMDB_ASSIGN(Dataset dataset, Dataset::create(locator_of(folder.path()), schema));
+    DREAMDB_ASSIGN(Dataset dataset, Dataset::create(locator_of(folder.path()), search_schema()));
     Corpus corpus(*find_clip_preset(name), rows, settings);
     DREAMDB_TRY(corpus.fill(dataset));
     IndexInfo info;

@@ -27,6 +27,7 @@ constexpr Named kFigures[] = {
     {"take", take},
     {"search-exact", search_exact},
     {"search", search_index},
+    {"search-filtered", search_filtered},
     {"scan", scan},
     {"encode", encode},
     {"codes", codes},
