@@ -122,10 +122,11 @@ void add_reindex(CLI::App& app, Session& session) {
   add_locator(command, o->locator);
   command.add_option("FIELD", o->field, "an embedding field").required();
   command
-      .add_option("--algorithm", o->algorithm,
-                  "dreamdb.ivf-cosine, dreamdb.ivf-ip or dreamdb.ivf-l2; when left out, the one of "
-                  "the field's own distance. Made faster, finding less: dreamdb.imi-cosine (pairs of "
-                  "centroids of the two halves), dreamdb.lsh-cosine (sides of hyperplanes)")
+      .add_option(
+          "--algorithm", o->algorithm,
+          "dreamdb.ivf-cosine, dreamdb.ivf-ip or dreamdb.ivf-l2; when left out, the one of "
+          "the field's own distance. Made faster, finding less: dreamdb.imi-cosine (pairs of "
+          "centroids of the two halves), dreamdb.lsh-cosine (sides of hyperplanes)")
       .type_name("NAME");
   command
       .add_whole_number("--cells", o->cells,
