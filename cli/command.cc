@@ -38,10 +38,7 @@ void add_cost_options(Command command, Session& session) {
       .add_option("--cache-size", session.cache_size,
                   "how large the cache may grow, for example 20GB (the default); also "
                   "DREAMDB_CACHE_SIZE")
-      .check([](const std::string& text) {
-        const auto size = parse_size(text);
-        return size ? std::string() : size.error().message;
-      });
+      .is_size();
 }
 
 }  // namespace

@@ -169,10 +169,8 @@ void add_ingest(CLI::App& app, Session& session) {
       .add_whole_number("--commit-rows", o->limits.commit_rows,
                         "commit after so many rows (1000000)")
       .above_zero();
-  command
-      .add_option("--commit-bytes", o->limits.commit_bytes,
-                  "commit after so many bytes (1073741824)")
-      .above_zero();
+  command.add_bytes("--commit-bytes", o->limits.commit_bytes,
+                    "commit after so many bytes, for example 64MB (1GiB)");
   on_run(command, session, o, run_ingest);
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "dreamdb/size.h"
+
 namespace dreamdb::cli {
 
 namespace {
@@ -21,6 +23,16 @@ std::string zero_fault(const std::string& text) {
   return text.find_first_not_of('0') == std::string::npos
              ? "expected a number above 0, found " + text
              : std::string();
+}
+
+std::string size_fault(const std::string& text) {
+  const auto size = parse_size(text);
+  return size ? std::string() : size.error().message;
+}
+
+std::string no_bytes_fault(const std::string& text) {
+  return parse_size(text).value_or(1) == 0 ? "expected a number above 0, found " + text
+                                           : std::string();
 }
 
 std::string part_fault(const std::string& text) {
@@ -64,6 +76,8 @@ Option& Option::check(std::function<std::string(const std::string&)> what_is_wro
   return *this;
 }
 
+Option& Option::is_size() { return check(size_fault); }
+
 Option& Option::above_zero() { return check(zero_fault); }
 
 Command Command::add_to(CLI::App& program, const std::string& name, const std::string& summary) {
@@ -97,9 +111,15 @@ Option Command::add_option(const std::string& name, std::vector<std::string>& va
   return Option(command_->add_option(name, values, description));
 }
 
-Option Command::add_option(const std::string& name, uint64_t& value,
-                           const std::string& description) {
-  return Option(command_->add_option(name, value, description));
+Option Command::add_bytes(const std::string& name, uint64_t& value,
+                          const std::string& description) {
+  const std::function<void(const std::string&)> set = [&value](const std::string& text) {
+    value = parse_size(text).value_or(value);
+  };
+  return Option(command_->add_option_function(name, set, description))
+      .is_size()
+      .check(no_bytes_fault)
+      .type_name("SIZE");
 }
 
 Option Command::add_part(const std::string& name, double& value, const std::string& description) {

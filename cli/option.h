@@ -30,6 +30,8 @@ class Option {
   Option& one_of(const std::vector<std::string>& values);
   // `what_is_wrong` of a value is empty, or the message.
   Option& check(std::function<std::string(const std::string&)> what_is_wrong);
+  // A size as `parse_size` reads it: "64MB".
+  Option& is_size();
   // For numbers of which 0 makes no sense.
   Option& above_zero();
 
@@ -54,7 +56,8 @@ class Command {
                     const std::string& description);
   Option add_option(const std::string& name, std::vector<std::string>& values,
                     const std::string& description);
-  Option add_option(const std::string& name, uint64_t& value, const std::string& description);
+  // A size above 0: "64MB", or a number of bytes.
+  Option add_bytes(const std::string& name, uint64_t& value, const std::string& description);
   // A number from 0 to 1.
   Option add_part(const std::string& name, double& value, const std::string& description);
   // A minus sign is refused, not wrapped around.

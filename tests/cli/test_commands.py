@@ -70,6 +70,9 @@ def test_ingest_reports(tmp_path, source):
     assert ", 2 commits, " in dreamdb(*keyed).out
     assert "nothing to commit" in dreamdb(*keyed).out
     assert dreamdb("count", tmp_path / "a").out == "20\n"
+    # A size in units; a limit is looked at between batches.
+    parts = ["ingest", tmp_path / "b", *words[2:], "--batch-rows", 5, "--commit-bytes", "0.1kB", "--json"]
+    assert dreamdb(*parts).json()["commits"] == 4
 
 
 def test_ingest_from_standard_input_and_npy_alone(tmp_path):
