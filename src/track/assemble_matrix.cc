@@ -10,6 +10,7 @@ namespace {
 
 // Of shorter rows tags would take more than a thirtieth of the memory.
 constexpr uint64_t kTaggedRowBytesMin = 512;
+constexpr uint64_t kKeptPart = 8;  // of the cache: a read of more keeps no rows, but tags
 
 class MatrixAssembler final : public Assembler, public ExtentTaker {
  public:
@@ -47,7 +48,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     for (size_t p = extent.begin; p < extent.end; ++p) {
       const Piece& piece = pieces_[p];
       copy(piece.run, bytes.data() + piece.place);
-      if (keeps) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
+      if (keeps && !is_much()) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
     }
     if (keeps) keep_tags(extent, bytes);
   }
@@ -85,6 +86,10 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   // What is held whole needs no keeping.
   bool keeps_rows_of(const LoadedSegment& loaded) const {
     return keeper_ != nullptr && loaded.whole.empty();
+  }
+
+  bool is_much() const {
+    return rows_ * field_.row_bytes() > keeper_->matrix_cache().capacity_bytes() / kKeptPart;
   }
 
   // All rows stand together in one segment: handed out where they are.

@@ -11,7 +11,6 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kRowsWorthAThread = 256;  // some 50 us
-constexpr uint64_t kKeptPart = 8;          // of the cache: a read of more keeps no rows
 
 // Carries out work on a thread of the pool, where nothing may be thrown: memory that is not to be
 // had is told on the thread that asked.
@@ -56,9 +55,7 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
                                  [track](const TrackMatch& t) { return t.field == track; });
     const TrackMatch* match = it == plan.tracks.end() ? nullptr : &*it;
     if (is_matrix(field->type)) {
-      Cache& cache = objects_.matrix_cache();
-      const bool is_much = rows * field->row_bytes() > cache.capacity_bytes() / kKeptPart;
-      Objects* const keeper = plan.keeps_matrix_rows && !is_much ? &objects_ : nullptr;
+      Objects* const keeper = plan.keeps_matrix_rows ? &objects_ : nullptr;
       columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, keeper));
     } else if (is_blob(field->type)) {
       columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));

@@ -45,7 +45,7 @@ struct RowPlan {
   std::vector<uint32_t> matrix_rows;
   // Whether single rows of embeddings and arrays come from, and go to, the cache: for few rows of
   // many blocks that are likely to be asked for again. A read of more than an eighth of the cache
-  // keeps none.
+  // keeps only tags by which rows can be read alone.
   bool keeps_matrix_rows = false;
   // Of one column of texts or payloads; where there are more, `fetch` is Exhausted before it makes
   // (or fetches) them.
