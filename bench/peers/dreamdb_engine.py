@@ -12,7 +12,7 @@ from engine import Engine, Setting, steps
 
 PIECE_ROWS = 20_000
 RECALLS = (950, 990)  # how far bounds of codes reach, in thousandths of `recall`
-CACHE_SHARE = 4  # the cache holds one part of the vectors in so many
+CACHE_SHARE = 8  # the cache holds one part of the vectors in so many
 
 
 class DreamDb(Engine):

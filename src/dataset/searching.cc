@@ -21,12 +21,10 @@ namespace {
 constexpr size_t kTopKMax = 1'000'000;
 // Fewer matches than this are read and compared at once: it costs less than their codes.
 constexpr size_t kFewMatches = 1000;
+// In a folder a row is read, verified and compared in the time of so many codes.
+constexpr uint64_t kCodesARow = 64;
 // Without codes all rows would be read: less than one in so many matches are in few of the blocks.
 constexpr uint64_t kOneIn = 16;
-// By how much more than its share a filter widens the search at most. Codes are cheap: with this,
-// filters of 20 to 1 % found as much as none did where they left a cluster of 100 rows few of them.
-constexpr double kFurtherMax = 4;
-
 Metric metric_of(Distance distance) {
   switch (distance) {
     case Distance::kCosine: return Metric::kCosine;
@@ -131,12 +129,19 @@ class Search {
       filter_.set = matches.set;
       filter_.first = start;
       filter_.last = matches.next ? *matches.next - 1 : options_.end - 1;
-      const uint64_t few =
-          index_ != nullptr ? kFewMatches : std::max<uint64_t>(kFewMatches, root.rows / kOneIn);
-      DREAMDB_TRY(matches.set->size() <= few ? compare_few() : search_all(root));
+      DREAMDB_TRY(matches.set->size() <= few_matches(root) ? compare_few() : search_all(root));
       if (!matches.next) return {};
       start = *matches.next;
     }
+  }
+
+  // So many matches take less time to compare than to find by codes.
+  uint64_t few_matches(const Root& root) const {
+    if (index_ == nullptr) return std::max<uint64_t>(kFewMatches, root.rows / kOneIn);
+    // Far away, rows by the thousand are more bytes than codes.
+    if (objects_.store().is_far()) return kFewMatches;
+    const uint64_t codes = root.rows / index_->cells() * probes(root);
+    return std::max<uint64_t>(kFewMatches, codes / kCodesARow);
   }
 
   Status search_all(const Root& root) {
@@ -163,8 +168,10 @@ class Search {
     report_.probes = probes(root);
     report_.recall = index_->recall_of(report_.probes);
     IndexSearch search(objects_, manifest_, field_, index_);
-    auto found = search.run(
-        queries_, {options_.top_k, report_.probes, bound_deviations(options_.recall), filter_});
+    const bool is_widened = filter_.set != nullptr && options_.probes == 0;
+    auto found =
+        search.run(queries_, {options_.top_k, report_.probes, is_widened ? plain_probes() : 0,
+                              bound_deviations(options_.recall), filter_});
     if (!found)
       return fail(found.error().code,
                   found.error().message + "; search with exact, or reindex, if codes are damaged");
@@ -176,19 +183,17 @@ class Search {
     return {};
   }
 
-  // With a filter the nearest that match lie further out, where rows stand less close together: it
-  // takes more cells to hold as many of them, and more than in proportion, for a query that has few
-  // matches around it.
-  size_t probes(const Root& root) const {
+  size_t plain_probes() const {
     const size_t asked =
         options_.probes != 0 ? options_.probes : index_->probes_for(options_.recall);
-    const size_t plain = std::clamp<size_t>(asked, 1, index_->cells());
-    if (filter_.set == nullptr || options_.probes != 0) return plain;
+    return std::clamp<size_t>(asked, 1, index_->cells());
+  }
+
+  size_t probes(const Root& root) const {
+    if (filter_.set == nullptr || options_.probes != 0) return plain_probes();
     const double part =
         std::min(1.0, static_cast<double>(filter_.set->size()) / static_cast<double>(root.rows));
-    const double further = std::clamp(-std::log2(part), 1.0, kFurtherMax);
-    return std::min<size_t>(index_->cells(),
-                            static_cast<size_t>(static_cast<double>(plain) * further / part) + 1);
+    return probes_under_filter(plain_probes(), part, index_->cells());
   }
 
   // What the index does not know.

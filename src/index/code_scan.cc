@@ -92,12 +92,15 @@ class Scanner {
     if (picked_.size() < count) picked_.resize(std::max<size_t>(count, kRowsAtOnce));
     const size_t picked = simd::select_at_least(upper, count, out.threshold(), picked_.data());
     const bool is_open = filter_.is_open();
+    size_t passed = 0;
     for (size_t i = 0; i < picked; ++i) {
       const uint32_t row = picked_[i];
       const uint64_t anchor = block.anchors[first + row];
-      if (is_open || filter_.has(anchor))
-        out.offer({anchor, lower[row], upper[row], place.cell, place.segment, place.row + row});
+      if (!is_open && !filter_.has(anchor)) continue;
+      ++passed;
+      out.offer({anchor, lower[row], upper[row], place.cell, place.segment, place.row + row});
     }
+    if (!is_open) out.note_filter(picked, passed);
   }
 
   const CodeBlocks& blocks_;

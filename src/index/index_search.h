@@ -17,9 +17,17 @@ namespace dreamdb {
 struct IndexSearchOptions {
   size_t top_k = 10;
   size_t probes = 1;  // cells a query looks into; more where they hold too few that match
+  // So many would do without the filter, which may let fewer through near a query than of all rows:
+  // then it looks into more cells. 0: it does not.
+  size_t plain_probes = 0;
   float deviations = bound_deviations(0);
   AnchorFilter filter;
 };
+
+// How many cells to read where `plain` do without a filter that lets through a part of the rows:
+// the nearest that match lie further out, where rows stand less close together, so it takes more
+// than in proportion to hold as many of them.
+size_t probes_under_filter(size_t plain, double part, size_t cells);
 
 // What a search through an index has looked at, for all its queries.
 struct IndexWork {
@@ -59,12 +67,15 @@ class IndexSearch {
     size_t wanted;  // how many lower bounds make the threshold: top_k, and those that were no rows
     size_t probes;
     TopK best;
+    bool is_narrow = false;  // `best` says that better ones may stand in more cells
   };
   Status round(std::span<Search*> searches, const QuerySet& queries,
                std::span<const size_t> numbers, const IndexSearchOptions& options);
   // Exact scores of candidates, `values` holding theirs among others.
   void score(const Batch& values, std::span<const Candidate> candidates, const QuerySet& query,
              size_t top_k, Search& search) const;
+  // Whether more than a few of `best` stand in the outer half of the cells.
+  static bool is_at_edge(const Search& search, std::span<const Candidate> candidates);
   // The field's values at anchors, ascending and unique.
   Result<Batch> read_values(std::span<const uint64_t> anchors);
 

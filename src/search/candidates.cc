@@ -35,6 +35,7 @@ void Candidates::prune() {
 
 void Candidates::merge(const Candidates& other) {
   for (const Candidate& c : other.held_) offer(c);
+  note_filter(other.looked_, other.passed_);
 }
 
 std::vector<Candidate> Candidates::take_sorted() {

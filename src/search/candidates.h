@@ -29,6 +29,16 @@ class Candidates {
   // O(1) for most, O(log k) for one that raises the threshold. Bounds are no NaN.
   void offer(const Candidate& row);
   void merge(const Candidates& other);
+  // Of rows whose bounds reached the threshold, how many a filter let through: its selectivity
+  // where the query looks.
+  void note_filter(uint64_t looked, uint64_t passed) {
+    looked_ += looked;
+    passed_ += passed;
+  }
+  // 1 if nothing was noted.
+  double part_passed() const {
+    return looked_ == 0 ? 1 : static_cast<double>(passed_) / static_cast<double>(looked_);
+  }
 
   // Those left, best middle first; of one anchor (a code of an older value may be there) the first.
   std::vector<Candidate> take_sorted();
@@ -41,6 +51,7 @@ class Candidates {
   float threshold_ = -std::numeric_limits<float>::infinity();
   std::vector<float> lowers_;  // the k greatest, the least at the front
   std::vector<Candidate> held_;
+  uint64_t looked_ = 0, passed_ = 0;
 };
 
 }  // namespace dreamdb

@@ -197,3 +197,23 @@ def test_a_filter_that_leaves_few_rows_a_cluster(url):
         expected = [own[truth(vectors[own], query, "cosine")].tolist() for query in queries]
         found = recall([anchors_of(hits) for hits in answer.hits], expected)
         assert found >= 0.93, (where, found)
+
+
+def test_a_filter_that_no_row_near_the_query_passes(url):
+    """One row in ten does, on the other side of all; the cells next to the query say that few do."""
+    rng = np.random.default_rng(12)
+    centers = rng.standard_normal((1000, DIM))
+    vectors = centers[rng.integers(1000, size=60_000)] + 0.3 * rng.standard_normal((60_000, DIM))
+    vectors = vectors.astype(np.float32)
+    side = (vectors[:, :4].sum(axis=1) * 1000).astype(np.int64)
+    schema = Schema().add_embedding("e", DIM).add_scalar_int("side")
+    dataset = Dataset.create("main", schema, backend=url)
+    dataset.append_many({"_anchor": np.arange(60_000), "e": vectors, "side": side})
+    dataset.reindex("e", cells=512)
+    limit = int(np.sort(side)[6_000])
+    own = np.flatnonzero(side < limit)
+    queries = vectors[np.argsort(-side)[:50]]
+    expected = [own[truth(vectors[own], query, "cosine")].tolist() for query in queries]
+    answer = dataset.search("e", queries, where=col("side") < limit, fields=[])
+    assert answer.report["algorithm"] == "dreamdb.ivf-cosine"
+    assert recall([anchors_of(hits) for hits in answer.hits], expected) >= 0.95
