@@ -126,10 +126,12 @@ Finding check_tags(DoctorGround& ground) {
   if (tags[0] == tags[1])
     return {"tags", Health::kBad, "the ETag stays the same when the body changes",
             "do not write here: swaps cannot be told apart"};
-  return {"tags", Health::kGood,
-          std::string("ETag changes with the body, ") + (quoted ? "quoted" : "without quotes") +
-              (tags[0] == tags[2] ? ", a hash of it" : ", new with each write"),
-          ""};
+  std::string found =
+      std::string("ETag changes with the body, ") + (quoted ? "quoted" : "without quotes");
+  // Where the third file is another than the first it cannot be told.
+  if (!ground.dialect().tags_may_repeat())
+    found += tags[0] == tags[2] ? ", a hash of it" : ", new with each write";
+  return {"tags", Health::kGood, std::move(found), ""};
 }
 
 Finding check_versions(const HttpReply& written) {

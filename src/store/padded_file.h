@@ -6,7 +6,7 @@
 // expects that file would replace one that it never saw. With sizes that go round in 2,048 steps
 // that takes 2,048 swaps within one tick.
 //
-// Spec: spec/10-remote-stores.md, 10.4. Thread rule: pure.
+// Spec: spec/10-remote-stores.md, 10.6. Thread rule: pure.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-"""Padded files: mutable keys on a web server (section 10.4)."""
+"""Padded files: mutable keys on a web server (section 10.6)."""
 
 import struct
 
@@ -15,7 +15,7 @@ _STEPS = 2048
 
 
 def size_of(body: bytes, replaced_bytes: int) -> int:
-    """The size of the file of `body` in place of one of `replaced_bytes` bytes (S10.17)."""
+    """The size of the file of `body` in place of one of `replaced_bytes` bytes (S10.18)."""
     odd = 0 if body == DELETED else 1
     size = HEAD_BYTES + len(body)
     while size % 2 != odd or (size // 2 - replaced_bytes // 2 - 1) % _STEPS:

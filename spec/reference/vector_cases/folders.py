@@ -1,4 +1,4 @@
-"""Version files of a folder (chapter 9), padded files of a web server (10.4)."""
+"""Version files of a folder (chapter 9), padded files of a web server (10.6)."""
 
 from dreamdb_reference import padded_file, version_file
 from dreamdb_reference.version_file import Version
@@ -75,7 +75,7 @@ def version_files() -> dict:
 
 def padded_files() -> dict:
     cases = [
-        ("the example of 10.4", b"hello", 0),
+        ("the example of 10.6", b"hello", 0),
         ("in place of a file of one step less", b"hello", 4095),
         ("a shorter body in place of a longer", b"body", 5_001),
         ("an empty body", b"", 0),
@@ -111,7 +111,7 @@ def padded_files() -> dict:
         (f"byte {at} flipped", flipped(at)) for at in (0, 7, 8, 15, 16, 23, 24, 28, 29, len(good) - 1)
     ]
     return {
-        "title": "Padded files of mutable keys on a web server (10.4): the body, the size of the "
+        "title": "Padded files of mutable keys on a web server (10.6): the body, the size of the "
         "file that it replaces, the file's own size and its first 24 bytes",
         "accept": accept,
         "refuse": [refuse(name, data, "S10.17") for name, data in broken],
