@@ -168,7 +168,7 @@ struct SearchReport {
   std::string manifest;     // of the version searched
   std::string algorithm;    // of the index used; empty: every row was compared
   double covered = 0;       // part of the field's rows that the index knows
-  size_t probes = 0;        // cells read for a query, where they held enough that match
+  size_t probes = 0;        // the most cells that one query read
   double recall = 1;        // recall@10 that was measured with so many
   uint64_t cells = 0;       // distinct cells read
   uint64_t codes = 0;       // codes in them

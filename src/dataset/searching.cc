@@ -37,7 +37,8 @@ Metric metric_of(Distance distance) {
 // The chosen fields of the hits of all queries, each record read once.
 Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
                                           std::span<const std::vector<Hit>> hits,
-                                          std::span<const Field* const> fields, Metric metric) {
+                                          std::span<const Field* const> fields, FieldId searched,
+                                          Metric metric) {
   std::vector<uint64_t> anchors;
   for (const auto& list : hits)
     for (const Hit& hit : list) anchors.push_back(hit.anchor);
@@ -45,7 +46,7 @@ Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
   anchors.erase(std::unique(anchors.begin(), anchors.end()), anchors.end());
   DREAMDB_ASSIGN(RowPlan plan,
                  reader.plan(Buffer::copy_of(std::as_bytes(std::span(anchors))), fields));
-  plan.keeps_matrix_rows = true;  // those of the field were read a moment ago, to be compared
+  plan.keeps_rows_of = searched;  // they were read a moment ago, to be compared
   DREAMDB_ASSIGN(const Batch all, reader.fetch(plan));
   std::vector<SearchHits> out;
   for (const auto& list : hits) {
@@ -165,16 +166,16 @@ class Search {
   Status search_indexed(const Root& root) {
     if (index_ == nullptr || !place_->codes) return {};
     report_.algorithm = index_->parts().algorithm;
-    report_.probes = probes(root);
-    report_.recall = index_->recall_of(report_.probes);
     IndexSearch search(objects_, manifest_, field_, index_);
     const bool is_widened = filter_.set != nullptr && options_.probes == 0;
     auto found =
-        search.run(queries_, {options_.top_k, report_.probes, is_widened ? plain_probes() : 0,
+        search.run(queries_, {options_.top_k, probes(root), is_widened ? plain_probes() : 0,
                               bound_deviations(options_.recall), filter_});
     if (!found)
       return fail(found.error().code,
                   found.error().message + "; search with exact, or reindex, if codes are damaged");
+    report_.probes = std::max<size_t>(report_.probes, search.work().probes);
+    report_.recall = index_->recall_of(report_.probes);
     merge(*found, indexed_);
     report_.cells += search.work().cells;
     report_.codes += search.work().codes;
@@ -275,8 +276,8 @@ Result<SearchAnswer> Dataset::search(std::string_view field, std::span<const flo
   Search search(impl_->space(), manifest, *target, set, options);
   DREAMDB_ASSIGN(const auto hits, search.run());
   SearchAnswer answer;
-  DREAMDB_ASSIGN(answer.hits,
-                 read_hits(RowReader(impl_->objects(), manifest), hits, chosen, metric));
+  DREAMDB_ASSIGN(answer.hits, read_hits(RowReader(impl_->objects(), manifest), hits, chosen,
+                                        target->id, metric));
   const StoreStats after = impl_->space().stats();
   answer.report = search.report();
   answer.report.manifest = tip.address().text();

@@ -22,14 +22,17 @@ struct Visit {
   uint32_t cell;
   uint32_t query;
   float base, slack;
+  bool is_counted;  // see ProbeQuery::counted
 };
 
 std::vector<Visit> list_visits(std::span<const ProbeQuery> queries) {
   std::vector<Visit> visits;
   for (size_t q = 0; q < queries.size(); ++q)
-    for (const CellHit& hit : queries[q].cells)
-      visits.push_back(
-          {hit.cell, static_cast<uint32_t>(q), hit.base, hit.distance * queries[q].deviations});
+    for (size_t i = 0; i < queries[q].cells.size(); ++i) {
+      const CellHit& hit = queries[q].cells[i];
+      visits.push_back({hit.cell, static_cast<uint32_t>(q), hit.base,
+                        hit.distance * queries[q].deviations, i < queries[q].counted});
+    }
   std::ranges::sort(visits, {}, [](const Visit& v) { return std::pair(v.cell, v.query); });
   return visits;
 }
@@ -51,10 +54,12 @@ class Scanner {
     uint32_t at = rows.begin;
     blocks_.visit(rows, [&](const CodeBlock& block, uint32_t first, uint32_t count) {
       score(block, first, count);
-      for (size_t i = 0; i < bits_.size(); ++i)
+      for (size_t i = 0; i < bits_.size(); ++i) {
+        const Visit& visit = *(begin + static_cast<ptrdiff_t>(i));
         offer(block, first, count, lower() + i * count, upper() + i * count,
-              {0, 0, 0, rows.cell, rows.segment, at},
-              out_[(begin + static_cast<ptrdiff_t>(i))->query]);
+              {0, 0, 0, rows.cell, rows.segment, at}, out_[visit.query]);
+        if (visit.is_counted) count_passed(block.anchors.subspan(first, count), out_[visit.query]);
+      }
       at += count;
     });
   }
@@ -92,15 +97,18 @@ class Scanner {
     if (picked_.size() < count) picked_.resize(std::max<size_t>(count, kRowsAtOnce));
     const size_t picked = simd::select_at_least(upper, count, out.threshold(), picked_.data());
     const bool is_open = filter_.is_open();
-    size_t passed = 0;
     for (size_t i = 0; i < picked; ++i) {
       const uint32_t row = picked_[i];
       const uint64_t anchor = block.anchors[first + row];
-      if (!is_open && !filter_.has(anchor)) continue;
-      ++passed;
-      out.offer({anchor, lower[row], upper[row], place.cell, place.segment, place.row + row});
+      if (is_open || filter_.has(anchor))
+        out.offer({anchor, lower[row], upper[row], place.cell, place.segment, place.row + row});
     }
-    if (!is_open) out.note_filter(picked, passed);
+  }
+
+  void count_passed(std::span<const uint64_t> anchors, Candidates& out) {
+    const auto passed =
+        std::ranges::count_if(anchors, [&](uint64_t anchor) { return filter_.has(anchor); });
+    out.note_filter(anchors.size(), static_cast<uint64_t>(passed));
   }
 
   const CodeBlocks& blocks_;

@@ -43,6 +43,7 @@ struct ProbeQuery {
   CodeQuery prepared;
   float deviations;            // see `bound_deviations`
   std::vector<CellHit> cells;  // those to look into, the nearest first
+  size_t counted = 0;          // in so many of them it is counted what the filter lets through
 };
 
 // out: one for each query; rows that the filter lets through are offered.

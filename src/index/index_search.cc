@@ -18,6 +18,10 @@ constexpr size_t kWorthMore = 2;
 // Of the best hits of a search: more of them in the outer half of its cells say that there are
 // others beyond.
 constexpr double kEdgePart = 0.1;
+constexpr size_t kEdgeCellsMin = 8;
+// Rows near a query among which it is counted what a filter lets through.
+constexpr uint64_t kCountedRows = 2048;
+constexpr uint64_t kRerankBytes = 64 << 20;  // of values at a time
 // By how much more than its share a filter widens the search at most. Codes are cheap: with this,
 // filters of 20 to 1 % found as much as none did where they left a cluster of 100 rows few of them.
 constexpr double kFurtherMax = 4;
@@ -67,12 +71,12 @@ DenseRows rows_of(const Batch& batch, std::span<const Candidate> candidates, siz
 Result<Batch> IndexSearch::read_values(std::span<const uint64_t> anchors) {
   const Field* const fields[] = {&field_};
   DREAMDB_ASSIGN(RowPlan plan, reader_.plan(Buffer::copy_of(std::as_bytes(anchors)), fields));
-  plan.keeps_matrix_rows = true;
+  plan.keeps_rows_of = field_.id;
   return reader_.fetch(plan);
 }
 
 void IndexSearch::score(const Batch& values, std::span<const Candidate> candidates,
-                        const QuerySet& query, size_t top_k, Search& search) const {
+                        const QuerySet& query, Search& search) const {
   const DenseRows rows = rows_of(values, candidates, field_.row_bytes());
   const size_t count = rows.anchors.size();
   TopK scored(count);
@@ -80,7 +84,6 @@ void IndexSearch::score(const Batch& values, std::span<const Candidate> candidat
              {&scored, 1});
   // Codes of values that are not there any more: of none, or of another one.
   size_t others = count - scored.size();
-  search.best = TopK(top_k);
   search.best.merge(scored);
   std::vector<Hit> hits = scored.take_sorted();
   std::ranges::sort(hits, {}, &Hit::anchor);
@@ -92,11 +95,12 @@ void IndexSearch::score(const Batch& values, std::span<const Candidate> candidat
         hit->key < middle - far * half - kRounding * std::abs(middle))
       ++others;
   }
-  search.wanted = top_k + others;
+  search.wanted += others;
 }
 
 bool IndexSearch::is_at_edge(const Search& search, std::span<const Candidate> candidates) {
   const std::vector<CellHit>& cells = search.query.cells;
+  if (cells.size() < kEdgeCellsMin) return false;
   std::vector<uint32_t> outer;
   for (size_t i = cells.size() / 2; i < cells.size(); ++i) outer.push_back(cells[i].cell);
   std::ranges::sort(outer);
@@ -117,6 +121,9 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   pool.parallel_for(searches.size(), [&](size_t s) {
     ProbeQuery& query = searches[s]->query;
     query.cells = index_->finder().nearest(query.placed, query.prepared, searches[s]->probes);
+    if (options.plain_probes == 0) return;
+    const uint64_t cell_rows = place_->codes->rows / index_->cells() + 1;
+    query.counted = std::max<size_t>(options.plain_probes, kCountedRows / cell_rows);
   });
   std::vector<ProbeQuery> probes;
   std::vector<Candidates> found;
@@ -139,24 +146,59 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   }
   if (index_->parts().bits > 1)
     DREAMDB_TRY(refine_codes(objects_, *index_, plan, probes, wanted, lists));
-  std::vector<uint64_t> anchors;
-  for (const auto& list : lists)
-    for (const Candidate& c : list) anchors.push_back(c.anchor);
-  std::ranges::sort(anchors);
-  anchors.erase(std::ranges::unique(anchors).begin(), anchors.end());
-  work_.reranked += anchors.size();
-  DREAMDB_ASSIGN(const Batch values, read_values(anchors));
-  pool.parallel_for(searches.size(), [&](size_t s) {
-    searches[s]->query = std::move(probes[s]);
-    score(values, lists[s], queries.count() == 1 ? queries : queries.only(numbers[s]),
-          options.top_k, *searches[s]);
-    if (options.plain_probes == 0) return;
+  for (size_t s = 0; s < searches.size(); ++s) searches[s]->query = std::move(probes[s]);
+  DREAMDB_TRY(rerank(searches, lists, queries, numbers, options.top_k));
+  if (options.plain_probes == 0) return {};
+  for (size_t s = 0; s < searches.size(); ++s) {
     const size_t needed =
         probes_under_filter(options.plain_probes, found[s].part_passed(), index_->cells());
     searches[s]->is_narrow =
         needed > kWorthMore * searches[s]->probes || is_at_edge(*searches[s], lists[s]);
-  });
+  }
   return {};
+}
+
+Status IndexSearch::rerank(std::span<Search*> searches,
+                           std::span<const std::vector<Candidate>> lists, const QuerySet& queries,
+                           std::span<const size_t> numbers, size_t top_k) {
+  struct Piece {
+    size_t search;
+    std::span<const Candidate> rows;
+  };
+  const size_t rows_max = std::max<size_t>(1, kRerankBytes / field_.row_bytes());
+  std::vector<Piece> pieces;  // of different searches
+  const auto score_pieces = [&]() -> Status {
+    std::vector<uint64_t> anchors;
+    for (const Piece& piece : pieces)
+      for (const Candidate& c : piece.rows) anchors.push_back(c.anchor);
+    std::ranges::sort(anchors);
+    anchors.erase(std::ranges::unique(anchors).begin(), anchors.end());
+    work_.reranked += anchors.size();
+    DREAMDB_TRY(check_interrupt());
+    DREAMDB_ASSIGN(const Batch values, read_values(anchors));
+    shared_pool().parallel_for(pieces.size(), [&](size_t p) {
+      const size_t s = pieces[p].search;
+      score(values, pieces[p].rows, queries.count() == 1 ? queries : queries.only(numbers[s]),
+            *searches[s]);
+    });
+    pieces.clear();
+    return {};
+  };
+  size_t held = 0;
+  for (size_t s = 0; s < searches.size(); ++s) {
+    searches[s]->best = TopK(top_k);
+    searches[s]->wanted = top_k;
+    for (std::span<const Candidate> left = lists[s]; !left.empty();) {
+      const auto rows = left.first(std::min(left.size(), rows_max - held));
+      pieces.push_back({s, rows});
+      left = left.subspan(rows.size());
+      held += rows.size();
+      if (held < rows_max) continue;
+      DREAMDB_TRY(score_pieces());
+      held = 0;
+    }
+  }
+  return score_pieces();
 }
 
 size_t probes_under_filter(size_t plain, double part, size_t cells) {
@@ -206,7 +248,10 @@ Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
       open = std::move(left);
       numbers = std::move(left_numbers);
     }
-    for (Search& search : searches) out.push_back(std::move(search.best));
+    for (Search& search : searches) {
+      work_.probes = std::max<uint64_t>(work_.probes, search.probes);
+      out.push_back(std::move(search.best));
+    }
   }
   return out;
 }

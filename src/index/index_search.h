@@ -16,7 +16,7 @@ namespace dreamdb {
 
 struct IndexSearchOptions {
   size_t top_k = 10;
-  size_t probes = 1;  // cells a query looks into; more where they hold too few that match
+  size_t probes = 1;  // cells a query looks into at first; more where they hold too few that match
   // So many would do without the filter, which may let fewer through near a query than of all rows:
   // then it looks into more cells. 0: it does not.
   size_t plain_probes = 0;
@@ -35,6 +35,7 @@ struct IndexWork {
   uint64_t codes = 0;       // rows of codes in them
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // exact scores
+  uint64_t probes = 0;      // the most cells that one query looked into
 };
 
 class IndexSearch {
@@ -52,7 +53,8 @@ class IndexSearch {
 
   // One TopK a query: hits among the rows that have codes, scored exactly by the values that the
   // version has. Fewer than `top_k` only if no more match. 2 waves if nothing is cached but pages
-  // and footers, and `probes` cells hold enough that match.
+  // and footers, `probes` cells hold enough that match, and the rows in doubt are few; 2 more for
+  // each time that a query looks further.
   Result<std::vector<TopK>> run(const QuerySet& queries, const IndexSearchOptions& options);
   // The same over rows that are named: no code is looked at.
   Result<std::vector<TopK>> score_rows(const QuerySet& queries, std::span<const uint64_t> anchors,
@@ -71,10 +73,13 @@ class IndexSearch {
   };
   Status round(std::span<Search*> searches, const QuerySet& queries,
                std::span<const size_t> numbers, const IndexSearchOptions& options);
-  // Exact scores of candidates, `values` holding theirs among others.
+  // Exact scores of each search's list, some values at a time.
+  Status rerank(std::span<Search*> searches, std::span<const std::vector<Candidate>> lists,
+                const QuerySet& queries, std::span<const size_t> numbers, size_t top_k);
+  // Of some candidates, `values` holding theirs among others; adds to what the search has.
   void score(const Batch& values, std::span<const Candidate> candidates, const QuerySet& query,
-             size_t top_k, Search& search) const;
-  // Whether more than a few of `best` stand in the outer half of the cells.
+             Search& search) const;
+  // Whether more than a few of `best` stand in the outer half of the cells, if they are not few.
   static bool is_at_edge(const Search& search, std::span<const Candidate> candidates);
   // The field's values at anchors, ascending and unique.
   Result<Batch> read_values(std::span<const uint64_t> anchors);

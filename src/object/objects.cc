@@ -102,9 +102,10 @@ void add_checks(const Extent& e, const Buffer& bytes, std::vector<Check>& checks
     checks.push_back({&e, block, block_in(e, block, bytes.span())});
 }
 
-Status verify_one(const Extent& e, size_t block, std::span<const std::byte> bytes) {
+Status verify_one(const MemoryTags& tags, const Extent& e, size_t block,
+                  std::span<const std::byte> bytes) {
   if (!e.part) return verify_block(e.segment->segment, *e.run, block, bytes);
-  if (memory_tag(bytes) == e.part->tag) return {};
+  if (tags.of(bytes) == e.part->tag) return {};
   return fail(Code::kCorruption, segment_key(e.segment->segment.address) + ": the bytes from " +
                                      std::to_string(e.part->offset) + " on, in block " +
                                      std::to_string(block) +
@@ -113,21 +114,21 @@ Status verify_one(const Extent& e, size_t block, std::span<const std::byte> byte
 }
 
 // The blocks of one extent; what is cut short is another's to tell.
-Status verify_extent(const Extent& e, std::span<const std::byte> bytes) {
+Status verify_extent(const MemoryTags& tags, const Extent& e, std::span<const std::byte> bytes) {
   if (bytes.size() != e.size()) return {};
-  if (e.part) return verify_one(e, e.first_block, bytes);
+  if (e.part) return verify_one(tags, e, e.first_block, bytes);
   for (size_t block = e.first_block; block < e.first_block + e.block_count; ++block)
-    DREAMDB_TRY(verify_one(e, block, block_in(e, block, bytes)));
+    DREAMDB_TRY(verify_one(tags, e, block, block_in(e, block, bytes)));
   return {};
 }
 
-Status verify_all(std::span<const Check> checks, uint64_t total_bytes) {
+Status verify_all(const MemoryTags& tags, std::span<const Check> checks, uint64_t total_bytes) {
   std::vector<Status> failures;
   std::mutex mutex;
   const auto verify_range = [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const Check& check = checks[i];
-      Status status = verify_one(*check.extent, check.block, check.bytes);
+      Status status = verify_one(tags, *check.extent, check.block, check.bytes);
       if (status) continue;
       const std::lock_guard lock(mutex);
       failures.push_back(std::move(status));
@@ -381,7 +382,7 @@ Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const s
   };
   std::vector<Outcome> outcomes(is_scattered ? requests.size() : 0);
   const auto use = [&](size_t r, std::span<const std::byte> bytes) {
-    outcomes[r].status = verify_extent(extents[asked[r]], bytes);
+    outcomes[r].status = verify_extent(tags_, extents[asked[r]], bytes);
     outcomes[r].is_taken =
         take && outcomes[r].status && bytes.size() == requests[r].size && take(asked[r], bytes);
     return !outcomes[r].is_taken;
@@ -398,7 +399,7 @@ Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const s
     if (!is_scattered && replies[r]->size() == e.size()) add_checks(e, *replies[r], checks);
     out[asked[r]] = *std::move(replies[r]);
   }
-  Status status = verify_all(checks, total_bytes);
+  Status status = verify_all(tags_, checks, total_bytes);
   for (Outcome& outcome : outcomes)
     if (status) status = std::move(outcome.status);
   if (status && is_whole) return {};
@@ -423,7 +424,7 @@ Status Objects::fetch_again(std::span<const Extent> extents, std::span<const siz
     if (bytes->size() != e.size())
       return fail(Code::kCorruption, key + ": ends " + std::to_string(e.size() - bytes->size()) +
                                          " bytes early; restore the object from a copy");
-    DREAMDB_TRY(verify_extent(e, bytes->span()));
+    DREAMDB_TRY(verify_extent(tags_, e, bytes->span()));
     out[asked[r]] = *bytes;
     return {};
   });
@@ -446,7 +447,7 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, co
     const Buffer& head = e.segment->head;
     if (!head.empty() && e.offset() - kHeadOffset + e.size() <= head.size()) {
       out[i] = head.slice(e.offset() - kHeadOffset, e.size());
-      if (verify_extent(e, out[i].span())) continue;
+      if (verify_extent(tags_, e, out[i].span())) continue;
     }
     const bool same = last != nullptr && last->segment == e.segment;
     requests.push_back({same ? requests.back().key : segment_key(e.segment->segment.address),

@@ -80,6 +80,8 @@ class Objects {
 
   Store& store() { return *store_; }
   Cache& cache() { return cache_; }
+  // By which parts of blocks that were verified are known again.
+  const MemoryTags& tags() const { return tags_; }
   // What searches come back to: pieces of matrices that exact ones scan, codes, single rows.
   Cache& matrix_cache() { return matrix_cache_; }
 
@@ -134,6 +136,7 @@ class Objects {
   std::shared_ptr<Store> store_;
   Cache cache_;
   Cache matrix_cache_;
+  const MemoryTags tags_;
   PageKin kin_;
 };
 

@@ -146,7 +146,7 @@ TEST(Objects, APartOfABlockIsVerifiedByItsTag) {
   const auto& data = segment->segment.data;
   const std::vector<std::byte> row(256, std::byte{1});
   const uint64_t offset = data.starts[2] + 512;
-  const Extent known{segment, &data, 2, 1, Extent::Part{offset, 256, memory_tag(row)}};
+  const Extent known{segment, &data, 2, 1, Extent::Part{offset, 256, f.objects->tags().of(row)}};
   const Extent whole{segment, &data, 3, 1};
   const Extent both[] = {known, whole};
   const uint64_t before = f.store->snapshot().read_bytes;
@@ -165,7 +165,7 @@ TEST(Objects, APartOfABlockIsVerifiedByItsTag) {
   }
   f.faults->set_plan({});
   Extent other = known;
-  other.part->tag = memory_tag(std::span(row).first(255));
+  other.part->tag = f.objects->tags().of(std::span(row).first(255));
   EXPECT_EQ(f.objects->extents({&other, 1}).error().code, Code::kCorruption);
 }
 

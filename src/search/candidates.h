@@ -29,8 +29,7 @@ class Candidates {
   // O(1) for most, O(log k) for one that raises the threshold. Bounds are no NaN.
   void offer(const Candidate& row);
   void merge(const Candidates& other);
-  // Of rows whose bounds reached the threshold, how many a filter let through: its selectivity
-  // where the query looks.
+  // Of rows near the query, how many a filter let through.
   void note_filter(uint64_t looked, uint64_t passed) {
     looked_ += looked;
     passed_ += passed;

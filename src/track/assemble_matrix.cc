@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/thread_pool.h"
@@ -10,7 +11,9 @@ namespace {
 
 // Of shorter rows tags would take more than a thirtieth of the memory.
 constexpr uint64_t kTaggedRowBytesMin = 512;
-constexpr uint64_t kKeptPart = 8;  // of the cache: a read of more keeps no rows, but tags
+constexpr uint64_t kKeptPart = 8;        // of a cache: a read of more keeps nothing there
+constexpr uint64_t kKeptRowBytes = 200;  // that a kept row takes besides, the cache's own apart
+constexpr uint64_t kKeptTagsBytes = 200;
 
 class MatrixAssembler final : public Assembler, public ExtentTaker {
  public:
@@ -45,10 +48,11 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   void take(size_t id, std::span<const std::byte> bytes) override {
     const ExtentPieces& extent = extents_[id - extents_.front().id];
     const bool keeps = keeps_rows_of(extent.loaded);
+    const bool keeps_values = keeps && keeps_values_now();
     for (size_t p = extent.begin; p < extent.end; ++p) {
       const Piece& piece = pieces_[p];
       copy(piece.run, bytes.data() + piece.place);
-      if (keeps && !is_much()) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
+      if (keeps_values) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
     }
     if (keeps) keep_tags(extent, bytes);
   }
@@ -88,8 +92,15 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     return keeper_ != nullptr && loaded.whole.empty();
   }
 
-  bool is_much() const {
-    return rows_ * field_.row_bytes() > keeper_->matrix_cache().capacity_bytes() / kKeptPart;
+  bool keeps_values_now() const {
+    return rows_ * (field_.row_bytes() + kKeptRowBytes) <=
+           keeper_->matrix_cache().capacity_bytes() / kKeptPart;
+  }
+
+  // As many blocks as rows, at most. Tags of more would push out what every read needs.
+  bool keeps_tags_now(const Run& data) const {
+    return rows_ * (data.per * sizeof(MemoryTag) + kKeptTagsBytes) <=
+           keeper_->cache().capacity_bytes() / kKeptPart;
   }
 
   // All rows stand together in one segment: handed out where they are.
@@ -142,7 +153,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       const std::span<const std::byte> row(from + k * row_bytes, row_bytes);
       keeper_->matrix_cache().add<Buffer>(key_of(segment, run.row + k),
                                           std::make_shared<const Buffer>(Buffer::copy_of(row)),
-                                          row_bytes);
+                                          row_bytes + kKeptRowBytes);
     }
   }
 
@@ -156,39 +167,53 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     const Segment& segment = extent.loaded.segment;
     const uint64_t row_bytes = segment.row_bytes;
     const Run& data = segment.data;
-    if (data.per == 1 || row_bytes < kTaggedRowBytesMin) return;
+    if (data.per == 1 || row_bytes < kTaggedRowBytesMin || !keeps_tags_now(data)) return;
     for (size_t b = 0; b < extent.block_count; ++b) {
       const size_t block = extent.first_block + b;
       const uint64_t from = data.starts[block] - data.starts[extent.first_block];
       RowTags tags;
+      tags.reserve(data.sizes[block] / row_bytes);
       for (uint64_t at = 0; at < data.sizes[block]; at += row_bytes)
-        tags.push_back(memory_tag(bytes.subspan(from + at, row_bytes)));
+        tags.push_back(keeper_->tags().of(bytes.subspan(from + at, row_bytes)));
       const uint64_t memory = tags.size() * sizeof(MemoryTag);
       keeper_->cache().add<RowTags>(tags_key(segment, block),
                                     std::make_shared<const RowTags>(std::move(tags)), memory);
     }
   }
 
-  // Asks for each row alone whose tag is kept; those whose is not. rows: of one row each.
+  // Asks for each row alone whose tag is kept, unless most of its block is wanted; those that are
+  // left. rows: of one row each.
   std::vector<MatchRun> want_parts(BlockFetch& fetch, const SegmentPtr& loaded,
-                                   std::vector<MatchRun> rows) {
+                                   std::span<const MatchRun> rows) {
     const Segment& segment = loaded->segment;
     const Run& data = segment.data;
     std::shared_ptr<const RowTags> tags;
     size_t last_block = data.blocks();
-    std::erase_if(rows, [&](const MatchRun& row) {
+    const auto wanted_in = [&](size_t block) {
+      const auto from = std::ranges::lower_bound(rows, block * data.per, {}, &MatchRun::row);
+      return std::ranges::lower_bound(from, rows.end(), (block + 1) * data.per, {},
+                                      &MatchRun::row) -
+             from;
+    };
+    std::vector<MatchRun> left;
+    for (const MatchRun& row : rows) {
       const size_t block = row.row / data.per;
-      if (block != last_block) tags = keeper_->cache().find<RowTags>(tags_key(segment, block));
+      if (block != last_block) {
+        const bool is_dense = 2 * static_cast<uint64_t>(wanted_in(block)) > data.per;
+        tags = is_dense ? nullptr : keeper_->cache().find<RowTags>(tags_key(segment, block));
+      }
       last_block = block;
-      if (tags == nullptr) return false;
+      if (tags == nullptr) {
+        left.push_back(row);
+        continue;
+      }
       const Extent::Part part{data.at + row.row * segment.row_bytes, segment.row_bytes,
                               (*tags)[row.row % data.per]};
       const size_t id = fetch.want_part(loaded, data, block, part, this);
       extents_.push_back({id, *loaded, pieces_.size(), pieces_.size() + 1});
       pieces_.push_back({row, 0});
-      return true;
-    });
-    return rows;
+    }
+    return left;
   }
 
   // Asks for the blocks of a segment's runs; blocks that touch become one extent.

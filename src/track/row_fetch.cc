@@ -55,7 +55,7 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
                                  [track](const TrackMatch& t) { return t.field == track; });
     const TrackMatch* match = it == plan.tracks.end() ? nullptr : &*it;
     if (is_matrix(field->type)) {
-      Objects* const keeper = plan.keeps_matrix_rows ? &objects_ : nullptr;
+      Objects* const keeper = plan.keeps_rows_of == field->id ? &objects_ : nullptr;
       columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, keeper));
     } else if (is_blob(field->type)) {
       columns.push_back(assemble_blobs(objects_, *field, rows, match, plan.column_bytes_max));

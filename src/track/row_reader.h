@@ -43,10 +43,10 @@ struct RowPlan {
   uint64_t bytes = 0;              // about what `fetch` hands out
   // Where each anchor's row of an embedding or array goes, a permutation; empty: in their order.
   std::vector<uint32_t> matrix_rows;
-  // Whether single rows of embeddings and arrays come from, and go to, the cache: for few rows of
-  // many blocks that are likely to be asked for again. A read of more than an eighth of the cache
-  // keeps only tags by which rows can be read alone.
-  bool keeps_matrix_rows = false;
+  // The embedding or array whose single rows come from, and go to, the cache: for few rows of many
+  // blocks that are likely to be asked for again. A read of more than an eighth of the cache keeps
+  // only tags by which rows can be read alone. 0: none.
+  FieldId keeps_rows_of{0};
   // Of one column of texts or payloads; where there are more, `fetch` is Exhausted before it makes
   // (or fetches) them.
   uint64_t column_bytes_max = UINT64_MAX;

@@ -71,8 +71,9 @@ class RandomVersion {
     for (const uint64_t anchor : wanted)
       ASSERT_EQ(found.contains(anchor), records_.contains(anchor));
     // Rows that the cache has kept are those that were read.
-    plan->keeps_matrix_rows = below(2) == 0;
-    if (plan->keeps_matrix_rows) {
+    for (const Field* field : fields)
+      if (is_matrix(field->type) && below(2) == 0) plan->keeps_rows_of = field->id;
+    if (plan->keeps_rows_of != FieldId{0}) {
       ASSERT_TRUE(reader.fetch(*plan));
     }
     auto batch = reader.fetch(*plan);
@@ -327,7 +328,7 @@ TEST(RowReader, RowsThatAreKeptAreNotReadAgain) {
     const std::vector<const Field*> fields = {&field};
     auto plan = reader.plan(Buffer::copy_of(std::as_bytes(std::span(wanted))), fields);
     EXPECT_TRUE(plan);
-    plan->keeps_matrix_rows = true;
+    plan->keeps_rows_of = field.id;
     const auto batch = reader.fetch(*plan);
     EXPECT_TRUE(batch);
     const auto* found = reinterpret_cast<const float*>(batch->columns[0].values.data());
@@ -345,6 +346,9 @@ TEST(RowReader, RowsThatAreKeptAreNotReadAgain) {
   const StoreCounts next = read({100, 101, 150, 2000, 4000, 4001});
   EXPECT_EQ(next.requests(), 3u);
   EXPECT_EQ(next.read_bytes, 2 * kRowBytes + kBlockBytes);
+  // Of a block of which most is wanted all is read at once.
+  const StoreCounts dense = read({1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009});
+  EXPECT_EQ(dense.requests(), 1u);
 }
 
 }  // namespace

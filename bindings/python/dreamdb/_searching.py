@@ -30,8 +30,9 @@ class SearchAnswer:
 
     `report`: a dict. `manifest`: the version searched. `algorithm`: of the index that was used,
     None when every row was compared. `covered`: part of the field's rows that the index knows.
-    `probes`: cells read for a query (more where they hold too few rows that match) and `recall`:
-    recall@10 measured with so many over all rows when the index was built. For all queries
+    `probes`: the most cells that one query read (more than at first where they held too few rows
+    that match, or fewer than elsewhere) and `recall`: recall@10 measured with so many over all rows
+    when the index was built. For all queries
     together: `cells` read, `codes` in them, `candidates` that the codes left in doubt, rows
     `reranked` because of that and rows `scanned` that the index does not know, both scored exactly;
     `requests`, `waves` and `bytes` asked of the store."""
