@@ -30,9 +30,21 @@ std::string size_fault(const std::string& text) {
   return size ? std::string() : size.error().message;
 }
 
-std::string no_bytes_fault(const std::string& text) {
-  return parse_size(text).value_or(1) == 0 ? "expected a number above 0, found " + text
-                                           : std::string();
+// Of bytes: a whole number, or a size.
+std::string bytes_fault(const std::string& text) {
+  if (whole_number_fault(text).empty()) return zero_fault(text);
+  std::string fault = size_fault(text);
+  if (fault.empty() && *parse_size(text) == 0) fault = "expected at least one byte, found " + text;
+  return fault;
+}
+
+uint64_t bytes_of(const std::string& text) {
+  uint64_t bytes = 0;
+  if (whole_number_fault(text).empty())
+    std::from_chars(text.data(), text.data() + text.size(), bytes);
+  else
+    bytes = parse_size(text).value_or(0);
+  return bytes;
 }
 
 std::string part_fault(const std::string& text) {
@@ -114,11 +126,10 @@ Option Command::add_option(const std::string& name, std::vector<std::string>& va
 Option Command::add_bytes(const std::string& name, uint64_t& value,
                           const std::string& description) {
   const std::function<void(const std::string&)> set = [&value](const std::string& text) {
-    value = parse_size(text).value_or(value);
+    value = bytes_of(text);
   };
   return Option(command_->add_option_function(name, set, description))
-      .is_size()
-      .check(no_bytes_fault)
+      .check(bytes_fault)
       .type_name("SIZE");
 }
 

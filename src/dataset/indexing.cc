@@ -23,8 +23,9 @@ Result<const Field*> get_embedding(const Schema& schema, std::string_view name) 
 }
 
 // Fields get "dreamdb.lsh-cosine" where nobody chose: they have the better cells of k-means.
-std::string default_algorithm(const Field& field) {
-  if (field.algorithm == "dreamdb.imi-cosine") return field.algorithm;
+std::string default_algorithm(const Field& field, size_t cells) {
+  const bool may_be_multi = field.shape[0] >= 2 && (cells == 0 || cells >= 4);
+  if (field.algorithm == "dreamdb.imi-cosine" && may_be_multi) return field.algorithm;
   switch (natural_distance(field)) {
     case Distance::kCosine: return "dreamdb.ivf-cosine";
     case Distance::kInnerProduct: return "dreamdb.ivf-ip";
@@ -101,7 +102,7 @@ Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& gi
     return fail(Code::kInvalidArgument,
                 "field `" + field->name + "` has no rows yet; append some, then build its index");
   IndexOptions options = given;
-  if (options.algorithm.empty()) options.algorithm = default_algorithm(*field);
+  if (options.algorithm.empty()) options.algorithm = default_algorithm(*field, options.cells);
   DREAMDB_ASSIGN(IndexBuilder builder, IndexBuilder::start(impl_->objects(), *root, *field, options,
                                                            impl_->space().writer().nonce));
   LiveSession session(impl_->objects().store(), impl_->space().runtime(), impl_->space().writer());

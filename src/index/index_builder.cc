@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kFlatBelow = 50'000;  // rows: one cell, nothing to train
 constexpr size_t kFlatSample = 16'384;
+constexpr uint64_t kStructuredSample = 65'536;  // these have few values to learn
 constexpr size_t kRecallQueries = 128;
 constexpr size_t kRecallK = 10;
 constexpr uint64_t kRecallRows = 4'000'000;  // compared with the queries, of more an even part
@@ -52,13 +53,14 @@ std::vector<float> with_width(std::span<const float> rows, size_t from, size_t t
   return out;
 }
 
+bool is_structured(std::string_view algorithm) { return !algorithm.starts_with("dreamdb.ivf-"); }
+
 // rows: [n, padded]; the centroids are too.
 Result<Training> train_cells(std::string_view algorithm, std::span<const float> rows, size_t dim,
                              const TrainOptions& options) {
   const size_t padded = padded_dim(dim);
   const bool is_multi = algorithm.find(".imi-") != std::string_view::npos;
-  const bool is_planes = algorithm.find(".lsh-") != std::string_view::npos;
-  if (!is_multi && !is_planes) return train(rows, padded, options);
+  if (!is_structured(algorithm)) return train(rows, padded, options);
   const std::vector<float> own = with_width(rows, padded, dim);
   auto out = is_multi ? train_multi_index(own, dim, options) : draw_hyperplanes(own, dim, options);
   if (!out) return out;
@@ -144,7 +146,9 @@ Status IndexBuilder::train() {
   size_t cells = options_.cells != 0 ? options_.cells : is_flat ? 1 : default_cells(root_->rows);
   const uint64_t wanted =
       cells == 1 ? kFlatSample
-                 : std::min<uint64_t>(cells * kRowsACentroid, kSampleBytes / (padded * 4));
+                 : std::min<uint64_t>(
+                       {cells * kRowsACentroid, kSampleBytes / (padded * 4),
+                        is_structured(options_.algorithm) ? kStructuredSample : UINT64_MAX});
   DREAMDB_TRY(report("sample", 0, wanted));
   DREAMDB_ASSIGN(const auto sample, sample_rows(*objects_, *root_, *field_, wanted, options_.seed));
   const std::vector<float> placed = place_all(metric_, sample, dim);

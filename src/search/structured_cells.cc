@@ -14,7 +14,8 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kPieceRows = 1024;
-constexpr double kStraight = 1e-3;  // of a drawn normal: what is left of it at least
+constexpr size_t kSpreadRows = 4096;  // of which the spread is taken
+constexpr double kStraight = 1e-3;    // of a drawn normal: what is left of it at least
 
 std::unexpected<Error> refuse(const std::string& why) { return fail(Code::kInvalidArgument, why); }
 
@@ -42,25 +43,42 @@ Result<std::vector<float>> usable(std::span<const float> rows, size_t dim, Metri
   return out;
 }
 
-double mean_square(std::span<const float> rows, std::span<const float> centroids, size_t dim,
-                   const TrainOptions& options) {
+void run(const TrainOptions& options, size_t count, const std::function<void(size_t)>& work) {
+  if (options.run) return options.run(count, work);
+  for (size_t i = 0; i < count; ++i) work(i);
+}
+
+Status tell(const TrainOptions& options, uint64_t rows, uint64_t rows_all) {
+  if (!options.progress || options.progress({0, 1, rows, rows_all, 0})) return {};
+  return fail(Code::kCancelled, "training was stopped because the caller asked to");
+}
+
+// Of some rows, evenly drawn.
+Result<double> mean_square(std::span<const float> rows, std::span<const float> centroids,
+                           size_t dim, const TrainOptions& options) {
   const Assigner assigner(centroids, dim);
-  const size_t count = rows.size() / dim, pieces = (count + kPieceRows - 1) / kPieceRows;
-  std::vector<float> squares(count);
-  std::vector<uint32_t> cells(count);
-  const auto assign = [&](size_t piece) {
-    const size_t first = piece * kPieceRows, size = std::min(kPieceRows, count - first);
-    assigner.assign(rows.data() + first * dim, std::span(cells).subspan(first, size),
-                    std::span(squares).subspan(first, size));
-  };
-  if (options.run) {
-    options.run(pieces, assign);
-  } else {
-    for (size_t piece = 0; piece < pieces; ++piece) assign(piece);
+  const size_t count = rows.size() / dim, step = count / kSpreadRows + 1;
+  std::vector<float> drawn;
+  for (size_t i = 0; i < count; i += step) {
+    const auto row = rows.subspan(i * dim, dim);
+    drawn.insert(drawn.end(), row.begin(), row.end());
+  }
+  const size_t used = drawn.size() / dim;
+  std::vector<float> squares(used);
+  std::vector<uint32_t> cells(used);
+  for (size_t first = 0; first < used; first += kPieceRows) {
+    DREAMDB_TRY(tell(options, first, used));
+    const size_t size = std::min(kPieceRows, used - first);
+    const size_t threads = options.run ? 4 : 1;
+    run(options, threads, [&](size_t t) {
+      const size_t begin = first + size * t / threads, end = first + size * (t + 1) / threads;
+      assigner.assign(drawn.data() + begin * dim, std::span(cells).subspan(begin, end - begin),
+                      std::span(squares).subspan(begin, end - begin));
+    });
   }
   double sum = 0;
   for (const float square : squares) sum += static_cast<double>(square);
-  return sum / static_cast<double>(count);
+  return sum / static_cast<double>(used);
 }
 
 double dot(std::span<const double> a, std::span<const double> b) {
@@ -152,31 +170,38 @@ Result<Training> draw_hyperplanes(std::span<const float> rows, size_t dim,
   std::vector<double> mean(dim);
   for (size_t i = 0; i < own.size(); ++i) mean[i % dim] += own[i];
   for (double& value : mean) value /= static_cast<double>(count);
-  const auto normals = draw_normals(mean, planes, options.seed);
+  auto normals = draw_normals(mean, planes, options.seed);
   // How far from a plane rows lie: the centroids that make codes' errors least lie as far.
-  std::vector<double> reach(planes);
-  for (size_t p = 0; p < planes; ++p) {
+  DREAMDB_TRY(tell(options, 0, count));
+  std::vector<double> reach(normals.size());
+  run(options, normals.size(), [&](size_t p) {
     for (size_t i = 0; i < count; ++i) {
       double along = 0;
       for (size_t j = 0; j < dim; ++j) along += (own[i * dim + j] - mean[j]) * normals[p][j];
       reach[p] += std::abs(along);
     }
     reach[p] /= static_cast<double>(count);
+  });
+  // On a plane that all rows lie on there are no two sides.
+  for (size_t p = normals.size(); p-- > 0;) {
+    if (reach[p] > 0) continue;
+    normals.erase(normals.begin() + static_cast<ptrdiff_t>(p));
+    reach.erase(reach.begin() + static_cast<ptrdiff_t>(p));
   }
   Training out;
-  out.cells = size_t{1} << planes;
+  out.cells = size_t{1} << normals.size();
   out.dim = dim;
   out.rows = count;
   out.centroids.reserve(out.cells * dim);
   for (size_t cell = 0; cell < out.cells; ++cell) {
     std::vector<double> centroid = mean;
-    for (size_t p = 0; p < planes; ++p) {
+    for (size_t p = 0; p < normals.size(); ++p) {
       const double side = (cell >> p & 1) != 0 ? reach[p] : -reach[p];
       for (size_t j = 0; j < dim; ++j) centroid[j] += side * normals[p][j];
     }
     for (const double value : centroid) out.centroids.push_back(static_cast<float>(value));
   }
-  out.spread = mean_square(own, out.centroids, dim, options);
+  DREAMDB_ASSIGN(out.spread, mean_square(own, out.centroids, dim, options));
   return out;
 }
 

@@ -24,8 +24,9 @@ Result<Training> train_multi_index(std::span<const float> rows, size_t dim,
 // for the side to which the normal of plane j points. The planes are drawn by the seed, their
 // normals at right angles to one another and to the mean, so that the cells a query comes near to
 // cross are those whose centroids it reaches furthest along. Cells: 2^b, the greatest power of two
-// that is at most what was asked for, at most 2^(dim - 2), at least 2. O(n (b + cells) dim):
-// nothing is trained but the mean and how far rows lie from each plane. As `train`; InvalidArgument
+// that is at most what was asked for, at most 2^(dim - 2); fewer where all rows lie on a plane.
+// O(n b dim + cells dim): nothing is learnt but the mean and how far rows lie from each plane.
+// `spread` is of some 4,096 rows. As `train`; InvalidArgument
 // also where dim is less than 3, or cells or rows are fewer than 2.
 Result<Training> draw_hyperplanes(std::span<const float> rows, size_t dim,
                                   const TrainOptions& options);

@@ -146,7 +146,13 @@ TEST(StructuredCells, BadInputIsTold) {
   const std::vector<float> ones(800, 1.0f);
   const auto same = draw_hyperplanes(ones, 8, options_of(8, Metric::kCosine));
   ASSERT_TRUE(same);
-  EXPECT_EQ(same->spread, 0);
+  EXPECT_NEAR(same->spread, 0, 1e-9);
+  EXPECT_EQ(same->cells, 1u);
+  // Whoever is told may end it.
+  TrainOptions ended = options_of(16);
+  ended.progress = [](const TrainProgress&) { return false; };
+  EXPECT_EQ(train_multi_index(rows, 8, ended).error().code, Code::kCancelled);
+  EXPECT_EQ(draw_hyperplanes(rows, 8, ended).error().code, Code::kCancelled);
   auto broken = rows;
   broken[20] = NAN;
   EXPECT_TRUE(refused(train_multi_index(broken, 8, options_of(4))));

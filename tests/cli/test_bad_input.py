@@ -300,6 +300,7 @@ def test_small_slips_of_the_hand(tip):
     assert "there is no command `bogus`" in dreamdb("bogus", code=2).err
     for option in ("--batch-rows", "--commit-rows", "--commit-bytes"):
         assert "expected a number above 0, found 0" in dreamdb("ingest", tip, "-", option, "0", code=2).err
+    assert "at least one byte, found 0.5" in dreamdb("ingest", tip, "-", "--commit-bytes", "0.5", code=2).err
     assert "64 MX" in dreamdb("ingest", tip, "-", "--commit-bytes", "64 MX", code=2).err
     assert "18446744073709551616" in dreamdb("append", tip, "--anchor", "18446744073709551616", code=2).err
 

@@ -39,7 +39,8 @@ class Indexing(Handle):
         with CancelledError; so does Ctrl-C, with KeyboardInterrupt, and nothing is changed.
 
         Errors: InvalidArgumentError (no embedding, no rows yet, more cells than rows, an unknown
-        algorithm). Cost: reads the field twice at most; memory does not grow with it, codes on
+        algorithm; a multi-index of fewer than 4 cells or of one dimension, hyperplanes in fewer than
+        3). Cost: reads the field twice at most; memory does not grow with it, codes on
         their way stand in TMPDIR when they are many (about 100 bytes a row)."""
         self._check_nothing_waits()
         name = _check.optional_text(algorithm, "algorithm")
