@@ -30,17 +30,19 @@ nlohmann::json vectors() {
 TEST(PaddedFile, GoldenBytes) {
   const nlohmann::json golden = vectors();
   for (const auto& one : golden["accept"]) {
-    const Buffer body = Buffer::copy_of(bytes_of_hex(one["body"]));
+    const Buffer body = Buffer::copy_of(bytes_of_hex(one["body"].get<std::string>()));
     const Buffer file = padded_file(body, one["replaced_bytes"].get<uint64_t>());
     EXPECT_EQ(file.size(), one["bytes"].get<uint64_t>()) << one["name"];
-    EXPECT_EQ(hex_text(file.span().first(kPaddedHeaderSize)), one["head"]) << one["name"];
+    EXPECT_EQ(hex_text(file.span().first(kPaddedHeaderSize)), one["head"].get<std::string>())
+        << one["name"];
     const auto again = parse_padded_file(file, "f");
     ASSERT_TRUE(again) << one["name"];
     EXPECT_EQ(again->view(), body.view());
   }
   EXPECT_GE(golden["accept"].size(), 5u);
   for (const auto& one : golden["refuse"]) {
-    const auto parsed = parse_padded_file(Buffer::copy_of(bytes_of_hex(one["hex"])), "the/file");
+    const auto parsed =
+        parse_padded_file(Buffer::copy_of(bytes_of_hex(one["hex"].get<std::string>())), "the/file");
     ASSERT_FALSE(parsed) << one["name"];
     EXPECT_EQ(parsed.error().code, Code::kCorruption);
     EXPECT_TRUE(parsed.error().message.starts_with("the/file: ")) << parsed.error().message;
