@@ -91,7 +91,7 @@ std::vector<float> far_queries(const Corpus& corpus) {
   return out;
 }
 
-// A number that about `part` of the rows are below; `field` is uniform in none of its values.
+// A number that about `part` of the rows have less than in `field`.
 Result<int64_t> below(const Dataset& dataset, const std::string& field, double part,
                       uint64_t rows) {
   int64_t low = -100'000, high = 100'000;

@@ -13,7 +13,7 @@ namespace dreamdb {
 
 namespace {
 
-constexpr size_t kPieceRows = 1024;
+constexpr size_t kPieceRows = 512;
 constexpr size_t kSpreadRows = 4096;  // of which the spread is taken
 constexpr double kStraight = 1e-3;    // of a drawn normal: what is left of it at least
 
@@ -66,16 +66,12 @@ Result<double> mean_square(std::span<const float> rows, std::span<const float> c
   const size_t used = drawn.size() / dim;
   std::vector<float> squares(used);
   std::vector<uint32_t> cells(used);
-  for (size_t first = 0; first < used; first += kPieceRows) {
-    DREAMDB_TRY(tell(options, first, used));
-    const size_t size = std::min(kPieceRows, used - first);
-    const size_t threads = options.run ? 4 : 1;
-    run(options, threads, [&](size_t t) {
-      const size_t begin = first + size * t / threads, end = first + size * (t + 1) / threads;
-      assigner.assign(drawn.data() + begin * dim, std::span(cells).subspan(begin, end - begin),
-                      std::span(squares).subspan(begin, end - begin));
-    });
-  }
+  DREAMDB_TRY(tell(options, 0, used));
+  run(options, (used + kPieceRows - 1) / kPieceRows, [&](size_t piece) {
+    const size_t first = piece * kPieceRows, size = std::min(kPieceRows, used - first);
+    assigner.assign(drawn.data() + first * dim, std::span(cells).subspan(first, size),
+                    std::span(squares).subspan(first, size));
+  });
   double sum = 0;
   for (const float square : squares) sum += static_cast<double>(square);
   return sum / static_cast<double>(used);
