@@ -87,7 +87,7 @@ Result<CodeBlocks> CodeBlocks::fetch(Objects& objects, const CodePlan& plan,
   for (const CellRows& cell : rows) {
     const uint64_t per = plan.segments[cell.segment]->segment.codes->codes.per;
     for (uint64_t block = cell.begin / per; block <= (cell.end - 1) / per; ++block) {
-      const Place place{cell.segment, false, static_cast<uint32_t>(block)};
+      const Place place{false, cell.segment, static_cast<uint32_t>(block)};
       if (places.empty() || places.back() < place) places.push_back(place);
     }
   }
@@ -97,14 +97,14 @@ Result<CodeBlocks> CodeBlocks::fetch(Objects& objects, const CodePlan& plan,
 Result<CodeBlocks> CodeBlocks::fetch_whole(Objects& objects, const CodePlan& plan,
                                            std::span<const std::vector<Candidate>> rows) {
   std::vector<Place> places;
-  for (const auto& list : rows)
-    for (const Candidate& row : list) {
-      const CodeParts& codes = *plan.segments[row.segment]->segment.codes;
-      for (const bool is_extra : {false, true}) {
+  for (const bool is_extra : {false, true})
+    for (const auto& list : rows)
+      for (const Candidate& row : list) {
+        const CodeParts& codes = *plan.segments[row.segment]->segment.codes;
         const uint64_t per = is_extra ? codes.extra->per : codes.codes.per;
-        places.push_back({row.segment, is_extra, static_cast<uint32_t>(row.row / per)});
+        const Place place{is_extra, row.segment, static_cast<uint32_t>(row.row / per)};
+        if (places.empty() || places.back() != place) places.push_back(place);
       }
-    }
   std::ranges::sort(places);
   places.erase(std::ranges::unique(places).begin(), places.end());
   return fetch_places(objects, plan, std::move(places));
@@ -123,8 +123,8 @@ Result<CodeBlocks> CodeBlocks::fetch_places(Objects& objects, const CodePlan& pl
     const SegmentPtr& segment = plan.segments[place.segment];
     const CodeParts& codes = *segment->segment.codes;
     const Run& run = place.is_extra ? *codes.extra : codes.codes;
-    out.raws_[i] = objects.matrix_cache().find<Buffer>(
-        {segment->segment.address, Part::kCodes, run.starts[place.block]});
+    out.raws_[i] =
+        objects.find_matrix({segment->segment.address, Part::kCodes, run.starts[place.block]});
     if (out.raws_[i] != nullptr) continue;
     const bool goes_on = !missing.empty() && missing.back().segment == segment &&
                          missing.back().run == &run &&
@@ -149,16 +149,31 @@ Result<CodeBlocks> CodeBlocks::fetch_places(Objects& objects, const CodePlan& pl
                                            : decode_codes(segment, block, stored));
       // A copy: the bytes read may be a part of many.
       auto kept = std::make_shared<const Buffer>(Buffer::copy_of(raw.span()));
-      objects.matrix_cache().add<Buffer>({segment.address, Part::kCodes, start}, kept,
-                                         kept->size());
+      objects.keep_matrix({segment.address, Part::kCodes, start}, kept);
       out.raws_[first_of[e] + b] = std::move(kept);
     }
   }
   return out;
 }
 
+void CodeBlocks::prefetch(const CellRows& rows) const {
+  constexpr size_t kLine = 64;
+  const auto bring = [](const auto* values, size_t count) {
+    const auto* const bytes = reinterpret_cast<const std::byte*>(values);
+    for (size_t at = 0; at < count * sizeof *values; at += kLine)
+      __builtin_prefetch(bytes + at, 0, 2);
+  };
+  visit(rows, [&](const CodeBlock& block, uint32_t first, uint32_t count) {
+    const size_t words = block.bits.size() / block.add.size();
+    bring(block.bits.data() + first * words, count * words);
+    bring(block.add.data() + first, count);
+    bring(block.scale.data() + first, count);
+    bring(block.error.data() + first, count);
+  });
+}
+
 const Buffer& CodeBlocks::raw(uint32_t segment, bool is_extra, size_t block) const {
-  const Place place{segment, is_extra, static_cast<uint32_t>(block)};
+  const Place place{is_extra, segment, static_cast<uint32_t>(block)};
   const auto at = std::ranges::lower_bound(places_, place);
   DREAMDB_ASSERT(at != places_.end() && *at == place);
   return *raws_[static_cast<size_t>(at - places_.begin())];

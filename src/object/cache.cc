@@ -1,28 +1,56 @@
 #include "object/cache.h"
 
 #include <mutex>
-#include <vector>
 
 namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kItemOverheadBytes = 160;  // list and table nodes, control block
+constexpr uint32_t kNone = NumberTable::kNone;
+constexpr uint64_t kItemOverheadBytes = 160;  // its place, its number, control block
 constexpr uint64_t kRefusedForOne = 16;       // under Eviction::kSeldom
+// An item that is among the newest in so many stays where it is when it is used again.
+constexpr uint64_t kNewestPart = 4;
+
+uint64_t hash_of(const CacheKey& key) {
+  return std::hash<Address>{}(key.address) ^
+         ((key.offset * 16 + static_cast<uint64_t>(key.part)) * 0xff51afd7ed558ccdu);
+}
 
 }  // namespace
 
-uint64_t Cache::size_bytes() const {
-  const std::lock_guard lock(mutex_);
-  return size_bytes_;
+uint32_t Cache::find(const CacheKey& key) const {
+  return numbers_.find(hash_of(key), [&](uint32_t number) { return items_[number].key == key; });
+}
+
+void Cache::link_front(uint32_t number) {
+  Item& item = items_[number];
+  item.moved = uses_;
+  item.newer = kNone;
+  item.older = newest_;
+  (newest_ == kNone ? oldest_ : items_[newest_].newer) = number;
+  newest_ = number;
+}
+
+void Cache::unlink(uint32_t number) {
+  const Item& item = items_[number];
+  (item.newer == kNone ? newest_ : items_[item.newer].older) = item.older;
+  (item.older == kNone ? oldest_ : items_[item.older].newer) = item.newer;
+}
+
+void Cache::use(uint32_t number) {
+  ++uses_;
+  if (uses_ - items_[number].moved <= (items_.size() - free_.size()) / kNewestPart) return;
+  unlink(number);
+  link_front(number);
 }
 
 std::shared_ptr<const void> Cache::find_any(const CacheKey& key) {
   const std::lock_guard lock(mutex_);
-  const auto it = index_.find(key);
-  if (it == index_.end()) return nullptr;
-  items_.splice(items_.begin(), items_, it->second);
-  return it->second->value;
+  const uint32_t number = find(key);
+  if (number == kNone) return nullptr;
+  use(number);
+  return items_[number].value;
 }
 
 void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes) {
@@ -30,24 +58,35 @@ void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint
   if (size_bytes > (eviction_ == Eviction::kOldest ? capacity_bytes_ / 8 : capacity_bytes_)) return;
   std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
-  const auto it = index_.find(key);
-  if (it != index_.end()) {
-    items_.splice(items_.begin(), items_, it->second);
+  if (const uint32_t held = find(key); held != kNone) {
+    use(held);
     return;
   }
   if (eviction_ == Eviction::kSeldom && size_bytes_ + size_bytes > capacity_bytes_ &&
       ++refused_ % kRefusedForOne != 0)
     return;
-  items_.push_front({key, std::move(value), size_bytes});
-  index_[key] = items_.begin();
-  size_bytes_ += size_bytes;
-  while (size_bytes_ > capacity_bytes_) {
-    Item& oldest = items_.back();
-    size_bytes_ -= oldest.size_bytes;
-    dropped.push_back(std::move(oldest.value));
-    index_.erase(oldest.key);
-    items_.pop_back();
+  while (size_bytes_ + size_bytes > capacity_bytes_) dropped.push_back(drop_oldest());
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(items_.size()));
+    items_.emplace_back();
   }
+  const uint32_t number = free_.back();
+  free_.pop_back();
+  items_[number] = {.key = key, .value = std::move(value), .size_bytes = size_bytes};
+  ++uses_;
+  link_front(number);
+  numbers_.insert(hash_of(key), number);
+  size_bytes_ += size_bytes;
+}
+
+std::shared_ptr<const void> Cache::drop_oldest() {
+  const uint32_t number = oldest_;
+  Item& item = items_[number];
+  numbers_.erase(hash_of(item.key), number);
+  unlink(number);
+  size_bytes_ -= item.size_bytes;
+  free_.push_back(number);
+  return std::move(item.value);
 }
 
 }  // namespace dreamdb

@@ -3,14 +3,15 @@
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <list>
 #include <memory>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "codec/address.h"
 #include "dreamdb/buffer.h"
+#include "object/number_table.h"
 #include "runtime/fork.h"
 
 namespace dreamdb {
@@ -24,8 +25,7 @@ enum class Part : uint8_t {
   kDictionary,
   kDecoded,
   kMatrix,
-  kMatrixRow,  // `offset` is the number of the row
-  kRowTags,    // of the rows of a block; `offset` is its number
+  kRowTags,  // of the rows of a block; `offset` is its number
   kCodes
 };
 
@@ -35,13 +35,6 @@ struct CacheKey {
   uint64_t offset = 0;  // of a block in its object
 
   bool operator==(const CacheKey&) const = default;
-};
-
-struct CacheKeyHash {
-  size_t operator()(const CacheKey& key) const noexcept {
-    return std::hash<Address>{}(key.address) ^
-           ((key.offset * 16 + static_cast<size_t>(key.part)) * 0x9e3779b97f4a7c15u);
-  }
 };
 
 // What makes room for a new item.
@@ -69,25 +62,35 @@ class Cache {
     add_any(key, std::static_pointer_cast<const void>(std::move(value)), size_bytes);
   }
 
-  uint64_t size_bytes() const;
+  uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   uint64_t capacity_bytes() const { return capacity_bytes_; }
 
  private:
   struct Item {
     CacheKey key;
     std::shared_ptr<const void> value;
-    uint64_t size_bytes;
+    uint64_t size_bytes = 0;
+    uint64_t moved = 0;  // `uses_` when it went to the front
+    uint32_t newer = NumberTable::kNone, older = NumberTable::kNone;
   };
   std::shared_ptr<const void> find_any(const CacheKey& key);
   void add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes);
+  uint32_t find(const CacheKey& key) const;
+  void use(uint32_t number);
+  void link_front(uint32_t number);
+  void unlink(uint32_t number);
+  std::shared_ptr<const void> drop_oldest();
 
   const uint64_t capacity_bytes_;
   const Eviction eviction_;
   mutable ForkSafeMutex mutex_;
-  uint64_t size_bytes_ = 0;
-  uint64_t refused_ = 0;   // items for which nothing went
-  std::list<Item> items_;  // newest use first
-  std::unordered_map<CacheKey, std::list<Item>::iterator, CacheKeyHash> index_;
+  std::atomic<uint64_t> size_bytes_ = 0;
+  uint64_t refused_ = 0;  // items for which nothing went
+  uint64_t uses_ = 0;
+  std::vector<Item> items_;
+  std::vector<uint32_t> free_;  // of `items_`
+  uint32_t newest_ = NumberTable::kNone, oldest_ = NumberTable::kNone;
+  NumberTable numbers_;
 };
 
 }  // namespace dreamdb

@@ -86,8 +86,23 @@ std::string ref_key(std::string_view name) { return "refs/" + std::string(name);
 
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
     : store_(std::move(store)),
-      cache_(cache_bytes / 8 * 3),
-      matrix_cache_(cache_bytes / 8 * 5, Eviction::kSeldom) {}
+      cache_(cache_bytes / 8 * 2),
+      matrix_cache_(cache_bytes / 8 * 5, Eviction::kSeldom),
+      cache_bytes_(cache_bytes) {}
+
+uint64_t Objects::row_cache_bytes() const {
+  const uint64_t taken = cache_.size_bytes() + matrix_cache_.size_bytes();
+  return std::max(cache_bytes_ / 8, cache_bytes_ - std::min(cache_bytes_, taken));
+}
+
+void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
+  matrix_cache_.add<Buffer>(key, bytes, bytes->size());
+  rows_.shrink(row_cache_bytes());
+}
+
+void Objects::keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes) {
+  rows_.add(segment, row, bytes, row_cache_bytes());
+}
 
 Status Objects::keep_all(std::span<const ReadRequest> requests,
                          std::span<const Result<Buffer>> replies, const Keep& keep) {
@@ -285,7 +300,7 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, con
                       : parse_segment_footer(bytes.span(), entry.child);
   if (!parsed) return std::unexpected(std::move(parsed).error());
   DREAMDB_TRY(check_entry(*parsed, entry, use));
-  LoadedSegment loaded{*std::move(parsed), {}, {}};
+  LoadedSegment loaded{*std::move(parsed), {}, {}, ++last_number_};
   // Copies: the replies may share their memory with others of the wave.
   if (whole) loaded.whole = Buffer::copy_of(bytes.span());
   const std::optional<Run>& list = loaded.segment.anchors;

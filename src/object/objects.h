@@ -7,6 +7,7 @@
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "format/manifest.h"
 #include "format/segment.h"
 #include "object/cache.h"
+#include "object/kept_rows.h"
 #include "object/memory_tag.h"
 #include "object/page_kin.h"
 #include "plan/tree.h"
@@ -42,6 +44,7 @@ struct LoadedSegment {
   // Bytes from kHeadOffset on, where a list of anchors stands, read along with the footer of a
   // segment whose anchors are no sequence if the store is far; not verified yet.
   Buffer head;
+  uint64_t number = 0;  // of its own, under which its rows are kept; 0: it is not kept itself
 };
 // What a version names a segment for.
 enum class SegmentUse : uint8_t { kValues, kCodes, kSpatial };
@@ -75,15 +78,26 @@ std::string ref_key(std::string_view name);
 
 class Objects {
  public:
-  // Three eighths of `cache_bytes` for small things, the rest for matrices.
+  // A quarter of `cache_bytes` for small things, five eighths for matrices, an eighth for single
+  // rows, which also get what the others have left.
   Objects(std::shared_ptr<Store> store, uint64_t cache_bytes);
 
   Store& store() { return *store_; }
   Cache& cache() { return cache_; }
   // By which parts of blocks that were verified are known again.
   const MemoryTags& tags() const { return tags_; }
-  // What searches come back to: pieces of matrices that exact ones scan, codes, single rows.
-  Cache& matrix_cache() { return matrix_cache_; }
+  // What searches come back to: pieces of matrices that exact ones scan, and codes.
+  std::shared_ptr<const Buffer> find_matrix(const CacheKey& key) {
+    return matrix_cache_.find<Buffer>(key);
+  }
+  void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes);
+  // Single rows of matrices, verified. segment: LoadedSegment::number.
+  bool copy_row(uint64_t segment, uint64_t row, std::span<std::byte> to) {
+    return rows_.copy(segment, row, to);
+  }
+  void keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes);
+  // How many bytes of rows may be kept now.
+  uint64_t row_cache_bytes() const;
 
   // A version. NotFound when it is not on the store; Corruption when its bytes are wrong.
   Result<ManifestPtr> manifest(const Address& address);
@@ -136,6 +150,9 @@ class Objects {
   std::shared_ptr<Store> store_;
   Cache cache_;
   Cache matrix_cache_;
+  const uint64_t cache_bytes_;
+  KeptRows rows_;
+  std::atomic<uint64_t> last_number_ = 0;  // of a segment
   const MemoryTags tags_;
   PageKin kin_;
 };

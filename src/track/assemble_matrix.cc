@@ -11,8 +11,7 @@ namespace {
 
 // Of shorter rows tags would take more than a thirtieth of the memory.
 constexpr uint64_t kTaggedRowBytesMin = 512;
-constexpr uint64_t kKeptPart = 8;        // of a cache: a read of more keeps nothing there
-constexpr uint64_t kKeptRowBytes = 200;  // that a kept row takes besides, the cache's own apart
+constexpr uint64_t kKeptPart = 8;  // of a cache: a read of more keeps nothing there
 constexpr uint64_t kKeptTagsBytes = 200;
 
 class MatrixAssembler final : public Assembler, public ExtentTaker {
@@ -52,7 +51,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
     for (size_t p = extent.begin; p < extent.end; ++p) {
       const Piece& piece = pieces_[p];
       copy(piece.run, bytes.data() + piece.place);
-      if (keeps_values) keep(extent.loaded.segment, piece.run, bytes.data() + piece.place);
+      if (keeps_values) keep(extent.loaded, piece.run, bytes.data() + piece.place);
     }
     if (keeps) keep_tags(extent, bytes);
   }
@@ -93,8 +92,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   }
 
   bool keeps_values_now() const {
-    return rows_ * (field_.row_bytes() + kKeptRowBytes) <=
-           keeper_->matrix_cache().capacity_bytes() / kKeptPart;
+    return rows_ * field_.row_bytes() <= keeper_->row_cache_bytes() / kKeptPart;
   }
 
   // As many blocks as rows, at most. Tags of more would push out what every read needs.
@@ -124,37 +122,25 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
                   row_bytes);
   }
 
-  static CacheKey key_of(const Segment& segment, uint64_t row) {
-    return {segment.address, Part::kMatrixRow, row};
-  }
-
   // Copies the rows that are kept; those that are not.
   std::vector<MatchRun> copy_kept(const SegmentMatch& match) {
-    std::vector<MatchRun> rows;
+    std::vector<MatchRun> left;
+    const uint64_t row_bytes = match.segment->segment.row_bytes;
     for (const MatchRun& run : match.runs)
-      for (uint32_t k = 0; k < run.len; ++k) rows.push_back({run.pos + k, run.row + k, 1});
-    const Segment& segment = match.segment->segment;
-    parallel_ranges(rows.size(), rows.size() * segment.row_bytes, [&](size_t begin, size_t end) {
-      for (MatchRun& row : std::span(rows).subspan(begin, end - begin)) {
-        const auto kept = keeper_->matrix_cache().find<Buffer>(key_of(segment, row.row));
-        if (kept == nullptr) continue;
-        copy(row, kept->data());
-        row.len = 0;
+      for (uint32_t k = 0; k < run.len; ++k) {
+        const size_t place = places_.empty() ? run.pos + k : places_[run.pos + k];
+        const auto to = values_.span().subspan(place * row_bytes, row_bytes);
+        if (!keeper_->copy_row(match.segment->number, run.row + k, to))
+          left.push_back({run.pos + k, run.row + k, 1});
       }
-    });
-    std::erase_if(rows, [](const MatchRun& row) { return row.len == 0; });
-    return rows;
+    return left;
   }
 
   // On any thread.
-  void keep(const Segment& segment, const MatchRun& run, const std::byte* from) {
-    const uint64_t row_bytes = segment.row_bytes;
-    for (uint32_t k = 0; k < run.len; ++k) {
-      const std::span<const std::byte> row(from + k * row_bytes, row_bytes);
-      keeper_->matrix_cache().add<Buffer>(key_of(segment, run.row + k),
-                                          std::make_shared<const Buffer>(Buffer::copy_of(row)),
-                                          row_bytes + kKeptRowBytes);
-    }
+  void keep(const LoadedSegment& loaded, const MatchRun& run, const std::byte* from) {
+    const uint64_t row_bytes = loaded.segment.row_bytes;
+    for (uint32_t k = 0; k < run.len; ++k)
+      keeper_->keep_row(loaded.number, run.row + k, {from + k * row_bytes, row_bytes});
   }
 
   using RowTags = std::vector<MemoryTag>;  // of the rows of a block

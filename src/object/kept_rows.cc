@@ -1,0 +1,115 @@
+#include "object/kept_rows.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kSlabBytes = 128 * 1024;
+constexpr uint64_t kPlaceBytes = 48;  // of a row besides its bytes: its place, its number
+
+uint64_t hash_of(uint64_t segment, uint64_t row) { return segment * 0xff51afd7ed558ccdu ^ row; }
+
+}  // namespace
+
+KeptRows::Pool::Pool(uint64_t bytes)
+    : row_bytes(bytes), slab_rows(std::max<uint64_t>(1, kSlabBytes / bytes)) {}
+
+std::byte* KeptRows::Pool::row(size_t place) const {
+  return slabs[place / slab_rows].get() + place % slab_rows * row_bytes;
+}
+
+uint64_t KeptRows::Pool::slab_bytes() const { return slab_rows * (row_bytes + kPlaceBytes); }
+
+KeptRows::Pool* KeptRows::find_pool(uint64_t row_bytes) {
+  const auto found = std::ranges::find(pools_, row_bytes, &Pool::row_bytes);
+  return found == pools_.end() ? nullptr : &*found;
+}
+
+uint32_t KeptRows::find(const Pool& pool, uint64_t segment, uint64_t row) {
+  return pool.numbers.find(hash_of(segment, row), [&](uint32_t number) {
+    return pool.places[number].segment == segment && pool.places[number].row == row;
+  });
+}
+
+bool KeptRows::copy(uint64_t segment, uint64_t row, std::span<std::byte> to) {
+  const std::lock_guard lock(mutex_);
+  Pool* const pool = find_pool(to.size());
+  const uint32_t number = pool == nullptr ? NumberTable::kNone : find(*pool, segment, row);
+  if (number == NumberTable::kNone) return false;
+  pool->places[number].was_used = true;
+  std::memcpy(to.data(), pool->row(number), to.size());
+  return true;
+}
+
+void KeptRows::add(uint64_t segment, uint64_t row, std::span<const std::byte> bytes,
+                   uint64_t limit_bytes) {
+  if (bytes.empty()) return;
+  const std::lock_guard lock(mutex_);
+  shrink_locked(limit_bytes);
+  Pool* pool = find_pool(bytes.size());
+  if (pool == nullptr) pool = &pools_.emplace_back(bytes.size());
+  if (find(*pool, segment, row) != NumberTable::kNone) return;
+  const uint32_t number = make_room(*pool, limit_bytes);
+  if (number == NumberTable::kNone) return;
+  pool->places[number] = {segment, row, true, false};
+  ++pool->taken;
+  pool->numbers.insert(hash_of(segment, row), number);
+  std::memcpy(pool->row(number), bytes.data(), bytes.size());
+}
+
+void KeptRows::shrink(uint64_t limit_bytes) {
+  if (size_bytes() <= limit_bytes) return;
+  const std::lock_guard lock(mutex_);
+  shrink_locked(limit_bytes);
+}
+
+void KeptRows::shrink_locked(uint64_t limit_bytes) {
+  const auto bytes = [](const Pool& pool) { return pool.slabs.size() * pool.slab_bytes(); };
+  while (size_bytes_ > limit_bytes) drop_slab(*std::ranges::max_element(pools_, {}, bytes));
+}
+
+// A place that is free: of a new slab while there is room, of the row that goes otherwise.
+uint32_t KeptRows::make_room(Pool& pool, uint64_t limit_bytes) {
+  // Another pool's rows go only for one that has none.
+  if (pool.slabs.empty() && pool.slab_bytes() <= limit_bytes)
+    shrink_locked(limit_bytes - pool.slab_bytes());
+  if (pool.is_full() && size_bytes_ + pool.slab_bytes() <= limit_bytes) {
+    pool.hand = pool.places.size();
+    pool.slabs.push_back(
+        std::make_unique_for_overwrite<std::byte[]>(pool.slab_rows * pool.row_bytes));
+    pool.places.resize(pool.places.size() + pool.slab_rows);
+    size_bytes_ += pool.slab_bytes();
+  }
+  if (pool.places.empty()) return NumberTable::kNone;
+  for (;;) {
+    if (pool.hand >= pool.places.size()) pool.hand = 0;
+    const auto number = static_cast<uint32_t>(pool.hand++);
+    Place& place = pool.places[number];
+    if (std::exchange(place.was_used, false)) continue;
+    if (place.is_taken) forget(pool, number);
+    return number;
+  }
+}
+
+void KeptRows::forget(Pool& pool, uint32_t number) {
+  Place& place = pool.places[number];
+  pool.numbers.erase(hash_of(place.segment, place.row), number);
+  place = {};
+  --pool.taken;
+}
+
+void KeptRows::drop_slab(Pool& pool) {
+  const size_t left = pool.places.size() - pool.slab_rows;
+  for (size_t i = left; i < pool.places.size(); ++i)
+    if (pool.places[i].is_taken) forget(pool, static_cast<uint32_t>(i));
+  pool.places.resize(left);
+  pool.slabs.pop_back();
+  size_bytes_ -= pool.slab_bytes();
+}
+
+}  // namespace dreamdb
