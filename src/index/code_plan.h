@@ -44,6 +44,9 @@ class CodeBlocks {
   static Result<CodeBlocks> fetch_whole(Objects& objects, const CodePlan& plan,
                                         std::span<const std::vector<Candidate>> rows);
 
+  // Has the processor bring them near: they lie anywhere, so it does not see them coming.
+  void prefetch(const CellRows& rows) const;
+
   // Calls see(block, row of the block, rows) for each block that has rows of `rows`.
   template <typename F>
   void visit(const CellRows& rows, F see) const {
@@ -65,8 +68,8 @@ class CodeBlocks {
 
  private:
   struct Place {
-    uint32_t segment;
     bool is_extra;
+    uint32_t segment;
     uint32_t block;
     auto operator<=>(const Place&) const = default;
   };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 
 #include "runtime/thread_pool.h"
 #include "simd/simd.h"
@@ -16,42 +15,75 @@ class Refiner {
   Refiner(const SpatialIndex& index, const CodePlan& plan, const CodeBlocks& blocks,
           const ProbeQuery& query)
       : width_(index.parts().bits - 1),
+        dim_(index.frame().dim()),
         plan_(plan),
         blocks_(blocks),
         query_(query),
-        levels_(index.frame().dim()) {
-    for (const CellHit& hit : query.cells) hits_.emplace(hit.cell, hit);
+        cells_(query.cells) {
+    std::ranges::sort(cells_, {}, &CellHit::cell);
   }
 
-  Candidate refine(Candidate row) {
-    const CodeParts& codes = *plan_.segments[row.segment]->segment.codes;
-    const size_t words = levels_.size() / 64;
-    const CodeBlock block = blocks_.codes(row.segment, row.row / codes.codes.per);
-    const ExtraBlock extra = blocks_.extra(row.segment, row.row / codes.extra->per);
-    const size_t in_codes = row.row % codes.codes.per, in_extra = row.row % codes.extra->per;
-    const size_t bytes = levels_.size() / 8 * width_;
-    const std::span<const std::byte> low = extra.levels.subspan(in_extra * bytes, bytes);
-    simd::level_values(block.bits.data() + in_codes * words,
-                       reinterpret_cast<const uint8_t*>(low.data()), width_, levels_.size(),
-                       levels_.data());
-    float sum = 0;
-    simd::dot_rows_f32(query_.prepared.rotated().data(), levels_.data(), 1, levels_.size(), &sum);
-    const CellHit& hit = hits_.at(row.cell);
-    const float estimate = hit.base + extra.add[in_extra] + extra.scale[in_extra] * sum;
-    const float slack = query_.deviations * hit.distance * extra.error[in_extra];
-    if (!(std::abs(estimate) < kBaseMax) || !(slack < kBaseMax)) return row;
-    row.lower = estimate - slack;
-    row.upper = estimate + slack;
-    return row;
+  // rows: by segment and row.
+  void refine(std::span<Candidate> rows) {
+    std::vector<Code> codes;
+    codes.reserve(rows.size());
+    for (const Candidate& row : rows) codes.push_back(find(row));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (i + kAhead < codes.size()) prefetch(codes[i + kAhead]);
+      bound(codes[i], rows[i]);
+    }
   }
 
  private:
+  static constexpr size_t kAhead = 4;  // rows between a prefetch and its use
+
+  // A row's code where it is.
+  struct Code {
+    const uint64_t* high;
+    const uint8_t* low;
+    float add, scale, error;
+  };
+
+  Code find(const Candidate& row) {
+    const CodeParts& parts = *plan_.segments[row.segment]->segment.codes;
+    const size_t block = row.row / parts.codes.per, extra = row.row / parts.extra->per;
+    if (row.segment != segment_ || block != block_) codes_ = blocks_.codes(row.segment, block);
+    if (row.segment != segment_ || extra != extra_) levels_ = blocks_.extra(row.segment, extra);
+    segment_ = row.segment, block_ = block, extra_ = extra;
+    const size_t in_codes = row.row % parts.codes.per, in_extra = row.row % parts.extra->per;
+    const auto* const low = reinterpret_cast<const uint8_t*>(levels_.levels.data());
+    return {codes_.bits.data() + in_codes * (dim_ / 64), low + in_extra * (dim_ / 8 * width_),
+            levels_.add[in_extra], levels_.scale[in_extra], levels_.error[in_extra]};
+  }
+
+  void prefetch(const Code& code) const {
+    constexpr size_t kLine = 64;
+    for (size_t at = 0; at < dim_ / 8; at += kLine)
+      __builtin_prefetch(reinterpret_cast<const uint8_t*>(code.high) + at);
+    for (size_t at = 0; at < dim_ / 8 * width_; at += kLine) __builtin_prefetch(code.low + at);
+  }
+
+  void bound(const Code& code, Candidate& row) const {
+    const float sum =
+        simd::dot_levels(query_.prepared.rotated().data(), code.high, code.low, width_, dim_);
+    const CellHit& hit = *std::ranges::lower_bound(cells_, row.cell, {}, &CellHit::cell);
+    const float estimate = hit.base + code.add + code.scale * sum;
+    const float slack = query_.deviations * hit.distance * code.error;
+    if (!(std::abs(estimate) < kBaseMax) || !(slack < kBaseMax)) return;
+    row.lower = estimate - slack;
+    row.upper = estimate + slack;
+  }
+
   const unsigned width_;
+  const size_t dim_;
   const CodePlan& plan_;
   const CodeBlocks& blocks_;
   const ProbeQuery& query_;
-  std::vector<float> levels_;
-  std::unordered_map<uint32_t, CellHit> hits_;
+  std::vector<CellHit> cells_;  // by their numbers
+  // The blocks of the row found last.
+  size_t segment_ = SIZE_MAX, block_ = 0, extra_ = 0;
+  CodeBlock codes_;
+  ExtraBlock levels_;
 };
 
 }  // namespace
@@ -59,11 +91,15 @@ class Refiner {
 Status refine_codes(Objects& objects, const SpatialIndex& index, const CodePlan& plan,
                     std::span<const ProbeQuery> queries, std::span<const size_t> wanted,
                     std::span<std::vector<Candidate>> lists) {
+  for (std::vector<Candidate>& list : lists)
+    std::ranges::sort(list, {}, [](const Candidate& c) {
+      return static_cast<uint64_t>(c.segment) << 32 | c.row;
+    });
   DREAMDB_ASSIGN(const CodeBlocks blocks, CodeBlocks::fetch_whole(objects, plan, lists));
   shared_pool().parallel_for(queries.size(), [&](size_t q) {
-    Refiner refiner(index, plan, blocks, queries[q]);
+    Refiner(index, plan, blocks, queries[q]).refine(lists[q]);
     Candidates left(wanted[q]);
-    for (const Candidate& row : lists[q]) left.offer(refiner.refine(row));
+    for (const Candidate& row : lists[q]) left.offer(row);
     lists[q] = left.take_sorted();
   });
   return {};

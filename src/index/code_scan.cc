@@ -128,12 +128,14 @@ std::vector<CellRows> nearest_first(std::span<const CellRows> rows, const ProbeQ
   for (size_t i = 0; i < query.cells.size(); ++i)
     ranks.emplace_back(query.cells[i].cell, static_cast<uint32_t>(i));
   std::ranges::sort(ranks);
-  const auto rank = [&](const CellRows& r) {
-    return std::ranges::lower_bound(ranks, std::pair(r.cell, uint32_t{0}))->second;
-  };
-  std::vector<CellRows> out(rows.begin(), rows.end());
-  std::ranges::sort(out, {},
-                    [&](const CellRows& r) { return std::tuple(rank(r), r.segment, r.begin); });
+  std::vector<std::pair<uint32_t, uint32_t>> order;  // rank, place in `rows`
+  for (size_t i = 0; i < rows.size(); ++i)
+    order.emplace_back(
+        std::ranges::lower_bound(ranks, std::pair(rows[i].cell, uint32_t{0}))->second,
+        static_cast<uint32_t>(i));
+  std::ranges::sort(order);
+  std::vector<CellRows> out;
+  for (const auto& [rank, place] : order) out.push_back(rows[place]);
   return out;
 }
 
@@ -149,7 +151,11 @@ void scan_round(const CodeBlocks& blocks, std::span<const CellRows> rows,
                                          rows.size(), shared_pool().thread_count() * 4 + 1});
   if (queries.size() == 1 && parts <= 4) {
     Scanner scanner(blocks, queries, visits, filter, out);
-    for (const CellRows& r : nearest_first(rows, queries[0])) scanner.scan(r);
+    const std::vector<CellRows> ordered = nearest_first(rows, queries[0]);
+    for (size_t i = 0; i < ordered.size(); ++i) {
+      if (i + 1 < ordered.size()) blocks.prefetch(ordered[i + 1]);
+      scanner.scan(ordered[i]);
+    }
     return;
   }
   std::mutex mutex;

@@ -100,6 +100,35 @@ struct Avx512 {
     v = stage<0xf0f0>(v, _mm512_shuffle_f32x4(v, v, 0xb1));
     return stage<0xff00>(v, _mm512_shuffle_f32x4(v, v, 0x4e));
   }
+  // Lane i needs bits [i kWidth, (i + 1) kWidth), which two bytes hold.
+  template <unsigned kWidth>
+  static Vec levels(const uint8_t* low, size_t size, uint16_t top) {
+    struct Places {
+      alignas(64) uint8_t bytes[64];
+      alignas(64) uint32_t shifts[16];
+    };
+    static constexpr Places kPlaces = [] {
+      Places places{};
+      for (unsigned i = 0; i < 16; ++i) {
+        const auto byte = static_cast<uint8_t>(i * kWidth / 8);
+        places.bytes[4 * i] = byte;
+        places.bytes[4 * i + 1] = static_cast<uint8_t>(byte + 1);
+        places.bytes[4 * i + 2] = places.bytes[4 * i + 3] = 0x80;  // zero
+        places.shifts[i] = i * kWidth % 8;
+      }
+      return places;
+    }();
+    constexpr int kTop = 1 << kWidth;
+    const __m128i bytes =
+        size >= sizeof(__m128i)
+            ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(low))
+            : _mm_maskz_loadu_epi8(static_cast<__mmask16>((1u << 2 * kWidth) - 1), low);
+    const __m512i pairs =
+        _mm512_shuffle_epi8(_mm512_broadcast_i32x4(bytes), _mm512_load_si512(kPlaces.bytes));
+    const __m512i level = _mm512_and_si512(
+        _mm512_srlv_epi32(pairs, _mm512_load_si512(kPlaces.shifts)), _mm512_set1_epi32(kTop - 1));
+    return _mm512_cvtepi32_ps(_mm512_mask_or_epi32(level, top, level, _mm512_set1_epi32(kTop)));
+  }
   static float sum(Vec v) {
     const __m256 x = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
     __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -59,7 +59,7 @@ void add_to_digest(uint64_t& digest, const T* values, size_t count) {  // FNV-1a
     }
 }
 
-// What level_values has to give, bit by bit as kernels.h says it.
+// The values that dot_levels goes by, as kernels.h says it.
 inline std::vector<float> expected_levels(const std::vector<uint64_t>& high,
                                           const std::vector<uint8_t>& low, unsigned width,
                                           size_t dim) {
@@ -71,6 +71,21 @@ inline std::vector<float> expected_levels(const std::vector<uint64_t>& high,
     values[j] = static_cast<float>(level) - static_cast<float>((2u << width) - 1) / 2;
   }
   return values;
+}
+
+// Whether dot_levels of a query of small whole numbers is what it has to be: those have no sums
+// that are rounded.
+inline bool finds_levels(const Kernels& kernels, GoldenInput& input, unsigned width, size_t dim) {
+  const std::vector<uint64_t> high = input.words(dim / 64);
+  std::vector<uint8_t> low(dim / 8 * width);
+  for (uint8_t& byte : low) byte = static_cast<uint8_t>(input.word());
+  std::vector<float> query(dim);
+  for (float& value : query) value = static_cast<float>(input.word() % 15) - 7;
+  const std::vector<float> values = expected_levels(high, low, width, dim);
+  double expected = 0;
+  for (size_t j = 0; j < dim; ++j) expected += static_cast<double>(query[j]) * values[j];
+  const float found = kernels.dot_levels(query.data(), high.data(), low.data(), width, dim);
+  return static_cast<double>(found) == expected;
 }
 
 // Bounds of codes for several queries at once.

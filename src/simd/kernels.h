@@ -128,11 +128,12 @@ struct Kernels {
                          const float* scale, const float* err, size_t count, float* lower,
                          float* upper);
 
-  // out[dim]: the values of a code of width + 1 bits: level - (2^(width + 1) - 1) / 2, where the
-  // highest bits of the levels stand in high[dim / 64], bit j % 64 of word j / 64, and the others,
-  // `width` of each, in low[dim / 8 * width], value 0 in the lowest bits of the first byte.
-  void (*level_values)(const uint64_t* high, const uint8_t* low, unsigned width, size_t dim,
-                       float* out);
+  // The dot product of query[dim] with the values of a code of width + 1 bits, width 1 to 7:
+  // level - (2^(width + 1) - 1) / 2, where the highest bits of the levels stand in high[dim / 64],
+  // bit j % 64 of word j / 64, and the others, `width` of each, in low[dim / 8 * width], value 0 in
+  // the lowest bits of the first byte. dim: a multiple of 64.
+  float (*dot_levels)(const float* query, const uint64_t* high, const uint8_t* low, unsigned width,
+                      size_t dim);
 
   // out: each i with values[i] >= threshold (no NaN is), ascending; returns how many there are. out
   // has room for `count` of them.

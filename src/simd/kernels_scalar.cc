@@ -253,7 +253,7 @@ const Kernels kScalarKernels = {
     .encode_bits = encode_bits,
     .scan_bits = scan_bits,
     .scan_bits_many = scan_bits_each<scan_bits>,
-    .level_values = level_values,
+    .dot_levels = dot_levels<void>,
     .select_at_least = select_at_least,
 };
 

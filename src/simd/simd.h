@@ -104,9 +104,9 @@ inline void scan_bits_many(const BitQuery* queries, size_t q, const uint64_t* co
                            float* lower, float* upper) {
   active().scan_bits_many(queries, q, codes, add, scale, err, count, lower, upper);
 }
-inline void level_values(const uint64_t* high, const uint8_t* low, unsigned width, size_t dim,
-                         float* out) {
-  active().level_values(high, low, width, dim, out);
+inline float dot_levels(const float* query, const uint64_t* high, const uint8_t* low,
+                        unsigned width, size_t dim) {
+  return active().dot_levels(query, high, low, width, dim);
 }
 inline size_t select_at_least(const float* values, size_t count, float threshold, uint32_t* out) {
   return active().select_at_least(values, count, threshold, out);

@@ -1,5 +1,5 @@
 // The table of a vector instruction set, filled from the loops over its `V` (rows.inl, nearest.inl,
-// encode.inl, scan.inl) and those that are the same for all (levels.inl).
+// encode.inl, scan.inl, levels.inl).
 #pragma once
 
 #include "simd/encode.inl"
@@ -39,7 +39,7 @@ constexpr Kernels make_kernels(const char* name) {
       .encode_bits = encode_bits<V>,
       .scan_bits = scan_bits<V>,
       .scan_bits_many = scan_bits_each<scan_bits<V>>,
-      .level_values = level_values,
+      .dot_levels = dot_levels<V>,
       .select_at_least = select_at_least<V>,
   };
 }
