@@ -100,7 +100,7 @@ Status refine_codes(Objects& objects, const SpatialIndex& index, const CodePlan&
     Refiner(index, plan, blocks, queries[q]).refine(lists[q]);
     Candidates left(wanted[q]);
     for (const Candidate& row : lists[q]) left.offer(row);
-    lists[q] = left.take_sorted();
+    lists[q] = left.take();
   });
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "dreamdb/interrupt.h"
 #include "index/code_refine.h"
+#include "runtime/carried.h"
 #include "runtime/thread_pool.h"
 
 namespace dreamdb {
@@ -30,6 +31,8 @@ constexpr double kFurtherMax = 4;
 constexpr float kOtherValue = 6;
 constexpr float kRounding = 1e-5f;  // of an estimate
 constexpr size_t kQueriesAtOnce = 256;
+// Of a row of codes besides the bits: its anchor and the factors of both runs.
+constexpr uint64_t kCodeFactorsBytes = 32;
 constexpr size_t kRowsReadAtOnce = 8192;
 
 // Rows of a batch of one column that stand one behind the other.
@@ -67,6 +70,14 @@ DenseRows rows_of(const Batch& batch, std::span<const Candidate> candidates, siz
 }
 
 }  // namespace
+
+void IndexWork::add(const IndexWork& other) {
+  cells += other.cells;
+  codes += other.codes;
+  candidates += other.candidates;
+  reranked += other.reranked;
+  probes = std::max(probes, other.probes);
+}
 
 Result<Batch> IndexSearch::read_values(std::span<const uint64_t> anchors) {
   const Field* const fields[] = {&field_};
@@ -141,7 +152,7 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
 
   std::vector<std::vector<Candidate>> lists;
   for (Candidates& candidates : found) {
-    lists.push_back(candidates.take_sorted());
+    lists.push_back(candidates.take());
     work_.candidates += lists.back().size();
   }
   if (index_->parts().bits > 1)
@@ -171,8 +182,10 @@ Status IndexSearch::rerank(std::span<Search*> searches,
     std::vector<uint64_t> anchors;
     for (const Piece& piece : pieces)
       for (const Candidate& c : piece.rows) anchors.push_back(c.anchor);
-    std::ranges::sort(anchors);
-    anchors.erase(std::ranges::unique(anchors).begin(), anchors.end());
+    if (pieces.size() > 1) {
+      std::ranges::sort(anchors);
+      anchors.erase(std::ranges::unique(anchors).begin(), anchors.end());
+    }
     work_.reranked += anchors.size();
     DREAMDB_TRY(check_interrupt());
     DREAMDB_ASSIGN(const Batch values, read_values(anchors));
@@ -207,6 +220,15 @@ size_t probes_under_filter(size_t plain, double part, size_t cells) {
   return wanted < static_cast<double>(cells) ? static_cast<size_t>(wanted) : cells;
 }
 
+// Codes that stay in memory once they are read: then queries gain nothing from sharing blocks, and
+// by itself each begins with its own nearest cells.
+bool IndexSearch::is_each_alone(const QuerySet& queries) const {
+  const uint64_t words = index_->frame().words();
+  const uint64_t row_bytes = words * index_->parts().bits * sizeof(uint64_t) + kCodeFactorsBytes;
+  return queries.count() > 1 && !objects_.store().is_far() &&
+         place_->codes->rows * row_bytes <= objects_.matrix_cache_bytes();
+}
+
 Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
                                            const IndexSearchOptions& options) {
   std::vector<TopK> out;
@@ -214,46 +236,76 @@ Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
     out.assign(queries.count(), TopK(options.top_k));
     return out;
   }
-  const size_t cells = index_->cells();
+  const bool is_alone = is_each_alone(queries);
   for (size_t first = 0; first < queries.count(); first += kQueriesAtOnce) {
+    DREAMDB_TRY(check_interrupt());
     const size_t count = std::min(kQueriesAtOnce, queries.count() - first);
-    std::vector<Search> searches;
-    std::vector<float> placed(index_->frame().dim());
-    for (size_t i = 0; i < count; ++i) {
-      place_vector(index_->metric(),
-                   {queries.values() + (first + i) * queries.dim(), queries.dim()}, placed);
-      searches.push_back({ProbeQuery(*index_, placed, options.deviations), options.top_k,
-                          std::clamp<size_t>(options.probes, 1, cells), TopK(options.top_k)});
-    }
-    std::vector<Search*> open;
-    std::vector<size_t> numbers;
-    for (size_t i = 0; i < count; ++i) open.push_back(&searches[i]), numbers.push_back(first + i);
-    while (!open.empty()) {
-      DREAMDB_TRY(check_interrupt());
-      std::vector<size_t> before;
-      for (const Search* search : open) before.push_back(search->wanted);
-      DREAMDB_TRY(round(open, queries, numbers, options));
-      std::vector<Search*> left;
-      std::vector<size_t> left_numbers;
-      for (size_t i = 0; i < open.size(); ++i) {
-        Search& search = *open[i];
-        const bool lacks = search.best.size() < options.top_k && search.probes < cells;
-        const bool misled = search.wanted > before[i];
-        const bool is_narrow = search.is_narrow && search.probes < cells;
-        if (!lacks && !misled && !is_narrow) continue;
-        if (lacks || is_narrow) search.probes = std::min(cells, search.probes * kProbesGrowth);
-        left.push_back(&search);
-        left_numbers.push_back(numbers[i]);
-      }
-      open = std::move(left);
-      numbers = std::move(left_numbers);
-    }
-    for (Search& search : searches) {
-      work_.probes = std::max<uint64_t>(work_.probes, search.probes);
-      out.push_back(std::move(search.best));
-    }
+    DREAMDB_TRY(is_alone ? run_alone(queries, first, count, options, out)
+                         : run_together(queries, first, count, options, out));
   }
   return out;
+}
+
+Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t count,
+                              const IndexSearchOptions& options, std::vector<TopK>& out) {
+  std::vector<IndexSearch> searches(count, *this);
+  std::vector<std::vector<TopK>> found(count);
+  std::vector<Status> statuses(count);
+  Carried carried;
+  shared_pool().parallel_for(count, [&](size_t i) {
+    carried.run([&] {
+      searches[i].work_ = {};
+      statuses[i] = searches[i].run_together(queries.only(first + i), 0, 1, options, found[i]);
+    });
+  });
+  carried.rethrow();
+  for (size_t i = 0; i < count; ++i) {
+    DREAMDB_TRY(std::move(statuses[i]));
+    work_.add(searches[i].work_);
+    out.push_back(std::move(found[i][0]));
+  }
+  return {};
+}
+
+Status IndexSearch::run_together(const QuerySet& queries, size_t first, size_t count,
+                                 const IndexSearchOptions& options, std::vector<TopK>& out) {
+  const size_t cells = index_->cells();
+  std::vector<Search> searches;
+  std::vector<float> placed(index_->frame().dim());
+  for (size_t i = 0; i < count; ++i) {
+    place_vector(index_->metric(), {queries.values() + (first + i) * queries.dim(), queries.dim()},
+                 placed);
+    searches.push_back({ProbeQuery(*index_, placed, options.deviations), options.top_k,
+                        std::clamp<size_t>(options.probes, 1, cells), TopK(options.top_k)});
+  }
+  std::vector<Search*> open;
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < count; ++i) open.push_back(&searches[i]), numbers.push_back(first + i);
+  while (!open.empty()) {
+    DREAMDB_TRY(check_interrupt());
+    std::vector<size_t> before;
+    for (const Search* search : open) before.push_back(search->wanted);
+    DREAMDB_TRY(round(open, queries, numbers, options));
+    std::vector<Search*> left;
+    std::vector<size_t> left_numbers;
+    for (size_t i = 0; i < open.size(); ++i) {
+      Search& search = *open[i];
+      const bool lacks = search.best.size() < options.top_k && search.probes < cells;
+      const bool misled = search.wanted > before[i];
+      const bool is_narrow = search.is_narrow && search.probes < cells;
+      if (!lacks && !misled && !is_narrow) continue;
+      if (lacks || is_narrow) search.probes = std::min(cells, search.probes * kProbesGrowth);
+      left.push_back(&search);
+      left_numbers.push_back(numbers[i]);
+    }
+    open = std::move(left);
+    numbers = std::move(left_numbers);
+  }
+  for (Search& search : searches) {
+    work_.probes = std::max<uint64_t>(work_.probes, search.probes);
+    out.push_back(std::move(search.best));
+  }
+  return {};
 }
 
 Result<std::vector<TopK>> IndexSearch::score_rows(const QuerySet& queries,

@@ -31,11 +31,13 @@ size_t probes_under_filter(size_t plain, double part, size_t cells);
 
 // What a search through an index has looked at, for all its queries.
 struct IndexWork {
-  uint64_t cells = 0;       // distinct ones
+  uint64_t cells = 0;       // those that queries share count once
   uint64_t codes = 0;       // rows of codes in them
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // exact scores
   uint64_t probes = 0;      // the most cells that one query looked into
+
+  void add(const IndexWork& other);
 };
 
 class IndexSearch {
@@ -71,6 +73,12 @@ class IndexSearch {
     TopK best;
     bool is_narrow = false;  // `best` says that better ones may stand in more cells
   };
+  bool is_each_alone(const QuerySet& queries) const;
+  // Of `count` queries from number `first` on; their answers go behind those in `out`.
+  Status run_alone(const QuerySet& queries, size_t first, size_t count,
+                   const IndexSearchOptions& options, std::vector<TopK>& out);
+  Status run_together(const QuerySet& queries, size_t first, size_t count,
+                      const IndexSearchOptions& options, std::vector<TopK>& out);
   Status round(std::span<Search*> searches, const QuerySet& queries,
                std::span<const size_t> numbers, const IndexSearchOptions& options);
   // Exact scores of each search's list, some values at a time.

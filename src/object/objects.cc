@@ -86,13 +86,13 @@ std::string ref_key(std::string_view name) { return "refs/" + std::string(name);
 
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
     : store_(std::move(store)),
-      cache_(cache_bytes / 8 * 2),
-      matrix_cache_(cache_bytes / 8 * 5, Eviction::kSeldom),
+      cache_(cache_bytes / 16 * 3),
+      matrix_cache_(cache_bytes / 16 * 12, Eviction::kSeldom),
       cache_bytes_(cache_bytes) {}
 
 uint64_t Objects::row_cache_bytes() const {
   const uint64_t taken = cache_.size_bytes() + matrix_cache_.size_bytes();
-  return std::max(cache_bytes_ / 8, cache_bytes_ - std::min(cache_bytes_, taken));
+  return std::max(cache_bytes_ / 16, cache_bytes_ - std::min(cache_bytes_, taken));
 }
 
 void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {

@@ -78,8 +78,8 @@ std::string ref_key(std::string_view name);
 
 class Objects {
  public:
-  // A quarter of `cache_bytes` for small things, five eighths for matrices, an eighth for single
-  // rows, which also get what the others have left.
+  // Of 16 parts of `cache_bytes`, 3 for small things, 12 for matrices and 1 for single rows, which
+  // also get what the others have left.
   Objects(std::shared_ptr<Store> store, uint64_t cache_bytes);
 
   Store& store() { return *store_; }
@@ -90,6 +90,7 @@ class Objects {
   std::shared_ptr<const Buffer> find_matrix(const CacheKey& key) {
     return matrix_cache_.find<Buffer>(key);
   }
+  uint64_t matrix_cache_bytes() const { return matrix_cache_.capacity_bytes(); }
   void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes);
   // Single rows of matrices, verified. segment: LoadedSegment::number.
   bool copy_row(uint64_t segment, uint64_t row, std::span<std::byte> to) {

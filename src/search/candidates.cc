@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <unordered_set>
 #include <utility>
 
 namespace dreamdb {
@@ -38,22 +37,12 @@ void Candidates::merge(const Candidates& other) {
   note_filter(other.looked_, other.passed_);
 }
 
-std::vector<Candidate> Candidates::take_sorted() {
+std::vector<Candidate> Candidates::take() {
   prune();
-  const auto nearer = [](const Candidate& a, const Candidate& b) {
-    const float x = a.lower + a.upper, y = b.lower + b.upper;
-    return x != y ? x > y : a.anchor < b.anchor;
-  };
-  std::ranges::sort(held_, nearer);
-  // An anchor may have codes in several segments.
-  std::vector<uint64_t> anchors;
-  anchors.reserve(held_.size());
-  for (const Candidate& c : held_) anchors.push_back(c.anchor);
-  std::ranges::sort(anchors);
-  if (std::ranges::adjacent_find(anchors) != anchors.end()) {
-    std::unordered_set<uint64_t> seen;
-    std::erase_if(held_, [&](const Candidate& c) { return !seen.insert(c.anchor).second; });
-  }
+  std::ranges::sort(held_, [](const Candidate& a, const Candidate& b) {
+    return a.anchor != b.anchor ? a.anchor < b.anchor : a.lower + a.upper > b.lower + b.upper;
+  });
+  held_.erase(std::ranges::unique(held_, {}, &Candidate::anchor).begin(), held_.end());
   return std::exchange(held_, {});
 }
 

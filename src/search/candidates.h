@@ -39,8 +39,8 @@ class Candidates {
     return looked_ == 0 ? 1 : static_cast<double>(passed_) / static_cast<double>(looked_);
   }
 
-  // Those left, best middle first; of one anchor (a code of an older value may be there) the first.
-  std::vector<Candidate> take_sorted();
+  // Those left, by anchor; where one has several codes (of older values), that of the best middle.
+  std::vector<Candidate> take();
   size_t k() const { return k_; }
 
  private:

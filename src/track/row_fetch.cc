@@ -1,8 +1,8 @@
 // Fetching the blocks of a planned read: the second half.
 #include <algorithm>
-#include <exception>
 #include <optional>
 
+#include "runtime/carried.h"
 #include "runtime/thread_pool.h"
 #include "track/assemble.h"
 
@@ -11,26 +11,6 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kRowsWorthAThread = 256;  // some 50 us
-
-// Carries out work on a thread of the pool, where nothing may be thrown: memory that is not to be
-// had is told on the thread that asked.
-class Carried {
- public:
-  template <typename F>
-  void run(const F& work) noexcept {
-    try {
-      work();
-    } catch (...) {
-      thrown_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (thrown_) std::rethrow_exception(thrown_);
-  }
-
- private:
-  std::exception_ptr thrown_;
-};
 
 // Waits for a task whatever happens.
 class Joined {
@@ -66,16 +46,16 @@ Result<Batch> RowReader::fetch(const RowPlan& plan) const {
   const bool is_large = rows >= kRowsWorthAThread;
   std::vector<BlockFetch> blocks(columns.size());
   std::vector<Status> begun(columns.size());
-  std::vector<Carried> carried(columns.size());
+  Carried carried;
   const auto begin = [&](size_t c) {
-    carried[c].run([&] { begun[c] = columns[c]->begin(blocks[c]); });
+    carried.run([&] { begun[c] = columns[c]->begin(blocks[c]); });
   };
   if (is_large) {
     shared_pool().parallel_for(columns.size(), begin);
   } else {
     for (size_t c = 0; c < columns.size(); ++c) begin(c);
   }
-  for (const Carried& column : carried) column.rethrow();
+  carried.rethrow();
   for (Status& status : begun) DREAMDB_TRY(std::move(status));
   std::vector<std::optional<Result<Column>>> finished(columns.size());
   Carried finishing;
