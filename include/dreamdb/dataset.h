@@ -170,7 +170,7 @@ struct SearchReport {
   double covered = 0;       // part of the field's rows that the index knows
   size_t probes = 0;        // the most cells that one query read
   double recall = 1;        // recall@10 that was measured with so many
-  uint64_t cells = 0;       // cells read; those that queries share count once
+  uint64_t cells = 0;       // cells read; several queries that are read together share theirs
   uint64_t codes = 0;       // codes in them
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // rows read and scored exactly because of that

@@ -31,7 +31,7 @@ size_t probes_under_filter(size_t plain, double part, size_t cells);
 
 // What a search through an index has looked at, for all its queries.
 struct IndexWork {
-  uint64_t cells = 0;       // those that queries share count once
+  uint64_t cells = 0;       // of queries that were read together, those they share once
   uint64_t codes = 0;       // rows of codes in them
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // exact scores
