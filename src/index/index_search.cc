@@ -191,8 +191,8 @@ Status IndexSearch::rerank(std::span<Search*> searches,
     DREAMDB_ASSIGN(const Batch values, read_values(anchors));
     shared_pool().parallel_for(pieces.size(), [&](size_t p) {
       const size_t s = pieces[p].search;
-      score(values, pieces[p].rows, queries.count() == 1 ? queries : queries.only(numbers[s]),
-            *searches[s]);
+      if (queries.count() == 1) return score(values, pieces[p].rows, queries, *searches[s]);
+      score(values, pieces[p].rows, queries.only(numbers[s]), *searches[s]);
     });
     pieces.clear();
     return {};
