@@ -159,7 +159,7 @@ Result<IndexMap> Appender::find_indexes(const Manifest& manifest,
     const FieldIndex* const place = manifest.find_index(field->id);
     if (place == nullptr) continue;
     auto index = dataset_.space().indexes().find(dataset_.objects(), *place, *field,
-                                                 manifest.find_track(field->id));
+                                                 {manifest.find_track(field->id)});
     if (index) {
       out.emplace(field->id, *std::move(index));
     } else if (index.error().code != Code::kCorruption) {

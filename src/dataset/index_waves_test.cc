@@ -14,6 +14,7 @@ using namespace testing;
 
 constexpr size_t kDim = 64;
 constexpr size_t kCells = 256;
+constexpr uint64_t kNumbers = 100;
 // Under a sanitizer a quarter.
 const uint64_t kRows = OneIn().of(4) * 15'000, kCommitRows = kRows / 3;
 
@@ -27,17 +28,26 @@ std::vector<float> vectors_of(uint64_t first, size_t count) {
   return out;
 }
 
+// Each number once in so many rows, and in all parts of a cluster.
+int64_t number_of(uint64_t i) { return static_cast<int64_t>((i + i / kNumbers * 37) % kNumbers); }
+
 NewRows rows_of(uint64_t first, size_t count, bool even) {
   std::vector<uint64_t> anchors;
+  std::vector<int64_t> numbers;
   std::mt19937_64 random(first);
-  for (uint64_t i = first; i < first + count; ++i)
+  for (uint64_t i = first; i < first + count; ++i) {
     anchors.push_back(i * 1000 + (even ? 0 : random() % 1000));
-  return rows_at(anchors, {embedding_column("emb", kDim, vectors_of(first, count))});
+    numbers.push_back(number_of(i));
+  }
+  return rows_at(
+      anchors, {embedding_column("emb", kDim, vectors_of(first, count)), int_column("n", numbers)});
 }
 
 Bucket indexed_bucket(bool even) {
   Bucket bucket;
-  Dataset ds = bucket.create(one_field(embedding_field("emb", kDim)));
+  Schema schema = one_field(embedding_field("emb", kDim));
+  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt)));
+  Dataset ds = bucket.create(schema);
   for (uint64_t first = 0; first < kRows; first += kCommitRows)
     EXPECT_TRUE(ds.append(rows_of(first, kCommitRows, even)));
   IndexOptions options;
@@ -88,6 +98,47 @@ TEST_P(IndexWaves, ABatchOfQueriesSharesThem) {
   EXPECT_LE(
       bucket.waves([&] { ASSERT_TRUE(ds.search("emb", vectors_of(1'000'000, 50), 50, options)); }),
       6u);
+}
+
+// What a search under a filter does, and its waves: the first of a handle, which reads what the
+// filter names too; one with another query; one with another filter.
+struct FilterPlan {
+  const char* name;
+  const char* where;
+  const char* other;
+  bool exact, has_codes;
+  uint64_t scanned;
+  uint64_t cold, warm, warm_other;
+};
+const FilterPlan kPlans[] = {
+    {"matches compared at once", "n == 7", "n == 8", false, false, kRows / kNumbers, 4, 0, 1},
+    {"codes of matches", "n < 30", "n >= 70", false, true, 0, 6, 2, 2},
+    {"all vectors", "n < 30", "n >= 70", true, false, kRows, 5, 0, 0},
+};
+
+TEST_P(IndexWaves, UnderAFilterNoMore) {
+  const Bucket bucket = indexed_bucket(GetParam());
+  for (const FilterPlan& plan : kPlans) {
+    SCOPED_TRACE(plan.name);
+    const Dataset ds = bucket.open();
+    const auto search = [&](uint64_t query, const char* where) {
+      SearchOptions options;
+      options.fields.emplace();
+      options.where = *Where::parse(where);
+      options.exact = plan.exact;
+      options.top_k = 5;
+      const auto answer = ds.search("emb", vectors_of(1'000'000 + query, 1), 1, options);
+      ASSERT_TRUE(answer) << answer.error().message;
+      EXPECT_EQ(answer->hits[0].rows.rows(), 5u);
+      EXPECT_EQ(answer->report.codes > 0, plan.has_codes);
+      EXPECT_EQ(answer->report.scanned, plan.scanned);
+    };
+    EXPECT_LE(bucket.waves([&] { search(0, plan.where); }), plan.cold);
+    for (uint64_t query = 1; query < 6; ++query)
+      EXPECT_LE(bucket.waves([&] { search(query, plan.where); }), plan.warm) << query;
+    EXPECT_LE(bucket.waves([&] { search(6, plan.other); }), plan.warm_other);
+    EXPECT_EQ(bucket.waves([&] { search(6, plan.other); }), 0u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Anchors, IndexWaves, ::testing::Bool(),

@@ -64,7 +64,7 @@ Result<IndexInfo> describe(Space& space, const Manifest& manifest, const FieldIn
   const Field& field = *manifest.schema.find(place.field);
   DREAMDB_ASSIGN(
       const SpatialIndexPtr index,
-      space.indexes().find(space.objects(), place, field, manifest.find_track(place.field)));
+      space.indexes().find(space.objects(), place, field, {manifest.find_track(place.field)}));
   const SpatialParts& parts = index->parts();
   IndexInfo info;
   info.field = field.name;

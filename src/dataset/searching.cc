@@ -110,7 +110,9 @@ class Search {
   Status find_index() {
     const FieldIndex* const place = options_.exact ? nullptr : manifest_->find_index(field_.id);
     if (place == nullptr) return {};
-    auto index = space_.indexes().find(objects_, *place, field_, manifest_->find_track(field_.id));
+    const Root* const filtered = options_.where ? manifest_->find_track(kRecordTrack) : nullptr;
+    auto index = space_.indexes().find(objects_, *place, field_,
+                                       {manifest_->find_track(field_.id), filtered});
     if (!index)
       return fail(index.error().code, index.error().message +
                                           "; it is the spatial index of field `" + field_.name +

@@ -6,7 +6,8 @@
 namespace dreamdb {
 
 Result<SpatialIndexPtr> IndexShelf::find(Objects& objects, const FieldIndex& place,
-                                         const Field& field, const Root* track) {
+                                         const Field& field,
+                                         std::initializer_list<const Root*> others) {
   {
     const std::lock_guard lock(mutex_);
     const auto at = std::ranges::find(kept_, place.spatial, &SpatialIndex::address);
@@ -15,7 +16,7 @@ Result<SpatialIndexPtr> IndexShelf::find(Objects& objects, const FieldIndex& pla
       return kept_.front();
     }
   }
-  DREAMDB_ASSIGN(SpatialIndexPtr index, load_spatial_index(objects, place, field, track));
+  DREAMDB_ASSIGN(SpatialIndexPtr index, load_spatial_index(objects, place, field, others));
   const std::lock_guard lock(mutex_);
   kept_.push_front(index);
   if (kept_.size() > kKept) kept_.pop_back();

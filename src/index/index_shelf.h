@@ -14,7 +14,7 @@ class IndexShelf {
  public:
   // From the shelf, or read: see load_spatial_index.
   Result<SpatialIndexPtr> find(Objects& objects, const FieldIndex& place, const Field& field,
-                               const Root* track);
+                               std::initializer_list<const Root*> others);
 
  private:
   static constexpr size_t kKept = 8;

@@ -88,14 +88,16 @@ double SpatialIndex::recall_of(size_t probes) const {
 }
 
 Result<SpatialIndexPtr> load_spatial_index(Objects& objects, const FieldIndex& place,
-                                           const Field& field, const Root* track) {
+                                           const Field& field,
+                                           std::initializer_list<const Root*> others) {
   Entry entry;
   entry.child = place.spatial;
   entry.size = place.size;
   entry.footer = place.footer;
   std::vector<PageRef> ahead;
-  for (const Root* root :
-       {track, place.codes ? &*place.codes : nullptr, place.covered ? &*place.covered : nullptr})
+  for (const std::optional<Root>& root : {place.codes, place.covered})
+    if (root) ahead.push_back({root->page, root->page_size});
+  for (const Root* root : others)
     if (root != nullptr) ahead.push_back({root->page, root->page_size});
   DREAMDB_ASSIGN(const SegmentPtr loaded,
                  objects.whole_segment(entry, SegmentUse::kSpatial, ahead));

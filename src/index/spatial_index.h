@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,9 +54,11 @@ class SpatialIndex {
 };
 using SpatialIndexPtr = std::shared_ptr<const SpatialIndex>;
 
-// Reads an index, and the root pages of its tracks and of the field's (`track`; nullptr: none): 1
-// wave. Corruption: it is missing, damaged, or of another field than `field`.
+// Reads an index, and the root pages of its tracks and of others that will be asked for next, of
+// which nullptr is none: 1 wave. Corruption: it is missing, damaged, or of another field than
+// `field`.
 Result<SpatialIndexPtr> load_spatial_index(Objects& objects, const FieldIndex& place,
-                                           const Field& field, const Root* track);
+                                           const Field& field,
+                                           std::initializer_list<const Root*> others);
 
 }  // namespace dreamdb
