@@ -235,7 +235,8 @@ void add_search(CLI::App& app, Session& session) {
                         "through an index: read so many cells for a query, whatever --recall")
       .above_zero();
   command.add_flag("--exact", o->exact, "compare every vector, whatever indexes there are");
-  command.add_flag("--explain", o->explain, "print to standard error how the answer was found");
+  command.add_flag("--explain", o->explain,
+                   "print to standard error how the answer was found, and why no index was used");
   add_at(command, o->read.at);
   add_where(command, o->read.where);
   add_fields(command, o->read.fields);

@@ -20,12 +20,23 @@ std::string counted(uint64_t count, const std::string& one, const std::string& m
   return with_commas(count) + " " + (count == 1 ? one : many);
 }
 
+// Why no index was used.
+std::string reason_text(const std::string& reason) {
+  if (reason == "exact") return "--exact was given";
+  if (reason == "no_index") return "the field has none (`dreamdb reindex` builds it)";
+  if (reason == "other_distance") return "that of the field is for another distance";
+  if (reason == "few_matches") return "few records match the filter";
+  if (reason == "uncovered_rows") return "that of the field knows no row";
+  return "there was nothing to find";
+}
+
 }  // namespace
 
 std::string search_report_text(const SearchReport& report, size_t queries) {
   std::string text = "found: ";
   if (report.algorithm.empty()) {
-    text += "by comparing " + counted(report.scanned, "row", "rows") + ", no index was used";
+    text += "by comparing " + counted(report.scanned, "row", "rows") +
+            ", no index was used: " + reason_text(report.reason);
   } else {
     text += "by " + report.algorithm + " (covers " + fixed(100 * report.covered, 1) +
             " %): " + counted(report.probes, "cell", "cells") + " a query (recall@10 " +
@@ -47,6 +58,7 @@ std::string search_report_json(const SearchReport& report, size_t queries) {
   OrderedJson out;
   out["manifest"] = report.manifest;
   out["algorithm"] = report.algorithm.empty() ? OrderedJson() : OrderedJson(report.algorithm);
+  out["reason"] = report.reason.empty() ? OrderedJson() : OrderedJson(report.reason);
   out["covered"] = report.covered;
   out["queries"] = queries;
   out["probes"] = report.probes;

@@ -165,8 +165,13 @@ struct SearchHits {
 
 // How an answer was found, for all queries of a call together.
 struct SearchReport {
-  std::string manifest;     // of the version searched
-  std::string algorithm;    // of the index used; empty: every row was compared
+  std::string manifest;   // of the version searched
+  std::string algorithm;  // of the index used; empty: every row was compared
+  // Why no index was used, or not for all rows; empty: one was. "exact" was asked for; the field
+  // has "no_index", or one for an "other_distance"; "few_matches" of the filter were compared at
+  // once; there are "uncovered_rows", which the index does not know; "nothing_to_find": top_k is 0,
+  // or no row is in the range.
+  std::string reason;
   double covered = 0;       // part of the field's rows that the index knows
   size_t probes = 0;        // the most cells that one query read
   double recall = 1;        // recall@10 that was measured with so many

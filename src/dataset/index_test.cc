@@ -350,6 +350,44 @@ TEST(Index, WithoutOneAllIsCompared) {
   EXPECT_EQ((*ds.indexes())[0].codes, 1200u);
 }
 
+TEST(Index, TheReportSaysWhyItWasNotUsed) {
+  auto ds = Dataset::create(fresh_locator(), vectors_schema("dreamdb.ivf-cosine"));
+  ASSERT_TRUE(ds);
+  const auto reason = [&](const auto& change) {
+    SearchOptions options;
+    change(options);
+    return search(*ds, 1, options).report.reason;
+  };
+  const auto as_it_is = [](SearchOptions&) {};
+  EXPECT_EQ(reason(as_it_is), "nothing_to_find");
+  ASSERT_TRUE(ds->append(rows_of(0, 4000)));
+  EXPECT_EQ(reason(as_it_is), "no_index");
+  const auto few = [](SearchOptions& o) { o.where = *Where::parse("n < 500"); };
+  EXPECT_EQ(reason(few), "no_index");
+  ASSERT_TRUE(ds->reindex("emb", of_cells(8)));
+  EXPECT_EQ(reason(as_it_is), "");
+  EXPECT_EQ(reason([](SearchOptions& o) { o.exact = true; }), "exact");
+  EXPECT_EQ(reason([](SearchOptions& o) { o.distance = Distance::kL2; }), "other_distance");
+  EXPECT_EQ(reason(few), "few_matches");
+  EXPECT_EQ(reason([](SearchOptions& o) { o.where = *Where::parse("n < 3000"); }), "");
+  EXPECT_EQ(reason([](SearchOptions& o) { o.top_k = 0; }), "nothing_to_find");
+  EXPECT_EQ(reason([](SearchOptions& o) { o.start = o.end = 5; }), "nothing_to_find");
+  // What is appended while an index is built has no codes.
+  ASSERT_TRUE(ds->drop_index("emb"));
+  auto other = Dataset::open(ds->locator());
+  ASSERT_TRUE(other);
+  IndexOptions appended = of_cells(8);
+  appended.progress = [&](const IndexProgress& p) {
+    if (p.stage == "measure" && *other->count() == 4000) {
+      EXPECT_TRUE(other->append(rows_of(4000, 10)));
+    }
+    return true;
+  };
+  ASSERT_TRUE(ds->reindex("emb", appended));
+  EXPECT_EQ(reason(as_it_is), "uncovered_rows");
+  EXPECT_EQ(search(*ds, 1, {}).report.scanned, 10u);
+}
+
 // Beyond 1e15 bounds overflow; all rows of a cell are compared then.
 TEST(Index, HugeQueriesFindTheSame) {
   const Dataset ds = indexed("dreamdb.ivf-l2", 1000, of_cells(6));

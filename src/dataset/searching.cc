@@ -96,6 +96,8 @@ class Search {
     if (root != nullptr && options_.start < options_.end && options_.top_k > 0) {
       DREAMDB_TRY(find_index());
       DREAMDB_TRY(options_.where ? search_matches(*root) : search_all(*root));
+    } else {
+      report_.reason = "nothing_to_find";
     }
     std::vector<std::vector<Hit>> hits;
     for (size_t q = 0; q < queries_.count(); ++q)
@@ -109,7 +111,10 @@ class Search {
   // The index, if the field has one for this distance.
   Status find_index() {
     const FieldIndex* const place = options_.exact ? nullptr : manifest_->find_index(field_.id);
-    if (place == nullptr) return {};
+    if (place == nullptr) {
+      report_.reason = options_.exact ? "exact" : "no_index";
+      return {};
+    }
     const Root* const filtered = options_.where ? manifest_->find_track(kRecordTrack) : nullptr;
     auto index = space_.indexes().find(objects_, *place, field_,
                                        {manifest_->find_track(field_.id), filtered});
@@ -117,7 +122,10 @@ class Search {
       return fail(index.error().code, index.error().message +
                                           "; it is the spatial index of field `" + field_.name +
                                           "`: search with exact, or reindex");
-    if ((*index)->metric() != queries_.metric()) return {};
+    if ((*index)->metric() != queries_.metric()) {
+      report_.reason = "other_distance";
+      return {};
+    }
     place_ = place;
     index_ = *std::move(index);
     return {};
@@ -158,6 +166,7 @@ class Search {
                    search.score_rows(queries_, filter_.set->anchors(), options_.top_k));
     merge(found, scanned_);
     report_.scanned += search.work().reranked;
+    if (index_ != nullptr) report_.reason = "few_matches";
     return {};
   }
 
@@ -218,6 +227,7 @@ class Search {
     report_.scanned += uncovered;
     report_.covered = 1 - static_cast<double>(uncovered) / static_cast<double>(root.rows);
     if (rest.left_only.empty()) return {};
+    report_.reason = "uncovered_rows";
     DREAMDB_ASSIGN(const auto found,
                    scan_entries(objects_, root, field_, queries_, scan, rest.left_only));
     merge(found, scanned_);

@@ -104,10 +104,10 @@ def test_search_through_it(built):
     query = "[" + ",".join(map(str, clustered(1, 77)[0].tolist())) + "]"
     ask = ["search", built, "e", "--query", query, "--json", "--explain"]
     exact = dreamdb(*ask, "--exact")
-    assert explained(exact)["algorithm"] is None and explained(exact)["scanned"] == 3000
+    assert explained(exact)["algorithm"] is None and explained(exact)["scanned"] == 3000 and explained(exact)["reason"] == "exact"
     best = dreamdb(*ask, "--recall", 1)
     report = explained(best)
-    assert report["algorithm"] == "dreamdb.ivf-cosine" and report["covered"] == 1 and report["scanned"] == 0
+    assert report["algorithm"] == "dreamdb.ivf-cosine" and report["covered"] == 1 and report["scanned"] == 0 and report["reason"] is None
     assert 0 < report["reranked"] <= report["candidates"] <= report["codes"] <= 3000 and report["queries"] == 1
     assert len(set(anchors(exact)) & set(anchors(best))) >= 9
     scores = {hit["_anchor"]: hit["_score"] for hit in exact.lines()}
@@ -126,7 +126,10 @@ def test_explain_is_one_line_for_people(built):
     assert run.err.startswith("found: by dreamdb.ivf-cosine (covers 100.0 %)") and run.err.count("\n") == 1
     assert " reranked" in run.err and " waves" in run.err and "found" not in run.out
     run = dreamdb("search", built, "e", "--like", 5, "--exact", "--explain")
-    assert "comparing 3,000 rows, no index was used" in run.err
+    assert "comparing 3,000 rows, no index was used: --exact was given;" in run.err
+    for words, why in ((["--distance", "l2"], "for another distance"), (["--where", "n < 40"], "few records match"),
+                       (["-k", 0], "nothing to find")):
+        assert why in dreamdb("search", built, "e", "--like", 5, "--explain", *words).err
     assert dreamdb("search", built, "e", "--like", 5).err == ""
 
 

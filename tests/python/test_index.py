@@ -86,6 +86,20 @@ def test_iter_vector_is_the_hits_of_search(built):
         assert built.iter_vector("e", QUERIES[0], 5, nprobe=1, **options) == few
 
 
+def test_the_report_says_why_no_index_was_used(built):
+    for reason, options in (
+        (None, {}),
+        ("exact", {"exact": True}),
+        ("other_distance", {"distance": "l2"}),
+        ("few_matches", {"where": "i < 30"}),
+        ("nothing_to_find", {"top_k": 0}),
+    ):
+        report = built.search("e", QUERIES, **options).report
+        assert report["reason"] == reason
+        assert (report["algorithm"] is None) == (reason is not None)
+    assert built.search("e", np.zeros((0, DIM))).report["reason"] == "nothing_to_find"
+
+
 def test_batches_of_queries_are_each_query(built):
     together = built.search("e", QUERIES, nprobe=5)
     apart = [built.search("e", query, nprobe=5) for query in QUERIES]

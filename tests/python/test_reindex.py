@@ -73,7 +73,7 @@ def test_reindex_again_and_drop(own):
     assert own.search("e", QUERIES[0]).report["algorithm"] is None  # of another distance
     assert own.search("e", QUERIES[0], distance="l2").report["algorithm"] == "dreamdb.ivf-l2"
     own.drop_index("e")
-    assert own.indexes() == [] and own.search("e", QUERIES[0]).report["algorithm"] is None
+    assert own.indexes() == [] and own.search("e", QUERIES[0]).report["reason"] == "no_index"
     with pytest.raises(dreamdb.NotFoundError, match="field `e` has no spatial index"):
         own.drop_index("e")
 
@@ -126,6 +126,7 @@ def test_what_others_append_meanwhile_is_searched_too(own):
     answer = own.search("e", QUERIES[1])
     assert anchors_of(answer.hits)[0] == N + 1 and answer.report["scanned"] == 3
     assert answer.report["covered"] == pytest.approx(N / (N + 3))
+    assert answer.report["reason"] == "uncovered_rows"
     folder = pathlib.Path(own.locator.split("@")[0].removeprefix("file://"))
     summary = read_space(folder).indexes[0].summary()
     assert (summary["codes"], summary["covered_rows"]) == (N, N)

@@ -123,6 +123,7 @@ nb::tuple search(const Dataset& self, const std::string& field, nb::handle queri
   options.exact = exact;
   SearchAnswer answer;  // of no queries as it is
   answer.report.manifest = self.manifest();
+  answer.report.reason = "nothing_to_find";
   if (count > 0) answer = without_gil([&] { return self.search(field, floats, count, options); });
   nb::list out;
   for (SearchHits& hit : answer.hits) {

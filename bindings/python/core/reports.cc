@@ -109,6 +109,7 @@ nb::dict to_dict(const SearchReport& report) {
   nb::dict out;
   out["manifest"] = report.manifest;
   out["algorithm"] = report.algorithm.empty() ? nb::object(nb::none()) : nb::cast(report.algorithm);
+  out["reason"] = report.reason.empty() ? nb::object(nb::none()) : nb::cast(report.reason);
   out["covered"] = report.covered;
   out["probes"] = report.probes;
   out["recall"] = report.recall;

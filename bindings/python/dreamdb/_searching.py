@@ -29,7 +29,11 @@ class SearchAnswer:
     [n, dim] n such lists.
 
     `report`: a dict. `manifest`: the version searched. `algorithm`: of the index that was used,
-    None when every row was compared. `covered`: part of the field's rows that the index knows.
+    None when every row was compared. `reason`: why no index was used, or not for all rows, else
+    None: 'exact' was asked for; the field has 'no_index', or one for an 'other_distance';
+    'few_matches' of the filter were compared at once; there are 'uncovered_rows', which the index
+    does not know; 'nothing_to_find': no query, `top_k` is 0, or no row is in the range.
+    `covered`: part of the field's rows that the index knows.
     `probes`: the most cells that one query read (more than at first where they held too few rows
     that match, or fewer than elsewhere) and `recall`: recall@10 measured with so many over all rows
     when the index was built. For all queries
