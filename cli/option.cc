@@ -51,8 +51,8 @@ std::string part_fault(const std::string& text) {
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, number);
-  const bool is_part = parsed.ec == std::errc() && parsed.ptr == end && number >= 0 && number <= 1;
-  return is_part ? std::string() : "expected a number from 0 to 1, found " + text;
+  const bool is_part = parsed.ec == std::errc() && parsed.ptr == end && number > 0 && number <= 1;
+  return is_part ? std::string() : "expected a number above 0 and at most 1, found " + text;
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ class Command {
                     const std::string& description);
   // A size above 0: "64MB", or a number of bytes.
   Option add_bytes(const std::string& name, uint64_t& value, const std::string& description);
-  // A number from 0 to 1.
+  // A number above 0 and at most 1.
   Option add_part(const std::string& name, double& value, const std::string& description);
   // A minus sign is refused, not wrapped around.
   Option add_whole_number(const std::string& name, uint64_t& value, const std::string& description);

@@ -229,7 +229,7 @@ void add_search(CLI::App& app, Session& session) {
       .type_name("cosine|ip|l2");
   command.add_part("--recall", o->recall,
                    "through an index: read as many cells as held this part of the 10 nearest when "
-                   "it was built, 0 to 1 (0.95); above 0.95 compare more rows too");
+                   "it was built, above 0 and at most 1 (0.95); above 0.95 compare more rows too");
   command
       .add_whole_number("--nprobe", o->probes,
                         "through an index: read so many cells for a query, whatever --recall")

@@ -399,7 +399,7 @@ class Dataset {
   // through the field's spatial index if there is one, else of all; never fewer than
   // min(top_k, matches). With an index 2 waves on a warm handle; without, all rows are read.
   // InvalidArgument: a field that is no embedding, another dimension, NaN or infinity, a zero
-  // vector under cosine, a recall outside 0 to 1. Corruption: the index is damaged; `exact`
+  // vector under cosine, a recall not above 0 or above 1. Corruption: the index is damaged; `exact`
   // searches without it.
   Result<SearchAnswer> search(std::string_view field, std::span<const float> queries, size_t count,
                               const SearchOptions& options = {}) const;

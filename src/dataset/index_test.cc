@@ -439,9 +439,26 @@ TEST(Index, BadInputIsTold) {
   IndexOptions unknown;
   unknown.algorithm = "dreamdb.tree";
   refuses(ds.reindex("emb", unknown), "dreamdb.ivf-cosine");
-  SearchOptions options;
-  options.recall = 1.5;
-  refuses(ds.search("emb", queries_of(1), 1, options), "recall is 1.5");
+  for (const float recall : {0.0f, -0.5f, 1.5f, NAN}) {
+    SearchOptions options;
+    options.recall = recall;
+    refuses(ds.search("emb", queries_of(1), 1, options), "it is above 0 and at most 1");
+  }
+  refuses(ds.search("emb", queries_of(1), 2), "query dim 24 != schema dim 48");
+  refuses(ds.search("emb", queries_of(1), 0), "no query given");
+  refuses(ds.search("emb", queries_of(1), 5), "expected 5 x 48");
+  refuses(ds.search("emb", std::vector<float>(kDim, NAN), 1), "query 0 holds NaN");
+  refuses(ds.search("emb", std::vector<float>(kDim, 0), 1), "query 0 is the zero vector");
+  refuses(ds.search("n", queries_of(1), 1), "search needs an embedding");
+  refuses(ds.search("other", queries_of(1), 1), "there are emb, n");
+  SearchOptions filtered;
+  filtered.where = *Where::parse("other == 1");
+  refuses(ds.search("emb", queries_of(1), 1, filtered), "`other` is not declared");
+  filtered.top_k = 0;  // nothing is to be found, and the filter wrong all the same
+  refuses(ds.search("emb", queries_of(1), 1, filtered), "`other` is not declared");
+  SearchOptions many;
+  many.top_k = 1'000'001;
+  refuses(ds.search("emb", queries_of(1), 1, many), "top_k 1000001 is more than 1000000");
   IndexOptions ended;
   ended.progress = [](const IndexProgress&) { return false; };
   const std::string before = ds.manifest();

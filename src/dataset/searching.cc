@@ -12,6 +12,7 @@
 #include "index/index_search.h"
 #include "index/track_scan.h"
 #include "plan/tree_diff.h"
+#include "search/filter.h"
 #include "track/columns.h"
 
 namespace dreamdb {
@@ -170,6 +171,12 @@ class Search {
     return {};
   }
 
+  // An error on the way through the index, or of what it covers.
+  static std::unexpected<Error> by_index(const Error& error) {
+    return fail(error.code,
+                error.message + "; search with exact, or reindex, if the index is damaged");
+  }
+
   static void merge(std::span<const TopK> found, std::vector<TopK>& into) {
     for (size_t q = 0; q < found.size(); ++q) into[q].merge(found[q]);
   }
@@ -182,9 +189,7 @@ class Search {
     auto found =
         search.run(queries_, {options_.top_k, probes(root), is_widened ? plain_probes() : 0,
                               bound_deviations(options_.recall), filter_});
-    if (!found)
-      return fail(found.error().code,
-                  found.error().message + "; search with exact, or reindex, if codes are damaged");
+    if (!found) return by_index(found.error());
     report_.probes = std::max<size_t>(report_.probes, search.work().probes);
     report_.recall = index_->recall_of(report_.probes);
     merge(*found, indexed_);
@@ -219,17 +224,17 @@ class Search {
     }
     const Root* const covered = place_->covered ? &*place_->covered : nullptr;
     PageMap pages;
-    DREAMDB_ASSIGN(const TreeDiff rest, with_pages(objects_, pages, [&](const PageMap& have) {
-                     return diff_trees(&root, covered, have);
-                   }));
+    const auto rest = with_pages(
+        objects_, pages, [&](const PageMap& have) { return diff_trees(&root, covered, have); });
+    if (!rest) return by_index(rest.error());
     uint64_t uncovered = 0;
-    for (const EntryPtr& entry : rest.left_only) uncovered += entry->rows;
+    for (const EntryPtr& entry : rest->left_only) uncovered += entry->rows;
     report_.scanned += uncovered;
     report_.covered = 1 - static_cast<double>(uncovered) / static_cast<double>(root.rows);
-    if (rest.left_only.empty()) return {};
+    if (rest->left_only.empty()) return {};
     report_.reason = "uncovered_rows";
     DREAMDB_ASSIGN(const auto found,
-                   scan_entries(objects_, root, field_, queries_, scan, rest.left_only));
+                   scan_entries(objects_, root, field_, queries_, scan, rest->left_only));
     merge(found, scanned_);
     return {};
   }
@@ -254,17 +259,17 @@ Status check_options(const Field& field, std::span<const float> queries, size_t 
                                             std::string(type_name(field.type)) +
                                             "; search needs an embedding");
   const uint64_t dim = field.shape[0];
-  if (count == 0 || queries.size() != count * dim)
-    return fail(Code::kInvalidArgument,
-                "query dim " + std::to_string(count == 0 ? 0 : queries.size() / count) +
-                    " != schema dim " + std::to_string(dim) + " of field `" + field.name + "`");
+  if (count != 0 && queries.size() % count == 0 && queries.size() / count != dim)
+    return fail(Code::kInvalidArgument, "query dim " + std::to_string(queries.size() / count) +
+                                            " != schema dim " + std::to_string(dim) +
+                                            " of field `" + field.name + "`");
   if (options.top_k > kTopKMax)
     return fail(Code::kInvalidArgument, "top_k " + std::to_string(options.top_k) +
                                             " is more than " + std::to_string(kTopKMax) +
                                             "; stream the field instead");
-  if (!(options.recall >= 0 && options.recall <= 1))
+  if (!(options.recall > 0 && options.recall <= 1))
     return fail(Code::kInvalidArgument,
-                "recall is " + std::to_string(options.recall) + "; it is a part from 0 to 1");
+                "recall is " + std::to_string(options.recall) + "; it is above 0 and at most 1");
   return {};
 }
 
@@ -281,6 +286,7 @@ Result<SearchAnswer> Dataset::search(std::string_view field, std::span<const flo
   const ManifestPtr& manifest = tip.manifest;
   DREAMDB_ASSIGN(const Field* target, manifest->schema.get(field));
   DREAMDB_TRY(check_options(*target, queries, count, options));
+  if (options.where) DREAMDB_TRY(Filter::bind(*options.where, manifest->schema));
   const Metric metric = metric_of(options.distance);
   DREAMDB_ASSIGN(const QuerySet set, make_queries(queries, count, target->shape[0], metric));
   DREAMDB_ASSIGN(const auto chosen, choose_fields(manifest->schema, options.fields));

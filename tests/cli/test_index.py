@@ -251,12 +251,26 @@ def test_bad_reindex(built, words, text):
 
 @pytest.mark.parametrize("words, text", [
     (["--query", "[1,2]"], "32"), (["--query", json.dumps([0] * DIM)], "zero vector"), (["--query", json.dumps([1e39] * DIM)], "inf"),
-    (["--like", 5, "--where", "zz == 1"], "zz"), (["--like", 5, "--recall", 1.5], "--recall: expected a number from 0 to 1, found 1.5"), (["--like", 5, "--recall", "nan"], "found nan"),
+    (["--like", 5, "--where", "zz == 1"], "zz"), (["--like", 5, "-k", 0, "--where", "zz == 1"], "zz"), (["--like", 5, "--recall", 1.5], "--recall: expected a number above 0 and at most 1, found 1.5"), (["--like", 5, "--recall", 0], "found 0"), (["--like", 5, "--recall", "nan"], "found nan"),
     (["--like", 5, "--recall", "x"], "found x"), (["--like", 5, "--nprobe", 0], "above 0"), (["--like", 5, "--nprobe", 3, "--exact"], "one of them"),
     (["--like", 5, "--distance", "hamming"], "hamming"),
 ])
 def test_bad_search(built, words, text):
     assert text in dreamdb("search", built, "e", *words, code=2).err
+
+
+@pytest.mark.parametrize("field, text", [("n", "is int; search goes over an embedding"), ("zz", "there are e, n")])
+def test_bad_search_field(built, field, text):
+    assert text in dreamdb("search", built, field, "--like", 5, code=2).err
+
+
+@pytest.mark.parametrize("shape, value, text", [
+    ((0, DIM), 1, "no query given"), ((0,), 1, "(32)"), ((2, 5), 1, "found rows of shape (5)"), ((1, 1, DIM), 1, "found rows of shape (1, 32)"),
+    ((), 1, "without a dimension"), ((2, DIM), np.nan, "NaN"), ((2, DIM), 0, "query 0 is the zero vector"), ((1, DIM), 1j, "element type"),
+])
+def test_bad_query_files(built, tmp_path, shape, value, text):
+    np.save(tmp_path / "q.npy", np.full(shape, value))
+    assert text in dreamdb("search", built, "e", "--query", tmp_path / "q.npy", code=2).err
 
 
 def test_top_k_of_nothing_and_of_more_than_there_is(built):

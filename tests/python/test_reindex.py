@@ -112,7 +112,7 @@ def test_other_threads_run_meanwhile(own):
     assert inside > 5, (inside, end - start)
 
 
-def test_what_others_append_meanwhile_is_searched_too(own):
+def reindex_while_others_append(own):
     other = Dataset.open(own.locator)
 
     def progress(stage, done, of):
@@ -121,7 +121,11 @@ def test_what_others_append_meanwhile_is_searched_too(own):
 
     own.drop_index("e")
     other.refresh()
-    info = own.reindex("e", cells=CELLS, progress=progress)
+    return own.reindex("e", cells=CELLS, progress=progress)
+
+
+def test_what_others_append_meanwhile_is_searched_too(own):
+    info = reindex_while_others_append(own)
     assert (info["codes"], info["uncovered"]) == (N, 3)
     answer = own.search("e", QUERIES[1])
     assert anchors_of(answer.hits)[0] == N + 1 and answer.report["scanned"] == 3
@@ -177,16 +181,29 @@ def test_stopping_it_changes_nothing(url, stop):
     [
         (lambda d: d.search("e", [1, 2]), "query dim 2 != schema dim 32"),
         (lambda d: d.search("e", [float("nan")] * DIM), "NaN"),
+        (lambda d: d.search("e", [float("inf")] * DIM), "infinity"),
         (lambda d: d.search("e", [0] * DIM), "zero vector"),
+        (lambda d: d.search("e", []), "query dim 0 != schema dim 32"),
+        (lambda d: d.search("e", [[]]), "query dim 0 != schema dim 32"),
+        (lambda d: d.search("e", np.zeros((0, 5))), "query dim 5 != schema dim 32"),
+        (lambda d: d.search("e", 1.0), r"\[dim\] or \[n, dim\]"),
+        (lambda d: d.search("e", np.zeros((1, 1, DIM))), r"\[dim\] or \[n, dim\]"),
+        (lambda d: d.search("e", [[1] * DIM, [1] * 3]), "different lengths"),
+        (lambda d: d.search("e", ["a"] * DIM), "numbers"),
+        (lambda d: d.search("e", [1j] * DIM), "numbers"),
+        (lambda d: d.search("e", [None] * DIM), "numbers"),
         (lambda d: d.search("e", QUERIES[0], -1), "top_k"),
         (lambda d: d.search("e", QUERIES[0], 10**7), "top_k 10000000"),
         (lambda d: d.search("i", [1]), "not an embedding"),
         (lambda d: d.search("zz", [1]), "not in schema"),
         (lambda d: d.search("e", QUERIES[0], where="zz == 1"), "zz"),
-        (lambda d: d.search("e", QUERIES[0], recall=1.5), "recall must be from 0 to 1, not 1.5"),
+        (lambda d: d.search("e", QUERIES[0], 0, where="zz == 1"), "zz"),
+        (lambda d: d.search("e", QUERIES[0], recall=1.5), "recall must be above 0 and at most 1, not 1.5"),
+        (lambda d: d.search("e", QUERIES[0], recall=0), "recall must be above 0"),
+        (lambda d: d.search("e", QUERIES[0], recall=-0.1), "recall must be above 0"),
         (lambda d: d.search("e", QUERIES[0], recall=float("nan")), "recall"),
-        (lambda d: d.search("e", QUERIES[0], recall="all"), "recall is a number from 0 to 1"),
-        (lambda d: d.search("e", QUERIES[0], recall=True), "recall is a number from 0 to 1"),
+        (lambda d: d.search("e", QUERIES[0], recall="all"), "recall is a number above 0"),
+        (lambda d: d.search("e", QUERIES[0], recall=True), "recall is a number above 0"),
         (lambda d: d.search("e", QUERIES[0], nprobe=0), "nprobe"),
         (lambda d: d.search("e", QUERIES[0], nprobe=1.0), "nprobe is an int"),
         (lambda d: d.search("e", QUERIES[0], exact=1), "exact is True or False"),
@@ -276,3 +293,18 @@ def test_a_damaged_index(own, url, which, harm):
     assert (info["codes"], info["uncovered"]) == (N + 1, 0)
     answer = dataset.search("e", QUERIES[0])
     assert answer.report["algorithm"] and anchors_of(answer.hits)[0] == 2 * N
+
+
+@pytest.mark.parametrize("which", ["codes", "covered"])
+def test_a_page_of_an_index_is_missing(own, url, which):
+    reindex_while_others_append(own)  # or what is covered is the field's own track
+    folder = pathlib.Path(url.removeprefix("file://"))
+    key = address.object_key("pages", getattr(read_space(folder).indexes[0].named, which).page)
+    (folder / key).unlink()
+    dataset = Dataset.open("main", backend=url)
+    with pytest.raises(dreamdb.CorruptionError, match=key) as caught:
+        dataset.search("e", QUERIES[1])
+    assert "exact" in str(caught.value) and "reindex" in str(caught.value)
+    assert anchors_of(dataset.search("e", QUERIES[1], exact=True).hits)[0] == N + 1
+    assert dataset.reindex("e", cells=CELLS)["uncovered"] == 0
+    assert anchors_of(dataset.search("e", QUERIES[1]).hits)[0] == N + 1

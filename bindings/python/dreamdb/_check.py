@@ -35,16 +35,16 @@ def integer(value: Any, what: str, low: int = 0, high: int = U64_MAX) -> int:
 
 
 def part(value: Any, what: str) -> float:
-    """A float or int from 0 to 1, also of NumPy; a bool is none."""
+    """A float or int above 0 and at most 1, also of NumPy; a bool is none."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if isinstance(value, (bool, str, bytes)) or kind == "b" or not hasattr(value, "__float__"):
-        raise wrong_type(what, "a number from 0 to 1", value)
+        raise wrong_type(what, "a number above 0 and at most 1", value)
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise wrong_type(what, "a number from 0 to 1", value) from None
-    if not 0 <= number <= 1:
-        raise OutOfRangeError(f"{what} must be from 0 to 1, not {number}")
+        raise wrong_type(what, "a number above 0 and at most 1", value) from None
+    if not 0 < number <= 1:
+        raise OutOfRangeError(f"{what} must be above 0 and at most 1, not {number}")
     return number
 
 

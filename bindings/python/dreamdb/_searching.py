@@ -86,7 +86,7 @@ class Searching(Handle):
         `as_numpy`: as for `iter_stream`; anchors in [start_ns, end_ns).
 
         Through the field's index (see `reindex`) if it has one for this distance: as many cells are
-        read as had a recall@10 of `recall` (0 to 1, default 0.95) when it was built, or `nprobe`; a
+        read as had a recall@10 of `recall` (above 0, at most 1; 0.95) when it was built, or `nprobe`; a
         `recall` above 0.95 also has more vectors compared whose codes leave them in doubt.
         With `exact`, and without an index, every vector is compared. Scores are exact either way.
 
