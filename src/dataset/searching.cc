@@ -8,18 +8,19 @@
 
 #include "dataset/dataset_impl.h"
 #include "dataset/filter_shelf.h"
+#include "dataset/hits.h"
 #include "dataset/reading.h"
 #include "index/index_search.h"
 #include "index/track_scan.h"
 #include "plan/tree_diff.h"
 #include "search/filter.h"
-#include "track/columns.h"
 
 namespace dreamdb {
 
 namespace {
 
 constexpr size_t kTopKMax = 1'000'000;
+constexpr size_t kSeenMax = 1000;  // values of more hits are not held besides those handed out
 // Fewer matches than this are read and compared at once: it costs less than their codes.
 constexpr size_t kFewMatches = 1000;
 // In a folder a row is read, verified and compared in the time of so many codes.
@@ -33,35 +34,6 @@ Metric metric_of(Distance distance) {
     case Distance::kL2: return Metric::kL2;
   }
   return Metric::kCosine;
-}
-
-// The chosen fields of the hits of all queries, each record read once.
-Result<std::vector<SearchHits>> read_hits(const RowReader& reader,
-                                          std::span<const std::vector<Hit>> hits,
-                                          std::span<const Field* const> fields, FieldId searched,
-                                          Metric metric) {
-  std::vector<uint64_t> anchors;
-  for (const auto& list : hits)
-    for (const Hit& hit : list) anchors.push_back(hit.anchor);
-  std::sort(anchors.begin(), anchors.end());
-  anchors.erase(std::unique(anchors.begin(), anchors.end()), anchors.end());
-  DREAMDB_ASSIGN(RowPlan plan,
-                 reader.plan(Buffer::copy_of(std::as_bytes(std::span(anchors))), fields));
-  plan.keeps_rows_of = searched;  // they were read a moment ago, to be compared
-  DREAMDB_ASSIGN(const Batch all, reader.fetch(plan));
-  std::vector<SearchHits> out;
-  for (const auto& list : hits) {
-    SearchHits answer;
-    std::vector<uint32_t> rows;
-    for (const Hit& hit : list) {
-      rows.push_back(static_cast<uint32_t>(
-          std::lower_bound(anchors.begin(), anchors.end(), hit.anchor) - anchors.begin()));
-      answer.scores.push_back(score_of_key(metric, hit.key));
-    }
-    answer.rows = pick_rows(all, rows);
-    out.push_back(std::move(answer));
-  }
-  return out;
 }
 
 // Both lists have the best of their rows; a record may stand in both, by the same value.
@@ -78,14 +50,17 @@ std::vector<Hit> join_hits(TopK& a, TopK& b, size_t top_k) {
 // One call of search.
 class Search {
  public:
+  // fields: that are handed out.
   Search(Space& space, ManifestPtr manifest, const Field& field, const QuerySet& queries,
-         const SearchOptions& options)
+         const SearchOptions& options, std::span<const Field* const> fields)
       : space_(space),
         objects_(space.objects()),
         manifest_(std::move(manifest)),
         field_(field),
         queries_(queries),
-        options_(options) {
+        options_(options),
+        hands_out_values_(options.top_k <= kSeenMax &&
+                          std::ranges::count(fields, field.id, &Field::id) > 0) {
     filter_.first = options.start;
     filter_.last = options.end - 1;  // never asked for an empty range
   }
@@ -107,6 +82,8 @@ class Search {
   }
 
   const SearchReport& report() const { return report_; }
+  // Values of hits that are at hand.
+  const SeenRows& seen() const { return seen_; }
 
  private:
   // The index, if the field has one for this distance.
@@ -188,7 +165,8 @@ class Search {
     const bool is_widened = filter_.set != nullptr && options_.probes == 0;
     auto found =
         search.run(queries_, {options_.top_k, probes(root), is_widened ? plain_probes() : 0,
-                              bound_deviations(options_.recall), filter_});
+                              bound_deviations(options_.recall), filter_,
+                              hands_out_values_ ? &seen_ : nullptr});
     if (!found) return by_index(found.error());
     report_.probes = std::max<size_t>(report_.probes, search.work().probes);
     report_.recall = index_->recall_of(report_.probes);
@@ -245,11 +223,13 @@ class Search {
   const Field& field_;
   const QuerySet& queries_;
   const SearchOptions& options_;
+  const bool hands_out_values_;
   AnchorFilter filter_;
   const FieldIndex* place_ = nullptr;
   SpatialIndexPtr index_;  // nullptr: all is compared
   std::vector<TopK> indexed_, scanned_;
   SearchReport report_;
+  SeenRows seen_;
 };
 
 Status check_options(const Field& field, std::span<const float> queries, size_t count,
@@ -291,11 +271,11 @@ Result<SearchAnswer> Dataset::search(std::string_view field, std::span<const flo
   DREAMDB_ASSIGN(const QuerySet set, make_queries(queries, count, target->shape[0], metric));
   DREAMDB_ASSIGN(const auto chosen, choose_fields(manifest->schema, options.fields));
   const StoreStats before = impl_->space().stats();
-  Search search(impl_->space(), manifest, *target, set, options);
+  Search search(impl_->space(), manifest, *target, set, options, chosen);
   DREAMDB_ASSIGN(const auto hits, search.run());
   SearchAnswer answer;
   DREAMDB_ASSIGN(answer.hits, read_hits(RowReader(impl_->objects(), manifest), hits, chosen,
-                                        target->id, metric));
+                                        *target, metric, search.seen()));
   const StoreStats after = impl_->space().stats();
   answer.report = search.report();
   answer.report.manifest = tip.address().text();

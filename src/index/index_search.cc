@@ -158,7 +158,7 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   if (index_->parts().bits > 1)
     DREAMDB_TRY(refine_codes(objects_, *index_, plan, probes, wanted, lists));
   for (size_t s = 0; s < searches.size(); ++s) searches[s]->query = std::move(probes[s]);
-  DREAMDB_TRY(rerank(searches, lists, queries, numbers, options.top_k));
+  DREAMDB_TRY(rerank(searches, lists, queries, numbers, options));
   if (options.plain_probes == 0) return {};
   for (size_t s = 0; s < searches.size(); ++s) {
     const size_t needed =
@@ -171,13 +171,14 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
 
 Status IndexSearch::rerank(std::span<Search*> searches,
                            std::span<const std::vector<Candidate>> lists, const QuerySet& queries,
-                           std::span<const size_t> numbers, size_t top_k) {
+                           std::span<const size_t> numbers, const IndexSearchOptions& options) {
   struct Piece {
     size_t search;
     std::span<const Candidate> rows;
   };
   const size_t rows_max = std::max<size_t>(1, kRerankBytes / field_.row_bytes());
   std::vector<Piece> pieces;  // of different searches
+  at_hand_.reset();
   const auto score_pieces = [&]() -> Status {
     std::vector<uint64_t> anchors;
     for (const Piece& piece : pieces)
@@ -188,19 +189,21 @@ Status IndexSearch::rerank(std::span<Search*> searches,
     }
     work_.reranked += anchors.size();
     DREAMDB_TRY(check_interrupt());
-    DREAMDB_ASSIGN(const Batch values, read_values(anchors));
+    DREAMDB_ASSIGN(Batch values, read_values(anchors));
     shared_pool().parallel_for(pieces.size(), [&](size_t p) {
       const size_t s = pieces[p].search;
       if (queries.count() == 1) return score(values, pieces[p].rows, queries, *searches[s]);
       score(values, pieces[p].rows, queries.only(numbers[s]), *searches[s]);
     });
     pieces.clear();
+    at_hand_.reset();
+    if (options.seen != nullptr) at_hand_ = std::move(values);  // of several pieces the last
     return {};
   };
   size_t held = 0;
   for (size_t s = 0; s < searches.size(); ++s) {
-    searches[s]->best = TopK(top_k);
-    searches[s]->wanted = top_k;
+    searches[s]->best = TopK(options.top_k);
+    searches[s]->wanted = options.top_k;
     for (std::span<const Candidate> left = lists[s]; !left.empty();) {
       const auto rows = left.first(std::min(left.size(), rows_max - held));
       pieces.push_back({s, rows});
@@ -212,6 +215,19 @@ Status IndexSearch::rerank(std::span<Search*> searches,
     }
   }
   return score_pieces();
+}
+
+void IndexSearch::see_best(const Search& search, SeenRows& seen) const {
+  if (!at_hand_) return;
+  const size_t row_bytes = field_.row_bytes();
+  const std::span<const uint64_t> held(at_hand_->anchors(), at_hand_->rows());
+  TopK best = search.best;
+  for (const Hit& hit : best.take_sorted()) {
+    const auto at = std::ranges::lower_bound(held, hit.anchor);
+    if (at == held.end() || *at != hit.anchor) continue;
+    const auto row = static_cast<size_t>(at - held.begin());
+    seen.add(hit.anchor, at_hand_->columns[0].values.span().subspan(row * row_bytes, row_bytes));
+  }
 }
 
 size_t probes_under_filter(size_t plain, double part, size_t cells) {
@@ -249,19 +265,23 @@ Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
 Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t count,
                               const IndexSearchOptions& options, std::vector<TopK>& out) {
   std::vector<IndexSearch> searches(count, *this);
+  std::vector<SeenRows> seen(count);
   std::vector<std::vector<TopK>> found(count);
   std::vector<Status> statuses(count);
   Carried carried;
   shared_pool().parallel_for(count, [&](size_t i) {
     carried.run([&] {
       searches[i].work_ = {};
-      statuses[i] = searches[i].run_together(queries.only(first + i), 0, 1, options, found[i]);
+      IndexSearchOptions own = options;
+      if (own.seen != nullptr) own.seen = &seen[i];
+      statuses[i] = searches[i].run_together(queries.only(first + i), 0, 1, own, found[i]);
     });
   });
   carried.rethrow();
   for (size_t i = 0; i < count; ++i) {
     DREAMDB_TRY(std::move(statuses[i]));
     work_.add(searches[i].work_);
+    if (options.seen != nullptr) options.seen->add(seen[i], field_.row_bytes());
     out.push_back(std::move(found[i][0]));
   }
   return {};
@@ -293,7 +313,10 @@ Status IndexSearch::run_together(const QuerySet& queries, size_t first, size_t c
       const bool lacks = search.best.size() < options.top_k && search.probes < cells;
       const bool misled = search.wanted > before[i];
       const bool is_narrow = search.is_narrow && search.probes < cells;
-      if (!lacks && !misled && !is_narrow) continue;
+      if (!lacks && !misled && !is_narrow) {
+        if (options.seen != nullptr) see_best(search, *options.seen);
+        continue;
+      }
       if (lacks || is_narrow) search.probes = std::min(cells, search.probes * kProbesGrowth);
       left.push_back(&search);
       left_numbers.push_back(numbers[i]);

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "index/code_scan.h"
+#include "index/seen_rows.h"
 #include "search/exact.h"
 #include "track/row_reader.h"
 
@@ -22,6 +24,8 @@ struct IndexSearchOptions {
   size_t plain_probes = 0;
   float deviations = bound_deviations(0);
   AnchorFilter filter;
+  // Gets the values of the best hits, unless they were too many to be held; nullptr: nobody asks.
+  SeenRows* seen = nullptr;
 };
 
 // How many cells to read where `plain` do without a filter that lets through a part of the rows:
@@ -83,7 +87,10 @@ class IndexSearch {
                std::span<const size_t> numbers, const IndexSearchOptions& options);
   // Exact scores of each search's list, some values at a time.
   Status rerank(std::span<Search*> searches, std::span<const std::vector<Candidate>> lists,
-                const QuerySet& queries, std::span<const size_t> numbers, size_t top_k);
+                const QuerySet& queries, std::span<const size_t> numbers,
+                const IndexSearchOptions& options);
+  // The values of a search's best hits, as far as the last rerank has them at hand.
+  void see_best(const Search& search, SeenRows& seen) const;
   // Of some candidates, `values` holding theirs among others; adds to what the search has.
   void score(const Batch& values, std::span<const Candidate> candidates, const QuerySet& query,
              Search& search) const;
@@ -98,6 +105,7 @@ class IndexSearch {
   const Field& field_;
   const SpatialIndexPtr index_;
   IndexWork work_;
+  std::optional<Batch> at_hand_;  // values of the last rerank, for IndexSearchOptions::seen
 };
 
 }  // namespace dreamdb

@@ -10,6 +10,9 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kSlabBytes = 128 * 1024;
+// When all is taken, one in so many rows gets a place: of a round of more rows than there are
+// places some are found the next time.
+constexpr uint64_t kOneIn = 4;
 constexpr uint64_t kPlaceBytes = 48;  // of a row besides its bytes: its place, its number
 
 uint64_t hash_of(uint64_t segment, uint64_t row) { return segment * 0xff51afd7ed558ccdu ^ row; }
@@ -85,7 +88,7 @@ uint32_t KeptRows::make_room(Pool& pool, uint64_t limit_bytes) {
     pool.places.resize(pool.places.size() + pool.slab_rows);
     size_bytes_ += pool.slab_bytes();
   }
-  if (pool.places.empty()) return NumberTable::kNone;
+  if (pool.places.empty() || (pool.is_full() && ++asked_ % kOneIn != 0)) return NumberTable::kNone;
   for (;;) {
     if (pool.hand >= pool.places.size()) pool.hand = 0;
     const auto number = static_cast<uint32_t>(pool.hand++);

@@ -1,6 +1,7 @@
 // Single rows of matrices, verified, kept for who asks for them again: in places of one size, so
-// that they come and go without the allocator. When there is no room, one goes that was not asked
-// for since the last look at it (the clock algorithm).
+// that they come and go without the allocator. When there is no room, one in a few of those that
+// come takes the place of one that was not asked for since the last look at it (the clock
+// algorithm).
 //
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
@@ -57,6 +58,7 @@ class KeptRows {
 
   ForkSafeMutex mutex_;
   std::vector<Pool> pools_;
+  uint64_t asked_ = 0;  // for a place where there was no room
   std::atomic<uint64_t> size_bytes_ = 0;
 };
 

@@ -54,6 +54,22 @@ TEST(KeptRows, StaysWithinItsBytesAndKeepsWhatIsUsed) {
   EXPECT_GT(rows.size_bytes(), kLimit / 10 * 9);
 }
 
+TEST(KeptRows, ARoundOfMoreThanItHoldsFindsSome) {
+  static constexpr uint64_t kLimit = 1 << 20, kRows = 1000;  // twice as many as have a place
+  KeptRows rows;
+  size_t hits = 0;
+  for (int round = 0; round < 20; ++round) {
+    hits = 0;
+    for (uint64_t row = 0; row < kRows; ++row) {
+      if (has(rows, 1, row, 2048))
+        ++hits;
+      else
+        add(rows, 1, row, 2048, kLimit);
+    }
+  }
+  EXPECT_GT(hits, kRows / 5);
+}
+
 TEST(KeptRows, GivesWayWhenTheLimitFalls) {
   KeptRows rows;
   for (uint64_t row = 0; row < 4000; ++row) add(rows, 1, row, 1024, kPlenty);
@@ -77,7 +93,7 @@ TEST(KeptRows, ALimitBelowOneSlabKeepsNothing) {
   EXPECT_FALSE(has(rows, 1, 1, 2048));
 }
 
-TEST(KeptRows, RowsOfAnotherSizeGetAPlaceOfTheOnesThere) {
+TEST(KeptRows, RowsOfAnotherSizeGetAPlaceOfThoseThere) {
   static constexpr uint64_t kLimit = 1 << 20;
   KeptRows rows;
   for (uint64_t row = 0; row < 2000; ++row) add(rows, 1, row, 2048, kLimit);
