@@ -46,7 +46,8 @@ struct IndexWork {
 
 class IndexSearch {
  public:
-  IndexSearch(Objects& objects, ManifestPtr manifest, const Field& field, SpatialIndexPtr index)
+  IndexSearch(Objects& objects, const ManifestPtr& manifest, const Field& field,
+              SpatialIndexPtr index)
       : objects_(objects),
         reader_(objects, manifest),
         place_(manifest->find_index(field.id)),

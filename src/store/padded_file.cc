@@ -58,7 +58,7 @@ Result<Buffer> parse_padded_file(const Buffer& file, std::string_view name) {
   if (body_size > bytes.size() - kPaddedHeaderSize)
     return corrupt(name, "its body should have " + std::to_string(body_size) +
                              " bytes, the whole file has " + std::to_string(bytes.size()));
-  const Buffer body = file.slice(kPaddedHeaderSize, body_size);
+  Buffer body = file.slice(kPaddedHeaderSize, body_size);
   if (fnv1a(body.span(), fnv1a(bytes.first(kChecksumOffset))) !=
       load_le<uint64_t>(&bytes[kChecksumOffset]))
     return corrupt(name, "its checksum does not match its bytes");

@@ -55,8 +55,9 @@ Version version_of(const std::string& etag, uint64_t file_size) {
 // nullopt for what `version_of` does not write of a tag.
 std::optional<WriteCondition> match_of(std::string_view token) {
   WriteCondition condition{WriteCondition::Kind::kMatch};
-  const char* const end = token.data() + token.size();
-  const auto [slash, error] = std::from_chars(token.data(), end, condition.file_size);
+  const char* const begin = token.data();
+  const char* const end = begin + token.size();
+  const auto [slash, error] = std::from_chars(begin, end, condition.file_size);
   if (error != std::errc() || slash == end || *slash != '/') return std::nullopt;
   condition.etag.assign(slash + 1, end);
   if (!is_tag(condition.etag)) return std::nullopt;
