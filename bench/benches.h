@@ -24,6 +24,7 @@ Status take(const Settings& settings);
 Status search_exact(const Settings& settings);
 Status search_index(const Settings& settings);
 Status search_filtered(const Settings& settings);
+Status search_costs(const Settings& settings);
 Status scan(const Settings& settings);
 Status encode(const Settings& settings);
 Status codes(const Settings& settings);

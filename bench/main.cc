@@ -28,6 +28,7 @@ constexpr Named kFigures[] = {
     {"search-exact", search_exact},
     {"search", search_index},
     {"search-filtered", search_filtered},
+    {"search-costs", search_costs},
     {"scan", scan},
     {"encode", encode},
     {"codes", codes},

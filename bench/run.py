@@ -31,6 +31,7 @@ NAMED_ONLY = {"peers": ROOT / "bench/peers/main.py"}
 GROUPS = {
     "bucket": BUCKET_FIGURES,
     "ingest": ["ingest-vectors", "ingest-blobs"],
+    "search": ["search", "search-costs"],
     "stream": ["stream-vectors", "stream-blobs", "stream-all"],
     "python": PYTHON_FIGURES,
 }
