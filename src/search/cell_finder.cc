@@ -50,20 +50,23 @@ Routes make_routes(const CodeFrame& frame, std::span<const float> centroids) {
 
 CellFinder::CellFinder(const CodeFrame& frame, std::span<const float> centroids, Routes routes)
     : frame_(frame), centroids_(centroids), routes_(std::move(routes)) {
-  DREAMDB_ASSERT(centroids.size() == count() * frame.dim());
+  DREAMDB_ASSERT(centroids.empty() || centroids.size() == count() * frame.dim());
   DREAMDB_ASSERT(routes_.bits.size() == count() * frame.words());
 }
 
-float CellFinder::base_of(std::span<const float> query, size_t cell) const {
-  if (frame_.metric == Metric::kL2) return -square_distance(query, centroid(cell));
+float CellFinder::base_of(std::span<const float> query, std::span<const float> row) const {
+  if (frame_.metric == Metric::kL2) return -square_distance(query, row);
   float dot = 0;
-  simd::dot_rows_f32(query.data(), centroid(cell).data(), 1, query.size(), &dot);
+  simd::dot_rows_f32(query.data(), row.data(), 1, query.size(), &dot);
   return dot;
 }
 
 // Every cell whose upper bound reaches the n-th best lower one.
 std::vector<uint32_t> CellFinder::candidates(std::span<const float> query,
                                              const CodeQuery& prepared, size_t n) const {
+  std::vector<uint32_t> found(n == 0 ? 0 : count());
+  std::iota(found.begin(), found.end(), 0u);
+  if (n == 0 || n >= count() || count() < kScanAllBelow) return found;
   const float apart = square_distance(query, frame_.origin);
   float base = -apart;
   if (frame_.metric != Metric::kL2)
@@ -73,20 +76,16 @@ std::vector<uint32_t> CellFinder::candidates(std::span<const float> query,
                                slack_of(n) * std::sqrt(apart)};
   simd::scan_bits(scanned, routes_.bits.data(), routes_.add.data(), routes_.scale.data(),
                   routes_.error.data(), count(), lower.data(), upper.data());
-  std::vector<uint32_t> found(count());
   // Numbers so large that f32 has no bounds for them.
-  if (!simd::all_finite_f32(lower.data(), count()) ||
-      !simd::all_finite_f32(upper.data(), count())) {
-    std::iota(found.begin(), found.end(), 0u);
+  if (!simd::all_finite_f32(lower.data(), count()) || !simd::all_finite_f32(upper.data(), count()))
     return found;
-  }
   found.resize(simd::select_at_least(upper.data(), count(), nth_largest(lower, n), found.data()));
   return found;
 }
 
 std::vector<CellHit> CellFinder::nearest(std::span<const float> query, const CodeQuery& prepared,
                                          size_t n) const {
-  DREAMDB_ASSERT(query.size() == frame_.dim());
+  DREAMDB_ASSERT(query.size() == frame_.dim() && !centroids_.empty());
   n = std::min(n, count());
   if (n == 0) return {};
   if (count() < kScanAllBelow || n == count()) {
@@ -94,13 +93,21 @@ std::vector<CellHit> CellFinder::nearest(std::span<const float> query, const Cod
     score_all(query, bases);
     return best_of(query, bases, n);
   }
-  std::vector<CellHit> hits;
   const std::vector<uint32_t> cells = candidates(query, prepared, n);
+  std::vector<const float*> rows;
+  for (const uint32_t cell : cells) rows.push_back(centroid(cell).data());
+  return rank(query, cells, rows, n);
+}
+
+std::vector<CellHit> CellFinder::rank(std::span<const float> query, std::span<const uint32_t> cells,
+                                      std::span<const float* const> rows, size_t n) const {
+  const size_t dim = frame_.dim();
+  std::vector<Scored> scored;
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (i + 1 < cells.size()) prefetch(centroid(cells[i + 1]));
-    hits.push_back({cells[i], base_of(query, cells[i]), 0});
+    if (i + 1 < cells.size()) prefetch({rows[i + 1], dim});
+    scored.push_back({{cells[i], base_of(query, {rows[i], dim}), 0}, rows[i]});
   }
-  return finish(query, std::move(hits), n);
+  return finish(query, std::move(scored), n);
 }
 
 // bases: [count()].
@@ -119,25 +126,30 @@ std::vector<CellHit> CellFinder::best_of(std::span<const float> query, std::span
   for (float& base : bases) base = std::isnan(base) ? -INFINITY : base;
   std::vector<uint32_t> cells(count());
   cells.resize(simd::select_at_least(bases.data(), count(), nth_largest(bases, n), cells.data()));
-  std::vector<CellHit> hits;
-  for (const uint32_t cell : cells) hits.push_back({cell, bases[cell], 0});
-  return finish(query, std::move(hits), n);
+  std::vector<Scored> scored;
+  for (const uint32_t cell : cells)
+    scored.push_back({{cell, bases[cell], 0}, centroid(cell).data()});
+  return finish(query, std::move(scored), n);
 }
 
 // Keeps the n best in order, with their distances.
-std::vector<CellHit> CellFinder::finish(std::span<const float> query, std::vector<CellHit> hits,
+std::vector<CellHit> CellFinder::finish(std::span<const float> query, std::vector<Scored> cells,
                                         size_t n) const {
-  for (CellHit& hit : hits)
-    if (std::isnan(hit.base)) hit.base = -INFINITY;
-  n = std::min(n, hits.size());
-  std::partial_sort(hits.begin(), hits.begin() + static_cast<ptrdiff_t>(n), hits.end(),
-                    [](const CellHit& a, const CellHit& b) {
-                      return a.base != b.base ? a.base > b.base : a.cell < b.cell;
+  for (Scored& each : cells)
+    if (std::isnan(each.hit.base)) each.hit.base = -INFINITY;
+  n = std::min(n, cells.size());
+  std::partial_sort(cells.begin(), cells.begin() + static_cast<ptrdiff_t>(n), cells.end(),
+                    [](const Scored& a, const Scored& b) {
+                      return a.hit.base != b.hit.base ? a.hit.base > b.hit.base
+                                                      : a.hit.cell < b.hit.cell;
                     });
-  hits.resize(n);
-  for (CellHit& hit : hits)
-    hit.distance = std::sqrt(
-        frame_.metric == Metric::kL2 ? -hit.base : square_distance(query, centroid(hit.cell)));
+  std::vector<CellHit> hits;
+  for (const Scored& each : std::span(cells).first(n)) {
+    hits.push_back(each.hit);
+    hits.back().distance =
+        std::sqrt(frame_.metric == Metric::kL2 ? -each.hit.base
+                                               : square_distance(query, {each.row, frame_.dim()}));
+  }
   return hits;
 }
 

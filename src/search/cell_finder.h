@@ -39,7 +39,8 @@ class CellFinder {
   // centroids: [k, D], padded; they and the frame are kept by their owner while this lives.
   CellFinder(const CodeFrame& frame, std::span<const float> centroids)
       : CellFinder(frame, centroids, make_routes(frame, centroids)) {}
-  // routes: of these centroids, as an index holds them.
+  // routes: of these centroids, as an index holds them. Without centroids only `candidates` and
+  // `rank` may be asked.
   CellFinder(const CodeFrame& frame, std::span<const float> centroids, Routes routes);
 
   size_t count() const { return routes_.count(); }
@@ -51,17 +52,28 @@ class CellFinder {
   std::vector<CellHit> nearest(std::span<const float> query, const CodeQuery& prepared,
                                size_t n) const;
 
+  // The same in two steps, for who has no centroids at hand. Ascending: cells among which the n
+  // nearest are, as surely as above; all of them where that is as many as there are.
+  std::vector<uint32_t> candidates(std::span<const float> query, const CodeQuery& prepared,
+                                   size_t n) const;
+  // Of these cells the n of the greatest `base`, as above. rows: the centroid [D] of each.
+  std::vector<CellHit> rank(std::span<const float> query, std::span<const uint32_t> cells,
+                            std::span<const float* const> rows, size_t n) const;
+
  private:
   std::span<const float> centroid(size_t i) const {
     return centroids_.subspan(i * frame_.dim(), frame_.dim());
   }
-  std::vector<uint32_t> candidates(std::span<const float> query, const CodeQuery& prepared,
-                                   size_t n) const;
-  float base_of(std::span<const float> query, size_t cell) const;
+  float base_of(std::span<const float> query, std::span<const float> row) const;
   void score_all(std::span<const float> query, std::span<float> bases) const;
   std::vector<CellHit> best_of(std::span<const float> query, std::span<float> bases,
                                size_t n) const;
-  std::vector<CellHit> finish(std::span<const float> query, std::vector<CellHit> hits,
+  // A cell whose base is known, and its centroid.
+  struct Scored {
+    CellHit hit;
+    const float* row;
+  };
+  std::vector<CellHit> finish(std::span<const float> query, std::vector<Scored> cells,
                               size_t n) const;
 
   const CodeFrame& frame_;

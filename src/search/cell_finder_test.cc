@@ -132,6 +132,30 @@ TEST_P(CellFinderOf, StoredRoutesGiveTheSame) {
   EXPECT_EQ(made.nearest(query, prepared, 40), stored.nearest(query, prepared, 40));
 }
 
+TEST_P(CellFinderOf, TwoStepsGiveTheSame) {
+  for (const size_t count : {100, 1000}) {
+    const Index index(GetParam(), count);
+    const CellFinder whole(index.frame, index.centroids);
+    const CellFinder without(index.frame, {}, make_routes(index.frame, index.centroids));
+    const auto query = index.query(3, true);
+    const CodeQuery prepared(index.frame, query);
+    for (const size_t n : {size_t{0}, size_t{1}, size_t{20}, count, count + 1}) {
+      const auto cells = without.candidates(query, prepared, n);
+      std::vector<const float*> rows;
+      for (const uint32_t cell : cells) rows.push_back(index.centroids.data() + cell * kDim);
+      const auto hits = without.rank(query, cells, rows, n);
+      const auto expected = whole.nearest(query, prepared, n);
+      ASSERT_EQ(hits.size(), expected.size());
+      for (size_t i = 0; i < hits.size(); ++i) {
+        EXPECT_EQ(hits[i].cell, expected[i].cell);
+        EXPECT_NEAR(hits[i].base, expected[i].base, 1e-5);
+        EXPECT_NEAR(hits[i].distance, expected[i].distance, 1e-5);
+      }
+      EXPECT_LT(cells.size(), n == 20 && count == 1000 ? 500 : 1001);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Metrics, CellFinderOf,
                          testing::Values(Metric::kCosine, Metric::kInnerProduct, Metric::kL2),
                          [](const auto& metric) { return std::string(metric_name(metric.param)); });
