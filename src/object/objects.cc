@@ -58,6 +58,16 @@ Status check_entry(const Segment& segment, const Entry& entry, SegmentUse use) {
                                      std::to_string(entry.rows) + " rows; S6.6)");
 }
 
+// What was read of an extent along with the footer of its segment; empty: nothing.
+Buffer read_along(const LoadedSegment& loaded, const Extent& e) {
+  const auto slice = [&](const Buffer& bytes, uint64_t at) {
+    const bool has_all = e.offset() >= at && e.offset() - at + e.size() <= bytes.size();
+    return has_all ? bytes.slice(e.offset() - at, e.size()) : Buffer();
+  };
+  if (!loaded.head.empty()) return slice(loaded.head, kHeadOffset);
+  return slice(loaded.tail, loaded.segment.end - loaded.tail.size());
+}
+
 size_t page_memory_bytes(const Page& page, uint64_t size_bytes) {
   size_t bytes = size_bytes + page.entries.size() * (sizeof(Entry) + sizeof(uint32_t));
   // Each column is a node of a map; texts are counted by the bytes of the page.
@@ -70,7 +80,9 @@ size_t segment_memory_bytes(const Segment& s, uint64_t object_bytes) {
   const size_t blocks = s.data.blocks() + s.payloads.blocks();
   size_t bytes = 1024 + blocks * (sizeof(Hash) + 16) + object_bytes;
   for (const ScalarColumn& column : s.columns) bytes += 512 + column.data.blocks() * 56;
-  if (s.codes) bytes += s.codes->cells.size() * 8 + s.codes->codes.blocks() * 96;
+  if (s.codes)
+    bytes += s.codes->cells.size() * 8 +
+             (s.codes->codes.blocks() + (s.codes->extra ? s.codes->extra->blocks() : 0)) * 48;
   if (s.spatial)
     bytes += s.spatial->origin.size() * 5 +
              (s.spatial->centroids.blocks() + s.spatial->routes.blocks()) * 48;
@@ -268,28 +280,64 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
   return out;
 }
 
-Result<SegmentPtr> Objects::whole_segment(const Entry& entry, SegmentUse use,
-                                          std::span<const PageRef> pages_ahead) {
-  std::vector<ReadRequest> requests = {{.key = segment_key(entry.child), .size = entry.size + 1}};
-  std::vector<Address> ahead;
-  for (const PageRef& ref : pages_ahead) {
+Objects::PagesAhead Objects::missing_pages(std::span<const PageRef> refs) {
+  PagesAhead out;
+  std::unordered_set<Address> seen;
+  for (const PageRef& ref : refs) {
+    if (!seen.insert(ref.address).second) continue;
     if (cache_.find<Page>({ref.address, Part::kPage}) != nullptr) continue;
-    requests.push_back({.key = page_key(ref.address), .size = kPageBytesMax + 1});
-    ahead.push_back(ref.address);
+    out.addresses.push_back(ref.address);
+    out.requests.push_back({.key = page_key(ref.address), .size = kPageBytesMax + 1});
   }
+  return out;
+}
+
+void Objects::keep_ahead(const PagesAhead& pages, std::span<Result<Buffer>> replies) {
+  for (size_t i = 0; i < replies.size(); ++i)
+    if (replies[i]) (void)keep_page(pages.addresses[i], *replies[i]);
+}
+
+template <typename Parse>
+Result<SegmentPtr> Objects::read_segment(ReadRequest request, const Entry& entry, SegmentUse use,
+                                         std::span<const PageRef> pages_ahead, const Parse& parse) {
+  const PagesAhead ahead = missing_pages(pages_ahead);
+  std::vector<ReadRequest> requests = {std::move(request)};
+  requests.insert(requests.end(), ahead.requests.begin(), ahead.requests.end());
   auto replies = store_->read_many(requests);
-  for (size_t i = 0; i < ahead.size(); ++i)
-    if (replies[i + 1]) (void)keep_page(ahead[i], *replies[i + 1]);
+  keep_ahead(ahead, std::span(replies).subspan(1));
   SegmentPtr out;
   const auto keep = [&](size_t, const Result<Buffer>& bytes) -> Status {
     if (!bytes) return std::unexpected(missing_object(requests[0].key, bytes.error()));
-    DREAMDB_ASSIGN(Segment parsed, parse_whole_segment(bytes->span(), entry.child));
-    DREAMDB_TRY(check_entry(parsed, entry, use));
-    out = std::make_shared<const LoadedSegment>(LoadedSegment{std::move(parsed), *bytes, {}});
+    DREAMDB_ASSIGN(LoadedSegment loaded, parse(*bytes));
+    DREAMDB_TRY(check_entry(loaded.segment, entry, use));
+    out = std::make_shared<const LoadedSegment>(std::move(loaded));
     return {};
   };
   DREAMDB_TRY(keep_all(std::span(requests).first(1), std::span(replies).first(1), keep));
   return out;
+}
+
+Result<SegmentPtr> Objects::whole_segment(const Entry& entry, SegmentUse use,
+                                          std::span<const PageRef> pages_ahead) {
+  const auto parse = [&](const Buffer& bytes) -> Result<LoadedSegment> {
+    DREAMDB_ASSIGN(Segment parsed, parse_whole_segment(bytes.span(), entry.child));
+    return LoadedSegment{std::move(parsed), bytes, {}, {}};
+  };
+  return read_segment({.key = segment_key(entry.child), .size = entry.size + 1}, entry, use,
+                      pages_ahead, parse);
+}
+
+Result<SegmentPtr> Objects::segment_tail(const Entry& entry, SegmentUse use, uint64_t tail_bytes,
+                                         std::span<const PageRef> pages_ahead) {
+  const uint64_t footer_at = entry.size - kTrailerBytes - entry.footer;
+  const uint64_t tail = std::min(tail_bytes, footer_at);
+  const auto parse = [&](const Buffer& bytes) -> Result<LoadedSegment> {
+    const uint64_t before = std::min<uint64_t>(tail, bytes.size());
+    DREAMDB_ASSIGN(Segment parsed, parse_segment_footer(bytes.span().subspan(before), entry.child));
+    return LoadedSegment{std::move(parsed), {}, {}, bytes.slice(0, before)};
+  };
+  return read_segment({segment_key(entry.child), footer_at - tail, tail + entry.footer}, entry, use,
+                      pages_ahead, parse);
 }
 
 // Parses what was read of a segment and keeps it in the cache.
@@ -300,7 +348,7 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, con
                       : parse_segment_footer(bytes.span(), entry.child);
   if (!parsed) return std::unexpected(std::move(parsed).error());
   DREAMDB_TRY(check_entry(*parsed, entry, use));
-  LoadedSegment loaded{*std::move(parsed), {}, {}, ++last_number_};
+  LoadedSegment loaded{*std::move(parsed), {}, {}, {}, ++last_number_};
   // Copies: the replies may share their memory with others of the wave.
   if (whole) loaded.whole = Buffer::copy_of(bytes.span());
   const std::optional<Run>& list = loaded.segment.anchors;
@@ -315,7 +363,7 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, con
 
 Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
                               std::span<const ReadRequest> requests, const Take& take,
-                              std::vector<Buffer>& out) {
+                              const PagesAhead& ahead, std::vector<Buffer>& out) {
   uint64_t total_bytes = 0;
   for (const ReadRequest& request : requests) total_bytes += request.size;
   // Many short extents are verified where they are read; long ones are cut for all threads.
@@ -327,15 +375,19 @@ Status Objects::fetch_extents(std::span<const Extent> extents, std::span<const s
   };
   std::vector<Outcome> outcomes(is_scattered ? requests.size() : 0);
   const auto use = [&](size_t r, std::span<const std::byte> bytes) {
+    if (r >= requests.size()) return true;
     outcomes[r].status = verify_extent(tags_, extents[asked[r]], bytes);
     outcomes[r].is_taken =
         take && outcomes[r].status && bytes.size() == requests[r].size && take(asked[r], bytes);
     return !outcomes[r].is_taken;
   };
-  auto replies = is_scattered ? store_->read_each(requests, use) : store_->read_many(requests);
+  std::vector<ReadRequest> with_pages(requests.begin(), requests.end());
+  with_pages.insert(with_pages.end(), ahead.requests.begin(), ahead.requests.end());
+  auto replies = is_scattered ? store_->read_each(with_pages, use) : store_->read_many(with_pages);
+  keep_ahead(ahead, std::span(replies).subspan(requests.size()));
   std::vector<Check> checks;
   bool is_whole = true;
-  for (size_t r = 0; r < replies.size(); ++r) {
+  for (size_t r = 0; r < requests.size(); ++r) {
     const Extent& e = extents[asked[r]];
     const std::string& key = requests[r].key;
     if (!replies[r]) return std::unexpected(missing_object(key, replies[r].error()));
@@ -375,7 +427,8 @@ Status Objects::fetch_again(std::span<const Extent> extents, std::span<const siz
   });
 }
 
-Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, const Take& take) {
+Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, const Take& take,
+                                             std::span<const PageRef> pages_ahead) {
   std::vector<Buffer> out(extents.size());
   std::vector<ReadRequest> requests;
   std::vector<size_t> asked;
@@ -389,17 +442,15 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, co
       out[i] = e.segment->whole.slice(e.offset(), e.size());
       continue;
     }
-    const Buffer& head = e.segment->head;
-    if (!head.empty() && e.offset() - kHeadOffset + e.size() <= head.size()) {
-      out[i] = head.slice(e.offset() - kHeadOffset, e.size());
-      if (verify_extent(tags_, e, out[i].span())) continue;
-    }
+    out[i] = read_along(*e.segment, e);
+    if (!out[i].empty() && verify_extent(tags_, e, out[i].span())) continue;
     const bool same = last != nullptr && last->segment == e.segment;
     requests.push_back({same ? requests.back().key : segment_key(e.segment->segment.address),
                         e.offset(), e.size()});
     last = &e;
     asked.push_back(i);
   }
+  PagesAhead ahead = missing_pages(pages_ahead);
   for (size_t begin = 0; begin < requests.size();) {
     size_t end = begin;
     for (uint64_t bytes = 0; end < requests.size(); ++end) {
@@ -407,7 +458,8 @@ Result<std::vector<Buffer>> Objects::extents(std::span<const Extent> extents, co
       if (end > begin && bytes > kWaveBytesMax) break;
     }
     DREAMDB_TRY(fetch_extents(extents, std::span(asked).subspan(begin, end - begin),
-                              std::span(requests).subspan(begin, end - begin), take, out));
+                              std::span(requests).subspan(begin, end - begin), take, ahead, out));
+    ahead = {};
     begin = end;
   }
   return out;

@@ -44,6 +44,8 @@ struct LoadedSegment {
   // Bytes from kHeadOffset on, where a list of anchors stands, read along with the footer of a
   // segment whose anchors are no sequence if the store is far; not verified yet.
   Buffer head;
+  // Bytes up to the footer, read along with it; not verified yet.
+  Buffer tail;
   uint64_t number = 0;  // of its own, under which its rows are kept; 0: it is not kept itself
 };
 // What a version names a segment for.
@@ -114,11 +116,16 @@ class Objects {
   // kept. Errors as `segments`; a page that cannot be had is left for who asks for it.
   Result<SegmentPtr> whole_segment(const Entry& entry, SegmentUse use,
                                    std::span<const PageRef> pages_ahead = {});
+  // The same of its footer and of as many as `tail_bytes` before it, which `extents` then finds.
+  Result<SegmentPtr> segment_tail(const Entry& entry, SegmentUse use, uint64_t tail_bytes,
+                                  std::span<const PageRef> pages_ahead = {});
   // The stored bytes of each extent, every block verified; a wave for each kWaveBytesMax of them.
   // `take`, if given, is called for some of them, perhaps on several threads, with the bytes where
   // they were read and verified: true if it has all it wants, and no Buffer is made of them.
+  // `pages_ahead`: pages that will be wanted soon, asked for in the first of these waves and kept.
   using Take = std::function<bool(size_t, std::span<const std::byte>)>;
-  Result<std::vector<Buffer>> extents(std::span<const Extent> extents, const Take& take = nullptr);
+  Result<std::vector<Buffer>> extents(std::span<const Extent> extents, const Take& take = nullptr,
+                                      std::span<const PageRef> pages_ahead = {});
 
   // Keeps manifests and pages that came another way than from the store, as if they were read:
   // verified by their names. What is of another kind is left out.
@@ -140,10 +147,21 @@ class Objects {
                   const Keep& keep);
   Result<SegmentPtr> keep_segment(const Entry& entry, SegmentUse use, const Buffer& bytes,
                                   const Buffer& head);
+  // Pages that are asked for along with something else; what cannot be had is left out.
+  struct PagesAhead {
+    std::vector<Address> addresses;
+    std::vector<ReadRequest> requests;
+  };
+  PagesAhead missing_pages(std::span<const PageRef> refs);
+  void keep_ahead(const PagesAhead& pages, std::span<Result<Buffer>> replies);
+  // `parse(bytes)` -> Result<LoadedSegment> of what is read.
+  template <typename Parse>
+  Result<SegmentPtr> read_segment(ReadRequest request, const Entry& entry, SegmentUse use,
+                                  std::span<const PageRef> pages_ahead, const Parse& parse);
   // One wave: requests[r] is for extents[asked[r]], whose bytes go to out[asked[r]].
   Status fetch_extents(std::span<const Extent> extents, std::span<const size_t> asked,
                        std::span<const ReadRequest> requests, const Take& take,
-                       std::vector<Buffer>& out);
+                       const PagesAhead& ahead, std::vector<Buffer>& out);
   // The same for those whose bytes in `out` are damaged; the error of what still is.
   Status fetch_again(std::span<const Extent> extents, std::span<const size_t> asked,
                      std::span<const ReadRequest> requests, std::vector<Buffer>& out);

@@ -139,6 +139,48 @@ TEST(Objects, WhatIsDamagedOnTheWayIsAskedForOnceMore) {
 }
 
 // A part of a block is known by the tag it had when the block was verified.
+TEST(Objects, ATailAndPagesComeWithAFooter) {
+  Fixture f;
+  const EntryPtr entry = f.segment(1, 1000);
+  const PageRef pages[] = {f.page(*entry), f.page(*f.segment(5, 10)), f.page(*f.segment(6, 10))};
+  PageMap map;
+  uint64_t before = f.waves();
+  const PageRef twice[] = {pages[0], pages[0]};
+  const auto loaded = f.objects->segment_tail(*entry, SegmentUse::kValues, 40'000, twice);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(f.waves(), before + 1);
+  const auto& data = (*loaded)->segment.data;
+  const Extent last{*loaded, &data, data.blocks() - 2, 2}, first{*loaded, &data, 0, 1};
+  ASSERT_TRUE(f.objects->extents({&last, 1}));
+  ASSERT_TRUE(f.objects->pages({pages, 1}, map));
+  EXPECT_EQ(f.waves(), before + 1);
+  // Pages come with blocks too, and no wave is made for them alone.
+  ASSERT_TRUE(f.objects->extents({&last, 1}, nullptr, pages));
+  EXPECT_EQ(f.waves(), before + 1);
+  before = f.store->snapshot().requests();
+  ASSERT_TRUE(f.objects->extents({&first, 1}, nullptr, pages));
+  EXPECT_EQ(f.store->snapshot().requests(), before + 3);
+  ASSERT_TRUE(f.objects->pages(pages, map));
+  EXPECT_EQ(f.store->snapshot().requests(), before + 3);
+}
+
+TEST(Objects, ADamagedTailIsReadAgain) {
+  for (const FaultKind kind : {FaultKind::kFlipBit, FaultKind::kCutBody}) {
+    Fixture f;
+    const EntryPtr entry = f.segment(1, 1000);
+    for (uint64_t i = 0; i < 20; ++i) {  // the bit is another each time
+      f.plan({.kind = kind, .only_ops = ops(StoreOp::kGet), .times_max = 1});
+      const auto loaded = f.objects->segment_tail(*entry, SegmentUse::kValues, 100'000);
+      ASSERT_TRUE(loaded) << loaded.error().message;
+      const auto& data = (*loaded)->segment.data;
+      const Extent all{*loaded, &data, data.blocks() - 6, 6};
+      const auto bytes = f.objects->extents({&all, 1});
+      ASSERT_TRUE(bytes) << bytes.error().message;
+      for (const std::byte b : (*bytes)[0].span()) ASSERT_EQ(b, std::byte{1});
+    }
+  }
+}
+
 TEST(Objects, APartOfABlockIsVerifiedByItsTag) {
   Fixture f;
   const EntryPtr entry = f.segment(1, 1000);
