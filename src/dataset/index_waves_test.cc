@@ -141,6 +141,38 @@ TEST_P(IndexWaves, UnderAFilterNoMore) {
   }
 }
 
+// The cache has no room for the centroids: they are read as queries need them.
+TEST_P(IndexWaves, CentroidsAsNeededGiveTheSame) {
+  constexpr uint64_t kSmallCache = 80'000;  // of which 60,000 bytes are for matrices
+  static_assert(kCells * kDim * sizeof(float) > kSmallCache / 4 * 3);
+  const Bucket bucket = indexed_bucket(GetParam());
+  const Dataset whole = bucket.open();
+  const auto open_small = [&] {
+    return *open_in(Space::on(bucket.counted, "far", kSmallCache), "main");
+  };
+  SearchOptions options;
+  for (const size_t probes : {size_t{1}, size_t{8}, kCells}) {
+    options.probes = probes;
+    const auto queries = vectors_of(1'000'000, 20);
+    const auto expected = whole.search("emb", queries, 20, options);
+    ASSERT_TRUE(expected) << expected.error().message;
+    const auto found = open_small().search("emb", queries, 20, options);
+    ASSERT_TRUE(found) << found.error().message;
+    for (size_t q = 0; q < 20; ++q) EXPECT_EQ(found->hits[q].scores, expected->hits[q].scores);
+  }
+  options.probes = 8;
+  options.fields.emplace();
+  const Dataset cold = open_small();
+  EXPECT_LE(
+      bucket.waves([&] { ASSERT_TRUE(cold.search("emb", vectors_of(1'000'000, 1), 1, options)); }),
+      6u);
+  // Who appends reads them all.
+  Dataset writer = open_small();
+  ASSERT_TRUE(writer.search("emb", vectors_of(1'000'000, 1), 1, options));
+  ASSERT_TRUE(writer.append(rows_of(kRows, 10, GetParam())));
+  EXPECT_EQ((*writer.indexes())[0].codes, kRows + 10);
+}
+
 INSTANTIATE_TEST_SUITE_P(Anchors, IndexWaves, ::testing::Bool(),
                          [](const auto& p) { return p.param ? "Even" : "Uneven"; });
 

@@ -95,7 +95,7 @@ class Search {
     }
     const Root* const filtered = options_.where ? manifest_->find_track(kRecordTrack) : nullptr;
     auto index = space_.indexes().find(objects_, *place, field_,
-                                       {manifest_->find_track(field_.id), filtered});
+                                       {manifest_->find_track(field_.id), filtered}, IndexUse::kSearch);
     if (!index)
       return fail(index.error().code, index.error().message +
                                           "; it is the spatial index of field `" + field_.name +

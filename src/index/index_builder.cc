@@ -116,7 +116,8 @@ Status IndexBuilder::make_index(std::vector<float> centroids, std::span<const fl
   for (size_t i = 0; i < centroids.size(); i += padded)
     rows.insert(rows.end(), centroids.begin() + static_cast<ptrdiff_t>(i),
                 centroids.begin() + static_cast<ptrdiff_t>(i + dim));
-  index_ = std::make_shared<const SpatialIndex>(Address{}, parts_, rows, std::move(routes));
+  index_ =
+      std::make_shared<const SpatialIndex>(Address{}, parts_, std::move(rows), std::move(routes));
   std::vector<uint32_t> cells(std::min(kCountedRows, placed.size() / padded));
   index_->assigner().assign(placed.data(), cells);
   std::vector<uint64_t> counts(index_->cells());

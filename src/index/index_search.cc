@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "dreamdb/interrupt.h"
+#include "index/cell_choice.h"
 #include "index/code_refine.h"
 #include "runtime/carried.h"
 #include "runtime/thread_pool.h"
@@ -128,22 +129,19 @@ bool IndexSearch::is_at_edge(const Search& search, std::span<const Candidate> ca
 
 Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
                           std::span<const size_t> numbers, const IndexSearchOptions& options) {
-  ThreadPool& pool = shared_pool();
-  pool.parallel_for(searches.size(), [&](size_t s) {
-    ProbeQuery& query = searches[s]->query;
-    query.cells = index_->finder().nearest(query.placed, query.prepared, searches[s]->probes);
-    if (options.plain_probes == 0) return;
-    const uint64_t cell_rows = place_->codes->rows / index_->cells() + 1;
-    query.counted = std::max<size_t>(options.plain_probes, kCountedRows / cell_rows);
-  });
   std::vector<ProbeQuery> probes;
   std::vector<Candidates> found;
-  std::vector<size_t> wanted;
+  std::vector<size_t> wanted, counts;
   for (Search* search : searches) {
     probes.push_back(std::move(search->query));
     found.emplace_back(search->wanted);
     wanted.push_back(search->wanted);
+    counts.push_back(search->probes);
+    if (options.plain_probes == 0) continue;
+    const uint64_t cell_rows = place_->codes->rows / index_->cells() + 1;
+    probes.back().counted = std::max<size_t>(options.plain_probes, kCountedRows / cell_rows);
   }
+  DREAMDB_TRY(choose_cells(objects_, *index_, probes, counts, *place_->codes, tracks_));
   const std::vector<uint32_t> cells = union_of_cells(probes);
   DREAMDB_ASSIGN(const CodePlan plan, plan_cells(objects_, *index_, *place_->codes, cells));
   DREAMDB_TRY(scan_codes(objects_, plan, probes, options.filter, found));

@@ -51,6 +51,7 @@ class IndexSearch {
       : objects_(objects),
         reader_(objects, manifest),
         place_(manifest->find_index(field.id)),
+        tracks_{manifest->find_track(field.id), manifest->find_track(kRecordTrack)},
         field_(field),
         index_(std::move(index)) {}
 
@@ -60,8 +61,8 @@ class IndexSearch {
 
   // One TopK a query: hits among the rows that have codes, scored exactly by the values that the
   // version has. Fewer than `top_k` only if no more match. 2 waves if nothing is cached but pages
-  // and footers, `probes` cells hold enough that match, and the rows in doubt are few; 2 more for
-  // each time that a query looks further.
+  // and footers, 1 more if the index has no centroids, `probes` cells hold enough that match, and
+  // the rows in doubt are few; 2 more for each time that a query looks further.
   Result<std::vector<TopK>> run(const QuerySet& queries, const IndexSearchOptions& options);
   // The same over rows that are named: no code is looked at.
   Result<std::vector<TopK>> score_rows(const QuerySet& queries, std::span<const uint64_t> anchors,
@@ -103,6 +104,7 @@ class IndexSearch {
   Objects& objects_;
   const RowReader reader_;
   const FieldIndex* const place_;
+  const Root* const tracks_[2] = {};  // the field's, and that of the records
   const Field& field_;
   const SpatialIndexPtr index_;
   IndexWork work_;

@@ -1,4 +1,5 @@
-// The spatial indexes that a process used last, so that each is read once.
+// The spatial indexes that a process used last, so that each is read once, or twice where the first
+// use needs no centroids and a later one does.
 //
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
@@ -14,7 +15,7 @@ class IndexShelf {
  public:
   // From the shelf, or read: see load_spatial_index.
   Result<SpatialIndexPtr> find(Objects& objects, const FieldIndex& place, const Field& field,
-                               std::initializer_list<const Root*> others);
+                               std::initializer_list<const Root*> others, IndexUse use);
 
  private:
   static constexpr size_t kKept = 8;
