@@ -269,7 +269,7 @@ class Maker {
       DREAMDB_ASSIGN(const CodePlan plan, plan_cells(space_->objects(), *index_, codes, cells));
       Candidates found(SearchOptions().top_k);
       DREAMDB_TRY(scan_codes(space_->objects(), plan, {&probe, 1}, {}, {&found, 1}));
-      const auto list = found.take_sorted();
+      const auto list = found.take();
       sketch_.in_doubt.push_back(list.size());
       for (const Candidate& row : list) {
         const uint64_t place = row.anchor / kAnchorStep;

@@ -158,9 +158,8 @@ Result<IndexMap> Appender::find_indexes(const Manifest& manifest,
   for (const Field* field : fields) {
     const FieldIndex* const place = manifest.find_index(field->id);
     if (place == nullptr) continue;
-    auto index = dataset_.space().indexes().find(dataset_.objects(), *place, *field,
-                                                 {manifest.find_track(field->id)},
-                                                 IndexUse::kEncode);
+    auto index = dataset_.space().indexes().find(
+        dataset_.objects(), *place, *field, {manifest.find_track(field->id)}, IndexUse::kEncode);
     if (index) {
       (*index)->assigner();  // made here, before many threads ask for it
       out.emplace(field->id, *std::move(index));

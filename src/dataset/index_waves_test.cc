@@ -143,8 +143,8 @@ TEST_P(IndexWaves, UnderAFilterNoMore) {
 
 // The cache has no room for the centroids: they are read as queries need them.
 TEST_P(IndexWaves, CentroidsAsNeededGiveTheSame) {
-  constexpr uint64_t kSmallCache = 80'000;  // of which 60,000 bytes are for matrices
-  static_assert(kCells * kDim * sizeof(float) > kSmallCache / 4 * 3);
+  constexpr uint64_t kSmallCache = 100'000;  // of which 56,250 bytes are for matrices
+  static_assert(kCells * kDim * sizeof(float) > kSmallCache / 16 * 9);
   const Bucket bucket = indexed_bucket(GetParam());
   const Dataset whole = bucket.open();
   const auto open_small = [&] {

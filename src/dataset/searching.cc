@@ -94,8 +94,8 @@ class Search {
       return {};
     }
     const Root* const filtered = options_.where ? manifest_->find_track(kRecordTrack) : nullptr;
-    auto index = space_.indexes().find(objects_, *place, field_,
-                                       {manifest_->find_track(field_.id), filtered}, IndexUse::kSearch);
+    auto index = space_.indexes().find(
+        objects_, *place, field_, {manifest_->find_track(field_.id), filtered}, IndexUse::kSearch);
     if (!index)
       return fail(index.error().code, index.error().message +
                                           "; it is the spatial index of field `" + field_.name +

@@ -92,7 +92,7 @@ class CentroidRows {
 
  private:
   static CacheKey key_of(const Segment& segment, uint32_t cell) {
-    return {segment.address, Part::kMatrixRow, cell};
+    return {segment.address, Part::kCentroid, cell};
   }
 
   std::vector<uint32_t> cells_;

@@ -89,7 +89,9 @@ struct Fixture {
   }
 
   SpatialIndexPtr load(Objects& objects, IndexUse use) const {
-    const auto index = load_spatial_index(objects, place, field, manifest, use);
+    const auto index =
+        load_spatial_index(objects, place, field,
+                           {manifest.find_track(kRecordTrack), manifest.find_track(kField)}, use);
     EXPECT_TRUE(index) << index.error().message;
     return *index;
   }

@@ -240,7 +240,7 @@ bool IndexSearch::is_each_alone(const QuerySet& queries) const {
   const uint64_t words = index_->frame().words();
   const uint64_t row_bytes = words * index_->parts().bits * sizeof(uint64_t) + kCodeFactorsBytes;
   return queries.count() > 1 && !objects_.store().is_far() &&
-         place_->codes->rows * row_bytes <= objects_.matrix_cache_bytes();
+         place_->codes->rows * row_bytes <= objects_.matrix_room_bytes();
 }
 
 Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,

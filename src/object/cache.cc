@@ -53,19 +53,28 @@ std::shared_ptr<const void> Cache::find_any(const CacheKey& key) {
   return items_[number].value;
 }
 
+void Cache::set_capacity(uint64_t bytes) {
+  capacity_bytes_ = bytes;
+  if (size_bytes_ <= bytes) return;
+  std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  while (size_bytes_ > bytes) dropped.push_back(drop_oldest());
+}
+
 void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes) {
   size_bytes += kItemOverheadBytes;
-  if (size_bytes > (eviction_ == Eviction::kOldest ? capacity_bytes_ / 8 : capacity_bytes_)) return;
+  const uint64_t capacity = capacity_bytes_;
+  if (size_bytes > (eviction_ == Eviction::kOldest ? capacity / 8 : capacity)) return;
   std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   if (const uint32_t held = find(key); held != kNone) {
     use(held);
     return;
   }
-  if (eviction_ == Eviction::kSeldom && size_bytes_ + size_bytes > capacity_bytes_ &&
+  if (eviction_ == Eviction::kSeldom && size_bytes_ + size_bytes > capacity &&
       ++refused_ % kRefusedForOne != 0)
     return;
-  while (size_bytes_ + size_bytes > capacity_bytes_) dropped.push_back(drop_oldest());
+  while (size_bytes_ + size_bytes > capacity) dropped.push_back(drop_oldest());
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(items_.size()));
     items_.emplace_back();

@@ -25,7 +25,8 @@ enum class Part : uint8_t {
   kDictionary,
   kDecoded,
   kMatrix,
-  kRowTags,  // of the rows of a block; `offset` is its number
+  kCentroid,  // `offset` is its number
+  kRowTags,   // of the rows of a block; `offset` is its number
   kCodes
 };
 
@@ -63,7 +64,9 @@ class Cache {
   }
 
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
-  uint64_t capacity_bytes() const { return capacity_bytes_; }
+  uint64_t capacity_bytes() const { return capacity_bytes_.load(std::memory_order_relaxed); }
+  // Lets go of what is beyond, the oldest first.
+  void set_capacity(uint64_t bytes);
 
  private:
   struct Item {
@@ -81,7 +84,7 @@ class Cache {
   void unlink(uint32_t number);
   std::shared_ptr<const void> drop_oldest();
 
-  const uint64_t capacity_bytes_;
+  std::atomic<uint64_t> capacity_bytes_;
   const Eviction eviction_;
   mutable ForkSafeMutex mutex_;
   std::atomic<uint64_t> size_bytes_ = 0;

@@ -88,6 +88,17 @@ TEST(Cache, PartsAndOffsetsAreKeysOfTheirOwn) {
   EXPECT_EQ(cache.size_bytes(), before);
 }
 
+TEST(Cache, GivesWayWhenItsCapacityFalls) {
+  Cache cache(100'000);
+  for (uint64_t n = 0; n < 9; ++n) put(cache, n, 10'000);
+  cache.set_capacity(50'000);
+  EXPECT_LE(cache.size_bytes(), 50'000u);
+  EXPECT_EQ(cache.find<uint64_t>(key_of(0)), nullptr);
+  EXPECT_NE(cache.find<uint64_t>(key_of(8)), nullptr);
+  cache.set_capacity(0);
+  EXPECT_EQ(cache.size_bytes(), 0u);
+}
+
 TEST(Cache, AValueLivesOnWithItsHolder) {
   Cache cache(10'000);
   put(cache, 1, 500);

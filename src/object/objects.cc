@@ -98,8 +98,8 @@ std::string ref_key(std::string_view name) { return "refs/" + std::string(name);
 
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
     : store_(std::move(store)),
-      cache_(cache_bytes / 16 * 3),
-      matrix_cache_(cache_bytes / 16 * 12, Eviction::kSeldom),
+      cache_(cache_bytes / 16 * 6),
+      matrix_cache_(cache_bytes / 16 * 9, Eviction::kSeldom),
       cache_bytes_(cache_bytes) {}
 
 uint64_t Objects::row_cache_bytes() const {
@@ -108,6 +108,7 @@ uint64_t Objects::row_cache_bytes() const {
 }
 
 void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
+  matrix_cache_.set_capacity(matrix_room_bytes());
   matrix_cache_.add<Buffer>(key, bytes, bytes->size());
   rows_.shrink(row_cache_bytes());
 }

@@ -7,6 +7,7 @@
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -80,8 +81,8 @@ std::string ref_key(std::string_view name);
 
 class Objects {
  public:
-  // Of 16 parts of `cache_bytes`, 3 for small things, 12 for matrices and 1 for single rows, which
-  // also get what the others have left.
+  // Of 16 parts of `cache_bytes` small things get 6, matrices 9 and what small things leave of
+  // theirs, single rows 1 and what both leave.
   Objects(std::shared_ptr<Store> store, uint64_t cache_bytes);
 
   Store& store() { return *store_; }
@@ -92,7 +93,11 @@ class Objects {
   std::shared_ptr<const Buffer> find_matrix(const CacheKey& key) {
     return matrix_cache_.find<Buffer>(key);
   }
-  uint64_t matrix_cache_bytes() const { return matrix_cache_.capacity_bytes(); }
+  // How many bytes of matrices are kept, whatever else is; and now.
+  uint64_t matrix_cache_bytes() const { return cache_bytes_ / 16 * 9; }
+  uint64_t matrix_room_bytes() const {
+    return cache_bytes_ / 16 * 15 - std::min(cache_.size_bytes(), cache_.capacity_bytes());
+  }
   void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes);
   // Single rows of matrices, verified. segment: LoadedSegment::number.
   bool copy_row(uint64_t segment, uint64_t row, std::span<std::byte> to) {
