@@ -143,16 +143,32 @@ struct IndexProgress {
   uint64_t done = 0, of = 0;
 };
 
+// One of several workers that share a job: 0 to of - 1.
+struct Shard {
+  uint64_t index = 0, of = 1;
+};
+
 struct IndexOptions {
   // "dreamdb.ivf-cosine", "dreamdb.ivf-ip", "dreamdb.ivf-l2"; made faster, finding less for as many
   // cells: "dreamdb.imi-cosine" (pairs of centroids of the two halves of the dimensions),
   // "dreamdb.lsh-cosine" (sides of hyperplanes; a power of two of cells). Empty: the ivf of the
   // field's natural_distance, imi for a field of this name.
   std::string algorithm;
-  size_t cells = 0;   // 0: 1 below 50,000 rows, else the greater of sqrt(rows) and rows / 4096
-  uint32_t bits = 1;  // of a code, for each dimension; 1 to 8
-  uint64_t seed = 0;
-  // Called many times; false ends the job with Cancelled, and nothing is changed.
+  size_t cells = 0;  // 0: 1 below 50,000 rows, else the greater of sqrt(rows) and rows / 4096
+  std::optional<uint32_t> bits;  // of a code, for each dimension, 1 to 8; 1 when left out
+  std::optional<uint64_t> seed;  // 0 when left out
+  // Commits the index without codes: rows are searched exactly until shards, or appends, give them
+  // theirs.
+  bool train_only = false;
+  // Encodes, under the index that there is, the segments without codes that fall to this worker by
+  // their addresses. Whatever the others do, and however often it is stopped: what is committed
+  // stays, and the next call goes on. It goes without the options above.
+  std::optional<Shard> shard;
+  // Of a shard: its codes are committed whenever they are of so many rows, in whole segments. Fewer
+  // are lost when it is stopped; more are found with fewer requests.
+  uint64_t commit_rows = 16'777'216;
+  // Called many times; false ends the job with Cancelled, and nothing that is not committed is
+  // changed.
   std::function<bool(const IndexProgress&)> progress;
 };
 
@@ -369,10 +385,13 @@ class Dataset {
   // `required` only while the dataset is empty.
   Status add_field(Field field);
   // Builds the spatial index of an embedding over the pinned version, or builds it anew, and
-  // commits it. Appends keep it fresh from then on; what is appended meanwhile by others is
-  // searched exactly. Reads the field twice at most; memory does not grow with it, codes on their
-  // way stand in TMPDIR when they are many (about 100 bytes a row). InvalidArgument: no embedding,
-  // no rows, more cells than rows. Cancelled: `progress` said so.
+  // commits it; with `train_only` and `shard` in steps that many workers share. Appends keep it
+  // fresh from then on; what is appended meanwhile by others is searched exactly. Reads the field
+  // twice at most; memory does not grow with it, codes on their way stand in TMPDIR when they are
+  // many (about 100 bytes a row). InvalidArgument: no embedding, no rows, more cells than rows, no
+  // such shard, a shard with options of the training. NotFound: a shard, and the field has no index
+  // yet. Conflict: the index was dropped or another one built meanwhile. Cancelled: `progress` said
+  // so.
   Result<IndexInfo> reindex(std::string_view field, const IndexOptions& options = {});
   // Searches are exact from then on. NotFound: the field has no index.
   Status drop_index(std::string_view field);

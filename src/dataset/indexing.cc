@@ -1,10 +1,11 @@
 // Spatial indexes of a dataset: built, dropped, told.
 #include <algorithm>
 
-#include "dataset/dataset_impl.h"
+#include "dataset/index_info.h"
+#include "dataset/index_shard.h"
 #include "dataset/reading.h"
+#include "dreamdb/interrupt.h"
 #include "index/index_builder.h"
-#include "plan/tree_diff.h"
 #include "stream/row_stream.h"
 #include "version/live_session.h"
 
@@ -13,14 +14,6 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kEncodeRows = 16'384;  // at 512 dimensions 32 MiB
-
-Result<const Field*> get_embedding(const Schema& schema, std::string_view name) {
-  DREAMDB_ASSIGN(const Field* field, schema.get(name));
-  if (field->type == FieldType::kEmbedding) return field;
-  return fail(Code::kInvalidArgument, "field `" + field->name + "` is of type " +
-                                          std::string(type_name(field->type)) +
-                                          "; an index is of an embedding");
-}
 
 // Fields get "dreamdb.lsh-cosine" where nobody chose: they have the better cells of k-means.
 std::string default_algorithm(const Field& field, size_t cells) {
@@ -60,57 +53,33 @@ void set_index(std::vector<FieldIndex>& indexes, FieldIndex index) {
   }
 }
 
-Result<IndexInfo> describe(Space& space, const Manifest& manifest, const FieldIndex& place) {
-  const Field& field = *manifest.schema.find(place.field);
-  DREAMDB_ASSIGN(const SpatialIndexPtr index,
-                 space.indexes().find(space.objects(), place, field,
-                                      {manifest.find_track(place.field)}, IndexUse::kSearch));
-  const SpatialParts& parts = index->parts();
-  IndexInfo info;
-  info.field = field.name;
-  info.algorithm = parts.algorithm;
-  info.address = place.spatial.text();
-  info.cells = index->cells();
-  info.bits = parts.bits;
-  info.trained = parts.trained;
-  info.bytes = place.size;
-  if (place.codes) {
-    info.segments = place.codes->segments;
-    info.codes = place.codes->rows;
-    info.bytes += place.codes->bytes;
-  }
-  for (const RecallPoint& point : parts.recall)
-    info.recall.emplace_back(point.probes, point.permille / 1000.0);
-  PageMap pages;
-  const Root* const covered = place.covered ? &*place.covered : nullptr;
-  DREAMDB_ASSIGN(const TreeDiff rest, with_pages(space.objects(), pages, [&](const PageMap& have) {
-                   return diff_trees(manifest.find_track(place.field), covered, have);
-                 }));
-  for (const EntryPtr& entry : rest.left_only) info.uncovered += entry->rows;
-  return info;
-}
-
-}  // namespace
-
-Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& given) {
-  const std::lock_guard lock(impl_->write_mutex());
-  DREAMDB_TRY(impl_->check_writable());
-  const ManifestPtr manifest = impl_->manifest();
-  DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
-  const Root* const root = manifest->find_track(field->id);
+// Trains an index over the handle's version, encodes all rows unless they are left to shards, and
+// commits it.
+Status build_index(Dataset::Impl& dataset, const Field& field, const IndexOptions& given) {
+  const ManifestPtr manifest = dataset.manifest();
+  const Root* const root = manifest->find_track(field.id);
   if (root == nullptr)
     return fail(Code::kInvalidArgument,
-                "field `" + field->name + "` has no rows yet; append some, then build its index");
+                "field `" + field.name + "` has no rows yet; append some, then build its index");
   IndexOptions options = given;
-  if (options.algorithm.empty()) options.algorithm = default_algorithm(*field, options.cells);
-  DREAMDB_ASSIGN(IndexBuilder builder, IndexBuilder::start(impl_->objects(), *root, *field, options,
-                                                           impl_->space().writer().nonce));
-  LiveSession session(impl_->objects().store(), impl_->space().runtime(), impl_->space().writer());
-  session.before_upload(impl_->tip());
+  if (options.algorithm.empty()) options.algorithm = default_algorithm(field, options.cells);
+  DREAMDB_TRY(check_options(options, *root, field));
+  LiveSession session(dataset.objects().store(), dataset.space().runtime(),
+                      dataset.space().writer());
+  session.before_upload(dataset.tip());
+  const auto report = [&](std::string_view stage, uint64_t done, uint64_t of) -> Status {
+    DREAMDB_TRY(check_interrupt());
+    if (!options.progress || options.progress({stage, done, of})) return {};
+    return fail(Code::kCancelled, "the index was not built: its caller ended it");
+  };
+  IndexBuilder builder(dataset.objects(), *root, field, options, dataset.space().writer().nonce,
+                       report);
   DREAMDB_TRY(builder.train());
-  DREAMDB_TRY(feed(builder, impl_->space().shared_objects(), manifest, *field));
-  DREAMDB_ASSIGN(BuiltIndex built, builder.finish());
-  built.place.covered = *root;
+  if (!options.train_only)
+    DREAMDB_TRY(feed(builder, dataset.space().shared_objects(), manifest, field));
+  DREAMDB_ASSIGN(BuiltIndex built,
+                 options.train_only ? builder.finish_without_codes() : builder.finish());
+  if (!options.train_only) built.place.covered = *root;
   DREAMDB_TRY(session.may_publish());
 
   Change change;
@@ -119,18 +88,31 @@ Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& gi
     set_index(m.indexes, place);
     return {};
   };
-  change.codes = {{field->id, built.place.spatial, std::move(built.codes), {}}};
+  change.codes = {{field.id, built.place.spatial, std::move(built.codes), {}}};
   const auto go_on = [&](const Tip& moved, Change&) -> Result<bool> {
     DREAMDB_TRY(session.may_publish());
-    const Field* const now = moved.manifest->schema.find(field->id);
+    const Field* const now = moved.manifest->schema.find(field.id);
     if (now != nullptr && now->type == FieldType::kEmbedding) return true;
     return fail(Code::kConflict,
-                "field `" + field->name + "` was removed while its index was built");
+                "field `" + field.name + "` was removed while its index was built");
   };
-  DREAMDB_TRY(impl_->commit(std::move(change), go_on));
+  DREAMDB_TRY(dataset.commit(std::move(change), go_on));
   session.settle();
+  return {};
+}
+
+}  // namespace
+
+Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& options) {
+  const std::lock_guard lock(impl_->write_mutex());
+  DREAMDB_TRY(impl_->check_writable());
+  if (options.shard) DREAMDB_TRY(check_shard(options));
+  const ManifestPtr manifest = impl_->manifest();
+  DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
+  DREAMDB_TRY(options.shard ? encode_shard(*impl_, *field, options)
+                            : build_index(*impl_, *field, options));
   const ManifestPtr after = impl_->manifest();
-  return describe(impl_->space(), *after, *after->find_index(field->id));
+  return describe_index(impl_->space(), *after, *after->find_index(field->id));
 }
 
 Status Dataset::drop_index(std::string_view name) {
@@ -153,7 +135,7 @@ Result<std::vector<IndexInfo>> Dataset::indexes() const {
   const ManifestPtr manifest = impl_->manifest();
   std::vector<IndexInfo> out;
   for (const FieldIndex& place : manifest->indexes) {
-    DREAMDB_ASSIGN(IndexInfo info, describe(impl_->space(), *manifest, place));
+    DREAMDB_ASSIGN(IndexInfo info, describe_index(impl_->space(), *manifest, place));
     out.push_back(std::move(info));
   }
   return out;

@@ -1,21 +1,14 @@
 #include "index/sample.h"
 
-#include <algorithm>
 #include <cstring>
-#include <random>
 
-#include "dreamdb/interrupt.h"
 #include "simd/simd.h"
-#include "track/row_reader.h"
 
 namespace dreamdb {
 
 namespace {
 
-constexpr size_t kSegmentsAtOnce = 64;
-constexpr uint64_t kWaveBytes = 64ull << 20;
-
-void append_rows(const Buffer& bytes, Dtype dtype, std::vector<float>& out) {
+void append_rows(std::span<const std::byte> bytes, Dtype dtype, std::vector<float>& out) {
   const size_t count = bytes.size() / dtype_size_bytes(dtype), at = out.size();
   out.resize(at + count);
   if (dtype == Dtype::kF16) {
@@ -25,58 +18,34 @@ void append_rows(const Buffer& bytes, Dtype dtype, std::vector<float>& out) {
   }
 }
 
-class Sampler {
- public:
-  Sampler(Objects& objects, const Field& field, double share, uint64_t seed)
-      : objects_(objects), field_(field), share_(share), random_(seed) {}
-
-  Status draw(std::span<const EntryPtr> entries) {
-    DREAMDB_ASSIGN(const auto segments, objects_.segments(entries));
-    for (const SegmentPtr& segment : segments) {
-      DREAMDB_TRY(check_matrix(segment->segment, field_));
-      const Run& run = segment->segment.data;
-      for (size_t block = 0; block < run.blocks(); ++block) {
-        if (std::generate_canonical<double, 32>(random_) >= share_) continue;
-        asked_.push_back({segment, &run, block, 1});
-        asked_bytes_ += run.sizes[block];
-        if (asked_bytes_ >= kWaveBytes) DREAMDB_TRY(fetch());
-      }
-    }
-    return fetch();
-  }
-  std::vector<float> take() { return std::move(rows_); }
-
- private:
-  Status fetch() {
-    DREAMDB_TRY(check_interrupt());
-    DREAMDB_ASSIGN(const auto blocks, objects_.extents(asked_));
-    for (const Buffer& block : blocks) append_rows(block, field_.dtype, rows_);
-    asked_.clear();
-    asked_bytes_ = 0;
-    return {};
-  }
-
-  Objects& objects_;
-  const Field& field_;
-  const double share_;
-  std::mt19937_64 random_;
-  std::vector<Extent> asked_;
-  uint64_t asked_bytes_ = 0;
-  std::vector<float> rows_;
-};
-
 }  // namespace
 
+double part_of(const Root& root, uint64_t wanted) {
+  return wanted >= root.rows ? 1 : static_cast<double>(wanted) / static_cast<double>(root.rows);
+}
+
+Status pass_sample(Objects& objects, const Root& root, const Field& field,
+                   std::span<const EntryPtr> entries, uint64_t wanted, uint64_t seed,
+                   const std::function<Status(std::span<const float>)>& use) {
+  return feed_rows(objects, field, entries, {part_of(root, wanted), seed, false},
+                   [&](std::span<const RowPiece> pieces) -> Status {
+                     std::vector<float> rows;
+                     for (const RowPiece& piece : pieces)
+                       append_rows(piece.values, field.dtype, rows);
+                     return use(rows);
+                   });
+}
+
 Result<std::vector<float>> sample_rows(Objects& objects, const Root& root, const Field& field,
-                                       uint64_t wanted, uint64_t seed) {
-  DREAMDB_ASSIGN(const auto entries, list_entries(objects, TreeCursor(root, 0, UINT64_MAX)));
-  const double share =
-      wanted >= root.rows ? 1 : static_cast<double>(wanted) / static_cast<double>(root.rows);
-  Sampler sampler(objects, field, share, seed);
-  for (size_t first = 0; first < entries.size(); first += kSegmentsAtOnce)
-    DREAMDB_TRY(sampler.draw(
-        std::span(entries).subspan(first, std::min(kSegmentsAtOnce, entries.size() - first))));
-  return sampler.take();
+                                       std::span<const EntryPtr> entries, uint64_t wanted,
+                                       uint64_t seed) {
+  std::vector<float> out;
+  DREAMDB_TRY(pass_sample(objects, root, field, entries, wanted, seed,
+                          [&](std::span<const float> rows) -> Status {
+                            out.insert(out.end(), rows.begin(), rows.end());
+                            return {};
+                          }));
+  return out;
 }
 
 }  // namespace dreamdb

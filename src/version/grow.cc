@@ -12,6 +12,7 @@ struct Growth {
   FieldId field;
   std::vector<Entry> entries;
   std::function<void(const Root&)> take;
+  bool keeps_seq = false;  // of entries that have one: they stand in another tree already
 };
 
 const Root* root_or_null(const std::optional<Root>& root) { return root ? &*root : nullptr; }
@@ -26,7 +27,8 @@ bool same_entries(std::vector<Entry> a, std::vector<Entry> b) {
 Status grow_trees(Objects& objects, std::vector<Growth> growths, uint64_t seq, const Nonce& nonce,
                   PageMap& pages, Committer::Built& built) {
   for (Growth& growth : growths)
-    for (Entry& entry : growth.entries) entry.seq = seq;
+    for (Entry& entry : growth.entries)
+      if (!growth.keeps_seq || entry.seq == 0) entry.seq = seq;
   std::vector<std::optional<Inserted>> done(growths.size());
   for (std::vector<PageRef> missing;;) {
     for (size_t i = 0; i < growths.size(); ++i) {
@@ -67,6 +69,10 @@ std::vector<FieldIndex*> grow_indexes(const Change& change, Manifest& m,
       growths.push_back({root_or_null(index->codes), added.field, added.codes,
                          [index](const Root& root) { index->codes = root; }});
     if (added.covered.empty()) continue;
+    if (added.covers_rest) {
+      whole.push_back(index);
+      continue;
+    }
     // While all of the field is covered, both trees are one.
     const Root* const track = m.find_track(added.field);
     const bool is_whole =
@@ -76,7 +82,7 @@ std::vector<FieldIndex*> grow_indexes(const Change& change, Manifest& m,
       whole.push_back(index);
     } else {
       growths.push_back({root_or_null(index->covered), added.field, added.covered,
-                         [index](const Root& root) { index->covered = root; }});
+                         [index](const Root& root) { index->covered = root; }, true});
     }
   }
   return whole;

@@ -24,11 +24,12 @@ inline constexpr uint64_t kOfferedObjectsMax = 64 << 10;
 inline constexpr size_t kOfferedRecordsMax = 8 << 10;
 
 // Codes of rows that a commit adds to a field (spec 12.8): leaf entries of the index's code track,
-// and those of the field's track whose rows they cover.
+// and those of the field's track whose rows they cover: `seq` 0 where this commit adds them too.
 struct AddedCodes {
   FieldId field{0};
   Address spatial;  // of the index they are under; a version with another takes none of them
   std::vector<Entry> codes, covered;
+  bool covers_rest = false;  // nothing of the field is left without codes then
 };
 
 // An append of records that are all new.
