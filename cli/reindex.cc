@@ -15,14 +15,18 @@ namespace {
 struct ReindexOptions {
   std::string locator, field, algorithm;
   std::optional<uint64_t> cells, bits, seed;
-  bool drop = false;
+  std::optional<uint64_t> shard, of, commit_rows;
+  bool train = false, drop = false;
+
+  bool has_training() const { return !algorithm.empty() || cells || bits || seed; }
+  bool has_shard() const { return shard || of || commit_rows; }
 };
 
 Status drop_index(const ReindexOptions& o, Session& session) {
-  if (!o.algorithm.empty() || o.cells || o.bits || o.seed) {
+  if (o.has_training() || o.has_shard() || o.train) {
     return fail(Code::kInvalidArgument,
-                "--drop takes the index away; it goes without --algorithm, --cells, --bits and "
-                "--seed");
+                "--drop takes the index away; it goes without --train, --shard and the options of "
+                "both");
   }
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
   DREAMDB_TRY(dataset.drop_index(o.field));
@@ -51,6 +55,9 @@ std::string built_text(const IndexInfo& info, double seconds) {
                      (info.codes == 1 ? " row in " : " rows in ") + with_commas(info.cells) +
                      (info.cells == 1 ? " cell, " : " cells, ") + human_bytes(info.bytes) + " in " +
                      human_rate(seconds) + " s";
+  if (info.uncovered > 0)
+    text += "; " + with_commas(info.uncovered) +
+            (info.uncovered == 1 ? " row has no code yet" : " rows have no code yet");
   const std::string recall = recall_text(info);
   return recall.empty() ? text : text + "; " + recall;
 }
@@ -76,13 +83,32 @@ Status print_built(const IndexInfo& info, const Dataset& dataset, double seconds
                           std::string(distance_name(natural_distance(*field))));
 }
 
+Status check_shard(const ReindexOptions& o) {
+  if (!o.has_shard()) return {};
+  if (!o.shard || !o.of)
+    return fail(Code::kInvalidArgument,
+                "a worker's share is --shard I --of M, I from 0 to M - 1: give both");
+  if (*o.shard >= *o.of)
+    return fail(Code::kInvalidArgument, "--shard " + std::to_string(*o.shard) + " --of " +
+                                            std::to_string(*o.of) + ": of " +
+                                            std::to_string(*o.of) + " shards the last is number " +
+                                            std::to_string(*o.of - 1));
+  if (!o.has_training() && !o.train) return {};
+  return fail(Code::kInvalidArgument,
+              "a shard is encoded under the index that `reindex --train` made: it goes without "
+              "--train, --algorithm, --cells, --bits and --seed");
+}
+
 Result<IndexInfo> build_index(const ReindexOptions& o, Dataset& dataset, Progress& progress) {
   IndexOptions options;
   options.algorithm = o.algorithm;
   options.cells = o.cells.value_or(0);
   // What 32 bits cannot hold is refused like any other number that is too large.
-  options.bits = static_cast<uint32_t>(std::min<uint64_t>(o.bits.value_or(1), UINT32_MAX));
-  options.seed = o.seed.value_or(0);
+  if (o.bits) options.bits = static_cast<uint32_t>(std::min<uint64_t>(*o.bits, UINT32_MAX));
+  options.seed = o.seed;
+  options.train_only = o.train;
+  if (o.shard) options.shard = Shard{*o.shard, *o.of};
+  options.commit_rows = o.commit_rows.value_or(options.commit_rows);
   options.progress = [&](const IndexProgress& p) {
     // In percent: training counts the rows of all its rounds, which is no number of the user's.
     std::string text(p.stage);
@@ -95,6 +121,7 @@ Result<IndexInfo> build_index(const ReindexOptions& o, Dataset& dataset, Progres
 
 Status run_reindex(const ReindexOptions& o, Session& session) {
   if (o.drop) return drop_index(o, session);
+  DREAMDB_TRY(check_shard(o));
   catch_interrupts();
   const InterruptScope scope(interrupted);
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
@@ -102,7 +129,9 @@ Status run_reindex(const ReindexOptions& o, Session& session) {
   auto info = build_index(o, dataset, progress);
   progress.clear();
   if (!info && info.error().code == Code::kCancelled)
-    info.error().message += "\nNothing was changed; the same command builds it from the start.";
+    info.error().message +=
+        o.shard ? "\nWhat was committed stays; the same command encodes the rest."
+                : "\nNothing was changed; the same command builds it from the start.";
   if (!info) return std::unexpected(std::move(info).error());
   return print_built(*info, dataset, progress.seconds(), session);
 }
@@ -115,10 +144,17 @@ void add_reindex(CLI::App& app, Session& session) {
       app, session, "reindex", "build the spatial index of an embedding, or drop it",
       "With an index `search` reads the cells near a query and not every vector. Appends keep it\n"
       "fresh; run this again when the data has become another. Below 50,000 rows an index has one\n"
-      "cell: short codes of all vectors. It is a version as any commit; the data stays as it is.",
+      "cell: short codes of all vectors. It is a version as any commit; the data stays as it is.\n"
+      "\n"
+      "Many machines build one together: --train once, then --shard I --of M on each. What has no\n"
+      "code yet is searched exactly meanwhile, also if there was an index before. To be searched\n"
+      "by that one until all is done, train and encode on a branch.",
       "  dreamdb reindex ./pets emb\n"
       "  dreamdb reindex ./pets emb --algorithm dreamdb.ivf-l2 --cells 4096\n"
-      "  dreamdb reindex ./pets emb --drop");
+      "  dreamdb reindex ./pets emb --drop\n"
+      "  # by three machines\n"
+      "  dreamdb reindex s3://b/pets emb --train\n"
+      "  dreamdb reindex s3://b/pets emb --shard 0 --of 3    # 1 and 2 on the others");
   add_locator(command, o->locator);
   command.add_option("FIELD", o->field, "an embedding field").required();
   command
@@ -141,6 +177,17 @@ void add_reindex(CLI::App& app, Session& session) {
   command.add_whole_number("--seed", o->seed,
                            "of the training, 0 when left out; the same seed and rows make the "
                            "same index");
+  command.add_flag("--train", o->train,
+                   "train and commit the index without codes, which shards give it");
+  command.add_whole_number("--shard", o->shard,
+                           "encode what has no code and falls to this worker, from 0 to M - 1; run "
+                           "again it goes on where it was stopped");
+  command.add_whole_number("--of", o->of, "how many workers there are").above_zero();
+  command
+      .add_whole_number("--commit-rows", o->commit_rows,
+                        "of a shard: commit codes of about so many rows at a time, 16,777,216 when "
+                        "left out")
+      .above_zero();
   command.add_flag("--drop", o->drop, "drop the index: searches compare every vector again");
   on_run(command, session, o, run_reindex);
 }

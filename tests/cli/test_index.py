@@ -237,7 +237,61 @@ def test_killed_while_it_writes(tmp_path):
     assert second_reader(store).returncode == 0
 
 
+def test_many_workers_build_it(tmp_path):
+    store = make(tmp_path, 0)
+    for first in range(0, 3000, 250):
+        np.save(tmp_path / "e.npy", clustered(250, first))
+        np.save(tmp_path / "n.npy", np.arange(first, first + 250))
+        np.save(tmp_path / "a.npy", np.arange(first, first + 250, dtype=np.uint64))
+        dreamdb("ingest", store, "--npy", f"e={tmp_path / 'e.npy'}", "--npy", f"n={tmp_path / 'n.npy'}", "--npy", f"_anchor={tmp_path / 'a.npy'}")
+    run = dreamdb("reindex", store, "e", "--cells", 20, "--bits", 2, "--train")
+    assert run.out.startswith("e: dreamdb.ivf-cosine, 0 rows in 20 cells, ") and "; 3,000 rows have no code yet; recall@10 " in run.out
+    workers = [start("reindex", store, "e", "--shard", i, "--of", 3, "--commit-rows", 500) for i in range(3)]
+    assert [worker.wait(timeout=60) for worker in workers] == [0, 0, 0]
+    for worker in workers:
+        worker.communicate()
+    index = dreamdb("stat", store, "--json").json()["indexes"][0]
+    assert (index["cells"], index["bits"], index["codes"], index["uncovered"]) == (20, 2, 3000, 0)
+    assert second_reader(store).returncode == 0
+    before = dreamdb("stat", store, "--json").json()["manifest"]
+    assert "3,000 rows in 20 cells" in dreamdb("reindex", store, "e", "--shard", 2, "--of", 3).out
+    assert dreamdb("stat", store, "--json").json()["manifest"] == before
+
+
+def test_a_worker_that_is_stopped_goes_on(tmp_path):
+    store = slow_store(tmp_path)
+    dreamdb("reindex", store, "e", "--cells", 2000, "--train")
+    for stop in (signal.SIGINT, signal.SIGKILL):
+        master, slave = pty.openpty()
+        process = start("reindex", store, "e", "--shard", 0, "--of", 1, stderr=slave)
+        os.close(slave)
+        drawn = draw(master, b"encode")
+        process.send_signal(stop)
+        drawn += draw(master)
+        os.close(master)
+        process.communicate(timeout=60)
+        if stop == signal.SIGINT:
+            assert process.returncode == 130 and b"the same command encodes the rest" in drawn, drawn
+    assert dreamdb("reindex", store, "e", "--shard", 0, "--of", 1, "--json").json()["uncovered"] == 0
+    assert second_reader(store).returncode == 0
+
+
 # ---- bad input
+
+
+@pytest.mark.parametrize("words, text", [
+    (["--shard", 3, "--of", 3], "the last is number 2"), (["--shard", 0, "--of", 0], "above 0"), (["--shard", 0], "give both"), (["--of", 2], "give both"),
+    (["--commit-rows", 5], "give both"), (["--shard", 0, "--of", 1, "--bits", 1], "goes without"), (["--shard", 0, "--of", 1, "--train"], "goes without"),
+    (["--shard", 0, "--of", 1, "--cells", 30], "goes without"), (["--shard", "x", "--of", 1], "whole number"), (["--shard", 0, "--of", 1, "--commit-rows", 0], "above 0"),
+    (["--drop", "--train"], "--drop"), (["--drop", "--shard", 0, "--of", 1], "--drop"),
+])
+def test_bad_shards(built, words, text):
+    assert text in dreamdb("reindex", built, "e", *words, code=2).err
+
+
+def test_a_shard_before_the_training(tmp_path):
+    store = make(tmp_path, 100)
+    assert "--train" in dreamdb("reindex", store, "e", "--shard", 0, "--of", 1, code=3).err
 
 
 @pytest.mark.parametrize("words, text", [

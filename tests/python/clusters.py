@@ -25,11 +25,12 @@ def rows_of(vectors, first=0):
     return {"_anchor": numbers, "e": vectors, "i": numbers, "c": labels}
 
 
-def make(url, algorithm="dreamdb.ivf-cosine"):
+def make(url, algorithm="dreamdb.ivf-cosine", rows=N):
     schema = Schema().add_embedding("e", DIM, algorithm)
     schema.add_scalar_int("i").add_scalar_categorical("c")
     dataset = Dataset.create("main", schema, backend=url)
-    dataset.append_many(rows_of(VECTORS))
+    if rows:
+        dataset.append_many(rows_of(VECTORS[:rows]))
     return dataset
 
 

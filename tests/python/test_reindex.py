@@ -139,6 +139,89 @@ def test_what_others_append_meanwhile_is_searched_too(own):
     assert own.reindex("e", cells=CELLS)["uncovered"] == 0
 
 
+def codes_of(dataset):
+    """What the second reader has of the index, each code made again, and the codes by anchor."""
+    folder = pathlib.Path(dataset.locator.split("@")[0].removeprefix("file://"))
+    (index,) = read_space(folder, "main", None).indexes
+    codes = {}
+    for entry in index.codes:
+        for row in index.objects.segment(entry.child).codes:
+            codes.setdefault(row.anchor, []).append((row.cell, row.stored()))
+    return index.summary(), codes
+
+
+def sliced(url):
+    """The vectors in segments of 200."""
+    dataset = make(url, rows=0)
+    for first in range(0, N, 200):
+        dataset.append_many(rows_of(VECTORS[first : first + 200], first))
+    return dataset
+
+
+@pytest.mark.parametrize("bits", [1, 3])
+def test_shards_have_the_codes_of_one_build(tmp_path, bits):
+    whole, shared = (sliced(f"file://{tmp_path}/{name}") for name in ("whole", "shared"))
+    one = whole.reindex("e", cells=CELLS, bits=bits, seed=5)
+    info = shared.reindex("e", cells=CELLS, bits=bits, seed=5, train_only=True)
+    assert (info["codes"], info["uncovered"], info["segments"]) == (0, N, 0)
+    assert info["recall"] == one["recall"] and info["cells"] == one["cells"]
+    assert shared.search("e", QUERIES[0]).report["scanned"] == N
+    other = Dataset.open(shared.locator)
+    first = shared.reindex("e", shard=(0, 3))
+    second = other.reindex("e", shard=(1, 3), commit_rows=500)
+    assert 0 < second["uncovered"] < first["uncovered"] < N
+    summary, _ = codes_of(shared)
+    assert summary["codes"] == summary["codes_checked"] == N - second["uncovered"]
+    other.append_many(rows_of(QUERIES[:3], N))
+    whole.append_many(rows_of(QUERIES[:3], N))
+    last = other.reindex("e", shard=[2, 3])
+    assert (last["codes"], last["uncovered"]) == (N + 3, 0)
+    assert other.history(1)[0]["operation"] == "reindex"
+    summary, codes = codes_of(other)
+    assert summary["covered_rows"] == summary["codes_checked"] == N + 3
+    assert codes == codes_of(whole)[1]
+
+
+def test_shards_of_replaced_rows_are_read_by_the_second_reader(url):
+    dataset = sliced(url)
+    changed = {"_anchor": np.arange(N // 2), "e": -VECTORS[: N // 2]}
+    dataset.append_many(changed, on_conflict="replace")
+    dataset.reindex("e", cells=CELLS, train_only=True)
+    for shard in range(2):
+        info = dataset.reindex("e", shard=(shard, 2), commit_rows=1)
+        summary, _ = codes_of(dataset)
+        assert summary["codes_of_older_values"] == 0
+        assert summary["codes"] == summary["codes_checked"] == info["codes"]
+    assert (info["codes"], info["uncovered"]) == (N + N // 2, 0)
+    found = anchors_of(dataset.iter_vector("e", -VECTORS[3], 100, recall=1))
+    assert found[0] == 3 and len(found) == len(set(found)) == 100
+
+
+def test_shards_that_cannot_be(url):
+    dataset = make(url)
+    with pytest.raises(dreamdb.NotFoundError, match="train it first"):
+        dataset.reindex("e", shard=(0, 1))
+    dataset.reindex("e", cells=CELLS, train_only=True)
+    for given, text in (
+        ({"shard": (3, 3)}, "0 to 2"),
+        ({"shard": (0, 0)}, "shard's count must be at least 1"),
+        ({"shard": (-1, 2)}, "shard's number must be at least 0"),
+        ({"shard": 1}, "shard is a pair"),
+        ({"shard": (0, 1, 2)}, "shard is a pair"),
+        ({"shard": (0.0, 1)}, "shard's number is an int"),
+        ({"shard": (0, 1), "commit_rows": 0}, "commit_rows must be at least 1"),
+        ({"shard": (0, 1), "bits": 1}, "under the index that was trained"),
+        ({"shard": (0, 1), "seed": 0}, "under the index that was trained"),
+        ({"shard": (0, 1), "cells": CELLS}, "under the index that was trained"),
+        ({"shard": (0, 1), "algorithm": "dreamdb.ivf-l2"}, "under the index that was trained"),
+        ({"shard": (0, 1), "train_only": True}, "under the index that was trained"),
+        ({"train_only": 1}, "train_only is True or False"),
+    ):
+        with pytest.raises(dreamdb.InvalidArgumentError, match=text):
+            dataset.reindex("e", **given)
+    assert dataset.indexes()[0]["codes"] == 0
+
+
 STOPPED = """
     import signal, sys
     import dreamdb

@@ -147,12 +147,17 @@ bool tell(nb::handle progress, const IndexProgress& p) {
 }
 
 nb::dict reindex(Dataset& self, const std::string& field, std::string algorithm, size_t cells,
-                 uint32_t bits, uint64_t seed, nb::handle progress) {
+                 std::optional<uint32_t> bits, std::optional<uint64_t> seed, bool train_only,
+                 std::optional<std::pair<uint64_t, uint64_t>> shard,
+                 std::optional<uint64_t> commit_rows, nb::handle progress) {
   IndexOptions options;
   options.algorithm = std::move(algorithm);
   options.cells = cells;
   options.bits = bits;
   options.seed = seed;
+  options.train_only = train_only;
+  if (shard) options.shard = Shard{shard->first, shard->second};
+  options.commit_rows = commit_rows.value_or(options.commit_rows);
   // The caller keeps `progress` alive: copies of the function count no references.
   if (!progress.is_none())
     options.progress = [progress](const IndexProgress& p) { return tell(progress, p); };
@@ -240,7 +245,8 @@ void bind_writes(nb::class_<Dataset>& dataset) {
           },
           nb::arg("field"))
       .def("reindex", &reindex, nb::arg("field"), nb::arg("algorithm"), nb::arg("cells"),
-           nb::arg("bits"), nb::arg("seed"), nb::arg("progress").none())
+           nb::arg("bits").none(), nb::arg("seed").none(), nb::arg("train_only"),
+           nb::arg("shard").none(), nb::arg("commit_rows").none(), nb::arg("progress").none())
       .def(
           "drop_index",
           [](Dataset& self, const std::string& field) {

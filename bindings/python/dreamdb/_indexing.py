@@ -9,6 +9,15 @@ from . import _check
 from ._handle import Handle
 
 
+def _shard(value: Any) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise _check.wrong_type("shard", "a pair (number, of how many)", value)
+    index, of = value
+    return _check.integer(index, "shard's number"), _check.integer(of, "shard's count", 1)
+
+
 class Indexing(Handle):
     """Spatial indexes of embeddings: with one, a search reads the cells near a query and not every
     vector. Appends keep it fresh; branches and snapshots have that of their version."""
@@ -18,9 +27,13 @@ class Indexing(Handle):
         field: str,
         algorithm: str | None = None,
         cells: int | None = None,
-        bits: int = 1,
-        seed: int = 0,
+        bits: int | None = None,
+        seed: int | None = None,
         progress: Callable[[str, int, int], Any] | None = None,
+        *,
+        train_only: bool = False,
+        shard: tuple[int, int] | None = None,
+        commit_rows: int | None = None,
     ) -> dict[str, Any]:
         """Builds the index of the embedding `field` over the pinned version, or builds it anew, and
         commits it; what `indexes` says of it.
@@ -31,16 +44,26 @@ class Indexing(Handle):
         also the default of a field of this name) and 'dreamdb.lsh-cosine' (on which sides of
         hyperplanes a vector lies; a power of two of cells). `cells`: into how many the vectors are
         sorted, 1 to the number of rows; by default 1 below 50,000 rows, else the greater of
-        sqrt(rows) and rows / 4096. `bits`: of a code, for each dimension, 1 to 8. The same `seed`
-        and rows make the same index.
+        sqrt(rows) and rows / 4096. `bits`: of a code, for each dimension, 1 (the default) to 8. The
+        same `seed` (by default 0) and rows make the same index.
+
+        Many workers build one together: one calls this with `train_only`, then each of m workers
+        with `shard=(i, m)`, i from 0 to m - 1. Training commits an index without codes; what has
+        none is searched exactly meanwhile, also if there was an index before (train and encode on
+        a branch where that must go on serving). A shard encodes what has no code and falls to it,
+        and commits whenever it has the codes of `commit_rows` rows (by default 16,777,216):
+        stopped, or given twice, it goes on with what is left. It takes what was trained from the
+        index, so it goes without the options above.
 
         `progress(stage, done, of)` is called now and then in the calling thread, `stage` being
         'sample', 'train', 'encode', 'measure' or 'write'; `of` counts rows. False ends the call
-        with CancelledError; so does Ctrl-C, with KeyboardInterrupt, and nothing is changed.
+        with CancelledError; so does Ctrl-C, with KeyboardInterrupt, and nothing is changed but what
+        a shard has committed.
 
         Errors: InvalidArgumentError (no embedding, no rows yet, more cells than rows, an unknown
         algorithm; a multi-index of fewer than 4 cells or of one dimension, hyperplanes in fewer than
-        3). Cost: reads the field twice at most; memory does not grow with it, codes on
+        3; no such shard, a shard with options of the training); NotFoundError (a shard before the
+        training); ConflictError (the index was dropped or another one built meanwhile). Cost: reads the field twice at most; memory does not grow with it, codes on
         their way stand in TMPDIR when they are many (about 100 bytes a row)."""
         self._check_nothing_waits()
         name = _check.optional_text(algorithm, "algorithm")
@@ -50,8 +73,11 @@ class Indexing(Handle):
             _check.text(field, "field"),
             name or "",
             0 if cells is None else _check.integer(cells, "cells", 1),
-            _check.integer(bits, "bits", 1, 8),
-            _check.integer(seed, "seed"),
+            None if bits is None else _check.integer(bits, "bits", 1, 8),
+            None if seed is None else _check.integer(seed, "seed"),
+            _check.flag(train_only, "train_only"),
+            _shard(shard),
+            None if commit_rows is None else _check.integer(commit_rows, "commit_rows", 1),
             progress,
         )
 
