@@ -183,6 +183,21 @@ TEST(Index, FewRowsNeedNoTraining) {
   EXPECT_LT(report.reranked, 30u * 300);
 }
 
+TEST(Index, MoreCellsThanOneLevelTrains) {
+  const Dataset ds = indexed("dreamdb.ivf-l2", 17'500, of_cells(17'000));
+  const auto info = ds.indexes();
+  ASSERT_TRUE(info);
+  EXPECT_GT((*info)[0].cells, 16'384u);
+  EXPECT_EQ((*info)[0].trained, 17'500u);
+  EXPECT_EQ((*info)[0].codes, 17'500u);
+  SearchOptions options;
+  options.distance = Distance::kL2;
+  options.recall = 0.9;
+  SearchReport report;
+  EXPECT_GE(recall_of(ds, 10, options, report), 0.8);
+  EXPECT_LT(report.codes, 17'500u);
+}
+
 TEST(Index, ItIsOfTheDistanceThatTheFieldNames) {
   for (const auto& [named, built] : {std::pair("dreamdb.lsh-l2", "dreamdb.ivf-l2"),
                                      std::pair("dreamdb.ivf-ip", "dreamdb.ivf-ip"),

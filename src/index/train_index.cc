@@ -6,6 +6,7 @@
 #include "runtime/thread_pool.h"
 #include "search/kmeans.h"
 #include "search/structured_cells.h"
+#include "search/two_level_kmeans.h"
 
 namespace dreamdb {
 
@@ -92,9 +93,9 @@ class IndexTrainer {
                                              : default_cells(root_.rows);
     const uint64_t wanted = sample_size(cells);
     DREAMDB_TRY(report_("sample", 0, wanted));
-    DREAMDB_ASSIGN(const auto entries, list_entries(objects_, TreeCursor(root_, 0, UINT64_MAX)));
+    DREAMDB_ASSIGN(entries_, list_entries(objects_, TreeCursor(root_, 0, UINT64_MAX)));
     DREAMDB_ASSIGN(const auto sample,
-                   sample_rows(objects_, root_, field_, entries, wanted, seed()));
+                   sample_rows(objects_, root_, field_, entries_, wanted, seed()));
     const std::vector<float> placed = place_all(metric_, sample, dim_);
     if (cells == 1) {
       std::vector<float> mean = mean_of(placed, padded_);
@@ -113,10 +114,20 @@ class IndexTrainer {
  private:
   uint64_t seed() const { return options_.seed.value_or(0); }
 
+  bool has_two_levels(size_t cells) const {
+    return cells > kOneLevelCellsMax && !is_structured(options_.algorithm);
+  }
+
+  uint64_t held_rows_max() const { return kSampleBytes / (padded_ * sizeof(float)); }
+
+  // Rows that are held: of two levels those for the coarse cells.
   uint64_t sample_size(size_t cells) const {
     if (cells == 1) return kFlatSample;
-    return std::min<uint64_t>({cells * kRowsACentroid, kSampleBytes / (padded_ * 4),
-                               is_structured(options_.algorithm) ? kStructuredSample : UINT64_MAX});
+    if (is_structured(options_.algorithm))
+      return std::min({cells * kRowsACentroid, held_rows_max(), kStructuredSample});
+    return std::min<uint64_t>(
+        has_two_levels(cells) ? coarse_cells(cells) * kRowsACoarseCell : cells * kRowsACentroid,
+        held_rows_max());
   }
 
   Result<Training> train(size_t cells, std::span<const float> placed) {
@@ -132,9 +143,19 @@ class IndexTrainer {
       told = report_("train", p.round * p.rows_all + p.rows, p.rounds_max * p.rows_all);
       return told.has_value();
     };
-    auto trained = train_cells(options_.algorithm, placed, dim_, options);
+    auto trained = has_two_levels(cells) ? train_in_two_levels(placed, sample_pass(cells), padded_,
+                                                               held_rows_max(), options)
+                                         : train_cells(options_.algorithm, placed, dim_, options);
     if (!told) return std::unexpected(std::move(told).error());
     return trained;
+  }
+
+  SamplePass sample_pass(size_t cells) const {
+    return [this, cells](const std::function<Status(std::span<const float>)>& use) {
+      return pass_sample(
+          objects_, root_, field_, entries_, cells * kRowsACentroid, seed(),
+          [&](std::span<const float> rows) { return use(place_all(metric_, rows, dim_)); });
+    };
   }
 
   void make_index(std::vector<float> centroids, std::span<const float> placed) {
@@ -163,6 +184,7 @@ class IndexTrainer {
   const Report& report_;
   const Metric metric_;
   const size_t dim_, padded_;
+  std::vector<EntryPtr> entries_;  // of the track
   TrainedIndex out_;
 };
 

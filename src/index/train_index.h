@@ -26,8 +26,9 @@ struct TrainedIndex {
 // InvalidArgument: an option that cannot be, for a field of these rows. Ok: its algorithm is known.
 Status check_options(const IndexOptions& options, const Root& root, const Field& field);
 
-// Draws the sample and trains; options: checked. Reads 64 rows a cell, at most kSampleBytes of
-// them.
+// Draws the sample and trains; options: checked. Reads 64 rows a cell, at most 1 GiB of them, which
+// it holds; with more than kOneLevelCellsMax cells all 64, several times, of which it holds as many
+// (`train_in_two_levels`).
 Result<TrainedIndex> train_index(Objects& objects, const Root& root, const Field& field,
                                  const IndexOptions& options, const Report& report);
 

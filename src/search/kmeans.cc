@@ -8,6 +8,7 @@
 #include "search/assign.h"
 #include "search/cell_order.h"
 #include "search/split_mix.h"
+#include "search/square_distance.h"
 #include "simd/simd.h"
 
 namespace dreamdb {
@@ -24,16 +25,6 @@ constexpr double kSplit = 1.0 / 1024;
 constexpr uint32_t kNoCell = UINT32_MAX;
 
 std::string row_name(size_t row) { return "row " + std::to_string(row) + " of the sample"; }
-
-// |a - b|^2, also where f32 cannot hold it.
-double square_distance(const float* a, const float* b, size_t dim) {
-  double sum = 0;
-  for (size_t j = 0; j < dim; ++j) {
-    const double apart = static_cast<double>(a[j]) - b[j];
-    sum += apart * apart;
-  }
-  return sum;
-}
 
 class Trainer {
  public:
