@@ -13,7 +13,7 @@ namespace dreamdb::cli {
 namespace {
 
 struct ReindexOptions {
-  std::string locator, field, algorithm;
+  std::string locator, field, algorithm, take;
   std::optional<uint64_t> cells, bits, seed;
   std::optional<uint64_t> shard, of, commit_rows;
   bool train = false, drop = false;
@@ -23,10 +23,10 @@ struct ReindexOptions {
 };
 
 Status drop_index(const ReindexOptions& o, Session& session) {
-  if (o.has_training() || o.has_shard() || o.train) {
+  if (o.has_training() || o.has_shard() || o.train || !o.take.empty()) {
     return fail(Code::kInvalidArgument,
-                "--drop takes the index away; it goes without --train, --shard and the options of "
-                "both");
+                "--drop takes the index away; it goes without --train, --shard, --take and the "
+                "options of the training");
   }
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
   DREAMDB_TRY(dataset.drop_index(o.field));
@@ -119,8 +119,21 @@ Result<IndexInfo> build_index(const ReindexOptions& o, Dataset& dataset, Progres
   return dataset.reindex(o.field, options);
 }
 
+Status take_index(const ReindexOptions& o, Session& session) {
+  if (o.has_training() || o.has_shard() || o.train) {
+    return fail(Code::kInvalidArgument,
+                "--take uses an index that is there; it goes without --train, --shard and the "
+                "options of the training");
+  }
+  DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
+  const Progress progress("reindex", false);
+  DREAMDB_ASSIGN(const IndexInfo info, dataset.take_index(o.field, o.take));
+  return print_built(info, dataset, progress.seconds(), session);
+}
+
 Status run_reindex(const ReindexOptions& o, Session& session) {
   if (o.drop) return drop_index(o, session);
+  if (!o.take.empty()) return take_index(o, session);
   DREAMDB_TRY(check_shard(o));
   catch_interrupts();
   const InterruptScope scope(interrupted);
@@ -148,13 +161,17 @@ void add_reindex(CLI::App& app, Session& session) {
       "\n"
       "Many machines build one together: --train once, then --shard I --of M on each. What has no\n"
       "code yet is searched exactly meanwhile, also if there was an index before. To be searched\n"
-      "by that one until all is done, train and encode on a branch.",
+      "by that one until all is done, train and encode on a branch, and --take it from there.",
       "  dreamdb reindex ./pets emb\n"
       "  dreamdb reindex ./pets emb --algorithm dreamdb.ivf-l2 --cells 4096\n"
       "  dreamdb reindex ./pets emb --drop\n"
       "  # by three machines\n"
       "  dreamdb reindex s3://b/pets emb --train\n"
-      "  dreamdb reindex s3://b/pets emb --shard 0 --of 3    # 1 and 2 on the others");
+      "  dreamdb reindex s3://b/pets emb --shard 0 --of 3    # 1 and 2 on the others\n"
+      "  # on a branch, so that the old index serves until the new one is done\n"
+      "  dreamdb branch s3://b/pets rebuilt\n"
+      "  dreamdb reindex s3://b/pets@rebuilt emb\n"
+      "  dreamdb reindex s3://b/pets emb --take rebuilt");
   add_locator(command, o->locator);
   command.add_option("FIELD", o->field, "an embedding field").required();
   command
@@ -188,6 +205,11 @@ void add_reindex(CLI::App& app, Session& session) {
                         "of a shard: commit codes of about so many rows at a time, 16,777,216 when "
                         "left out")
       .above_zero();
+  command
+      .add_option("--take", o->take,
+                  "use the index that a branch has, built from rows that are here; rows that are "
+                  "here alone have no code until a shard makes it")
+      .type_name("REF");
   command.add_flag("--drop", o->drop, "drop the index: searches compare every vector again");
   on_run(command, session, o, run_reindex);
 }

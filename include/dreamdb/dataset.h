@@ -393,6 +393,13 @@ class Dataset {
   // yet. Conflict: the index was dropped or another one built meanwhile. Cancelled: `progress` said
   // so.
   Result<IndexInfo> reindex(std::string_view field, const IndexOptions& options = {});
+  // Puts the index that the field has at the tip of `from`, a branch or snapshot of this dataset,
+  // in place of its own: an index that is built on a branch is not in the way of searches here. One
+  // commit, with both versions as its parents; nothing is encoded or copied. Rows that are here
+  // alone are searched exactly until a shard encodes them. NotFound: no such ref, or no index
+  // there. InvalidArgument: another dataset. Conflict: the index has codes of rows that are not
+  // here; build it on a branch that appends nothing.
+  Result<IndexInfo> take_index(std::string_view field, std::string_view from);
   // Searches are exact from then on. NotFound: the field has no index.
   Status drop_index(std::string_view field);
   // The indexes of this version.

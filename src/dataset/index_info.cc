@@ -1,5 +1,7 @@
 #include "dataset/index_info.h"
 
+#include <algorithm>
+
 #include "plan/tree_diff.h"
 
 namespace dreamdb {
@@ -20,6 +22,15 @@ Result<std::vector<EntryPtr>> uncovered_entries(Objects& objects, const Manifest
                    return diff_trees(manifest.find_track(place.field), covered, have);
                  }));
   return std::move(rest.left_only);
+}
+
+void set_index(std::vector<FieldIndex>& indexes, FieldIndex index) {
+  const auto at = std::ranges::lower_bound(indexes, index.field, {}, &FieldIndex::field);
+  if (at != indexes.end() && at->field == index.field) {
+    *at = std::move(index);
+  } else {
+    indexes.insert(at, std::move(index));
+  }
 }
 
 Result<IndexInfo> describe_index(Space& space, const Manifest& manifest, const FieldIndex& place) {

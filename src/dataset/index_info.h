@@ -17,6 +17,9 @@ Result<const Field*> get_embedding(const Schema& schema, std::string_view name);
 Result<std::vector<EntryPtr>> uncovered_entries(Objects& objects, const Manifest& manifest,
                                                 const FieldIndex& place);
 
+// Puts `index` where the field's index stands in a manifest.
+void set_index(std::vector<FieldIndex>& indexes, FieldIndex index);
+
 Result<IndexInfo> describe_index(Space& space, const Manifest& manifest, const FieldIndex& place);
 
 }  // namespace dreamdb

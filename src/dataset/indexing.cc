@@ -4,6 +4,7 @@
 #include "dataset/index_info.h"
 #include "dataset/index_shard.h"
 #include "dataset/reading.h"
+#include "dataset/take_index.h"
 #include "dreamdb/interrupt.h"
 #include "index/index_builder.h"
 #include "stream/row_stream.h"
@@ -40,16 +41,6 @@ Status feed(IndexBuilder& builder, const std::shared_ptr<Objects>& objects,
     DREAMDB_ASSIGN(const std::optional<Batch> batch, rows.next());
     if (!batch) return {};
     DREAMDB_TRY(builder.add({batch->anchors(), batch->rows()}, batch->columns[0].values.span()));
-  }
-}
-
-// Puts `index` where the field's index stands in the manifest.
-void set_index(std::vector<FieldIndex>& indexes, FieldIndex index) {
-  const auto at = std::ranges::lower_bound(indexes, index.field, {}, &FieldIndex::field);
-  if (at != indexes.end() && at->field == index.field) {
-    *at = std::move(index);
-  } else {
-    indexes.insert(at, std::move(index));
   }
 }
 
@@ -111,6 +102,16 @@ Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& op
   DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
   DREAMDB_TRY(options.shard ? encode_shard(*impl_, *field, options)
                             : build_index(*impl_, *field, options));
+  const ManifestPtr after = impl_->manifest();
+  return describe_index(impl_->space(), *after, *after->find_index(field->id));
+}
+
+Result<IndexInfo> Dataset::take_index(std::string_view name, std::string_view from) {
+  const std::lock_guard lock(impl_->write_mutex());
+  DREAMDB_TRY(impl_->check_writable());
+  const ManifestPtr manifest = impl_->manifest();
+  DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
+  DREAMDB_TRY(dreamdb::take_index(*impl_, *field, from));
   const ManifestPtr after = impl_->manifest();
   return describe_index(impl_->space(), *after, *after->find_index(field->id));
 }

@@ -258,6 +258,21 @@ def test_many_workers_build_it(tmp_path):
     assert dreamdb("stat", store, "--json").json()["manifest"] == before
 
 
+def test_an_index_is_taken_from_a_branch(tmp_path):
+    store = make(tmp_path, 2000)
+    dreamdb("reindex", store, "e", "--cells", 8)
+    dreamdb("branch", store, "rebuilt")
+    dreamdb("reindex", f"{store}@rebuilt", "e", "--cells", 12)
+    assert dreamdb("stat", store, "--json").json()["indexes"][0]["cells"] == 8
+    assert "2,000 rows in 12 cells" in dreamdb("reindex", store, "e", "--take", "rebuilt").out
+    assert dreamdb("stat", store, "--json").json()["indexes"][0]["cells"] == 12
+    assert dreamdb("log", store, "--json").lines()[0]["operation"] == "take_index"
+    assert second_reader(store).returncode == 0
+    assert "NotFound" in dreamdb("reindex", store, "e", "--take", "nowhere", code=3).err
+    assert "--take" in dreamdb("reindex", store, "e", "--take", "rebuilt", "--cells", 3, code=2).err
+    assert "--drop" in dreamdb("reindex", store, "e", "--take", "rebuilt", "--drop", code=2).err
+
+
 def test_a_worker_that_is_stopped_goes_on(tmp_path):
     store = slow_store(tmp_path)
     dreamdb("reindex", store, "e", "--cells", 2000, "--train")

@@ -197,6 +197,31 @@ def test_shards_of_replaced_rows_are_read_by_the_second_reader(url):
     assert found[0] == 3 and len(found) == len(set(found)) == 100
 
 
+def test_an_index_is_taken_from_a_branch(own):
+    branch = own.branch("rebuilt")
+    branch.reindex("e", cells=9, train_only=True)
+    own.append_many(rows_of(QUERIES[:3], N))
+    branch.reindex("e", shard=(0, 1))
+    assert own.indexes()[0]["cells"] == CELLS
+    info = own.take_index("e", "rebuilt")
+    assert (info["cells"], info["codes"], info["uncovered"]) == (9, N, 3)
+    assert len(own.history(1)[0]["parents"]) == 2
+    own.append_many(rows_of(QUERIES[3:5], N + 3))
+    assert own.reindex("e", shard=(0, 1))["uncovered"] == 0
+    summary, codes = codes_of(own)
+    assert summary["codes_checked"] == summary["covered_rows"] == len(codes) == N + 5
+    for call, error in (
+        (lambda: own.take_index("e", "nowhere"), dreamdb.NotFoundError),
+        (lambda: own.take_index("e", 3), dreamdb.WrongTypeError),
+        (lambda: own.take_index("i", "rebuilt"), dreamdb.InvalidArgumentError),
+    ):
+        with pytest.raises(error):
+            call()
+    branch.append_many(rows_of(QUERIES[:1], 2 * N))
+    with pytest.raises(dreamdb.ConflictError, match="rows that are not here"):
+        own.take_index("e", "rebuilt")
+
+
 def test_shards_that_cannot_be(url):
     dataset = make(url)
     with pytest.raises(dreamdb.NotFoundError, match="train it first"):

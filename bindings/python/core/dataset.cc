@@ -248,6 +248,12 @@ void bind_writes(nb::class_<Dataset>& dataset) {
            nb::arg("bits").none(), nb::arg("seed").none(), nb::arg("train_only"),
            nb::arg("shard").none(), nb::arg("commit_rows").none(), nb::arg("progress").none())
       .def(
+          "take_index",
+          [](Dataset& self, const std::string& field, const std::string& ref) {
+            return to_dict(without_gil([&] { return self.take_index(field, ref); }));
+          },
+          nb::arg("field"), nb::arg("ref"))
+      .def(
           "drop_index",
           [](Dataset& self, const std::string& field) {
             without_gil([&] { return self.drop_index(field); });

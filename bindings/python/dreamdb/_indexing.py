@@ -49,8 +49,8 @@ class Indexing(Handle):
 
         Many workers build one together: one calls this with `train_only`, then each of m workers
         with `shard=(i, m)`, i from 0 to m - 1. Training commits an index without codes; what has
-        none is searched exactly meanwhile, also if there was an index before (train and encode on
-        a branch where that must go on serving). A shard encodes what has no code and falls to it,
+        none is searched exactly meanwhile, also if there was an index before; where that must go on
+        serving, train and encode on a branch and `take_index` from there. A shard encodes what has no code and falls to it,
         and commits whenever it has the codes of `commit_rows` rows (by default 16,777,216):
         stopped, or given twice, it goes on with what is left. It takes what was trained from the
         index, so it goes without the options above.
@@ -80,6 +80,18 @@ class Indexing(Handle):
             None if commit_rows is None else _check.integer(commit_rows, "commit_rows", 1),
             progress,
         )
+
+    def take_index(self, field: str, ref: str) -> dict[str, Any]:
+        """Puts the index that `field` has on `ref`, a branch or snapshot of this dataset, in place
+        of its own, and commits it: one that is built on a branch is not in the way of searches
+        here. What `indexes` says of it. Rows that are here alone are searched exactly until
+        `reindex(field, shard=(0, 1))` encodes them.
+
+        NotFoundError: no such ref, or no index there. InvalidArgumentError: another dataset.
+        ConflictError: the index has codes of rows that are not here; build it on a branch that
+        appends nothing. Nothing is copied or encoded."""
+        self._check_nothing_waits()
+        return self._core.take_index(_check.text(field, "field"), _check.text(ref, "ref"))
 
     def drop_index(self, field: str) -> None:
         """Drops the index of `field`: searches compare every vector again. One commit.
