@@ -35,9 +35,9 @@ void set_index(std::vector<FieldIndex>& indexes, FieldIndex index) {
 
 Result<IndexInfo> describe_index(Space& space, const Manifest& manifest, const FieldIndex& place) {
   const Field& field = *manifest.schema.find(place.field);
-  DREAMDB_ASSIGN(
-      const SpatialIndexPtr index,
-      space.indexes().find(space.objects(), place, field, manifest.find_track(place.field)));
+  DREAMDB_ASSIGN(const SpatialIndexPtr index,
+                 space.indexes().find(space.objects(), place, field,
+                                      {manifest.find_track(place.field)}, IndexUse::kSearch));
   const SpatialParts& parts = index->parts();
   IndexInfo info;
   info.field = field.name;

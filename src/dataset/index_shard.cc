@@ -28,12 +28,18 @@ class ShardJob {
   Status run() {
     DREAMDB_ASSIGN(const FieldIndex place, find_place(*dataset_.manifest()));
     spatial_ = place.spatial;
-    DREAMDB_ASSIGN(index_,
-                   dataset_.space().indexes().find(dataset_.objects(), place, field_,
-                                                   dataset_.manifest()->find_track(field_.id)));
-    for (;;) {
+    DREAMDB_ASSIGN(index_, dataset_.space().indexes().find(
+                               dataset_.objects(), place, field_,
+                               {dataset_.manifest()->find_track(field_.id)}, IndexUse::kEncode));
+    for (EntryPtr last;;) {
       DREAMDB_ASSIGN(auto entries, rest_of_shard(*dataset_.manifest()));
       if (entries.empty()) return {};
+      if (last != nullptr && *last == *entries.front())
+        return fail(Code::kConflict, segment_key(last->child) +
+                                         ": got codes, and the index does not know them: another "
+                                         "writer takes them away; encode the shard again when it "
+                                         "has ended");
+      last = entries.front();
       rows_all_ = done_ + rows_of(entries);
       uint64_t rows = 0;
       const auto end = std::ranges::find_if(entries, [&](const EntryPtr& entry) {

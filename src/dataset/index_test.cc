@@ -50,6 +50,16 @@ NewRows rows_of(uint64_t first, uint64_t count) {
                  {embedding_column("emb", kDim, values), int_column("n", numbers)});
 }
 
+// Other vectors than those of `rows_of`, among the same clusters.
+std::vector<float> vectors_of_others(uint64_t count) {
+  std::vector<float> out;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto vector = vector_of(500'000 + i);
+    out.insert(out.end(), vector.begin(), vector.end());
+  }
+  return out;
+}
+
 std::vector<float> queries_of(size_t count) {
   std::vector<float> out;
   for (size_t q = 0; q < count; ++q) {
@@ -265,6 +275,26 @@ TEST(Index, EachVersionFindsItsOwnRecords) {
   EXPECT_EQ(search(*before, 1, options).hits[0].rows.rows(), 2000u);
   EXPECT_EQ(search(ds, 1, options).hits[0].rows.rows(), 2050u);
   EXPECT_EQ(search(*branch, 1, options).hits[0].rows.rows(), 2400u);
+}
+
+// Codes of values that are not there any more take no row's place.
+TEST(Index, ReplacedVectorsTakeNoPlaceAmongTheBest) {
+  IndexOptions built;
+  built.cells = 8;
+  Dataset ds = indexed("dreamdb.ivf-cosine", 2000, built);
+  NewRows rows = rows_of(0, 1000);
+  rows.columns[0] = embedding_column("emb", kDim, vectors_of_others(1000));
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  ASSERT_TRUE(ds.append(rows, replace));
+  SearchOptions options;
+  options.probes = 8;
+  for (const size_t top_k : {10, 300, 1999, 2000, 3000}) {
+    options.top_k = top_k;
+    SearchReport report;
+    EXPECT_GE(recall_of(ds, 5, options, report), 0.98) << top_k;
+    EXPECT_EQ(report.scanned, 0u);
+  }
 }
 
 TEST(Index, AReplacedVectorIsFoundByItsNewValueAlone) {

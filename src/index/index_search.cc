@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "dreamdb/interrupt.h"
 #include "index/cell_choice.h"
@@ -68,6 +69,15 @@ DenseRows rows_of(const Batch& batch, std::span<const Candidate> candidates, siz
   }
   out.values = out.gathered.data();
   return out;
+}
+
+// How many rows less than `top_k` have lower bounds that reach the threshold: codes of one anchor,
+// of its newest value and of older ones, have made it together, and it is too high.
+size_t rows_lacking(float threshold, std::span<const Candidate> rows, size_t top_k) {
+  if (threshold == -std::numeric_limits<float>::infinity()) return 0;
+  const auto count = static_cast<size_t>(
+      std::ranges::count_if(rows, [&](const Candidate& c) { return c.lower >= threshold; }));
+  return count < top_k ? top_k - count : 0;
 }
 
 }  // namespace
@@ -149,14 +159,19 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   work_.codes += plan.row_count;
 
   std::vector<std::vector<Candidate>> lists;
+  std::vector<size_t> lacking;
   for (Candidates& candidates : found) {
     lists.push_back(candidates.take());
+    lacking.push_back(rows_lacking(candidates.threshold(), lists.back(), options.top_k));
     work_.candidates += lists.back().size();
   }
   if (index_->parts().bits > 1)
     DREAMDB_TRY(refine_codes(objects_, *index_, plan, probes, wanted, lists));
   for (size_t s = 0; s < searches.size(); ++s) searches[s]->query = std::move(probes[s]);
   DREAMDB_TRY(rerank(searches, lists, queries, numbers, options));
+  for (size_t s = 0; s < searches.size(); ++s)
+    if (lacking[s] > 0)
+      searches[s]->wanted = std::max(searches[s]->wanted, wanted[s] + lacking[s]);
   if (options.plain_probes == 0) return {};
   for (size_t s = 0; s < searches.size(); ++s) {
     const size_t needed =

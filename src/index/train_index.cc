@@ -34,8 +34,8 @@ std::vector<float> mean_of(std::span<const float> rows, size_t dim) {
   std::vector<double> sums(dim);
   for (size_t i = 0; i < rows.size(); ++i) sums[i % dim] += rows[i];
   std::vector<float> out;
-  const double count = std::max<double>(1, static_cast<double>(rows.size() / dim));
-  for (const double sum : sums) out.push_back(static_cast<float>(sum / count));
+  const size_t count = std::max<size_t>(1, rows.size() / dim);
+  for (const double sum : sums) out.push_back(static_cast<float>(sum / static_cast<double>(count)));
   return out;
 }
 
@@ -65,12 +65,13 @@ Result<Training> train_cells(std::string_view algorithm, std::span<const float> 
 }
 
 double mean_square_distance(std::span<const float> rows, std::span<const float> to) {
+  const size_t count = rows.size() / to.size();
   double sum = 0;
   for (size_t i = 0; i < rows.size(); ++i) {
     const double off = static_cast<double>(rows[i]) - to[i % to.size()];
     sum += off * off;
   }
-  return rows.empty() ? 0 : sum / static_cast<double>(rows.size() / to.size());
+  return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
 class IndexTrainer {
