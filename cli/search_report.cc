@@ -68,6 +68,10 @@ std::string search_report_json(const SearchReport& report, size_t queries) {
   out["candidates"] = report.candidates;
   out["reranked"] = report.reranked;
   out["scanned"] = report.scanned;
+  out["seconds"] = {{"cells", report.seconds.cells},
+                    {"codes", report.seconds.codes},
+                    {"rows", report.seconds.rows},
+                    {"fields", report.seconds.fields}};
   out["requests"] = report.requests;
   out["waves"] = report.waves;
   out["bytes"] = report.bytes;

@@ -153,6 +153,10 @@ PROGRAM = {"DREAMDB": str(ROOT / "build/dreamdb"), "DREAMDB_ROOT": str(ROOT),
            "DREAMDB_PYTHON": str(PYTHON)}
 
 
+# Folders whose files have nothing in common, so that each core may run one of them.
+APART = ("cli", "python", "spec")
+
+
 def folder_stage(folder):
     """All pytest files (test_*.py, *_test.py) and shell tests (*_test.sh) of one folder."""
     def stage():
@@ -160,8 +164,10 @@ def folder_stage(folder):
         if has_pytest(folder):
             report = REPORTS / f"{folder.name}.xml"
             report.unlink(missing_ok=True)
+            shared = ["-n", len(os.sched_getaffinity(0)), "--dist=loadfile"]
             status = run(PYTHON, "-m", "pytest", folder, "-q", "-p", "no:cacheprovider",
-                         f"--junitxml={report}", **PROGRAM)
+                         f"--junitxml={report}", *(shared if folder.name in APART else []),
+                         **PROGRAM)
             found = read_junit(report) if report.exists() else []
             if status and not any(case.outcome == FAILED for case in found):
                 found.append(Case(f"pytest {folder.name}", FAILED, f"ended with status {status}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 import dreamdb
 import numpy as np
@@ -57,9 +59,22 @@ class DreamDb(Engine):
     def many(self, queries: np.ndarray, top: int) -> list[np.ndarray]:
         return [self._ids(batches) for batches in self._hits(queries, top)]
 
+    def profile(self, queries: Sequence[np.ndarray], top: int) -> str:
+        spent: Counter[str] = Counter()
+        start = time.perf_counter()
+        for asked in queries:
+            spent.update(self._search(asked, top).report["seconds"])
+        whole = time.perf_counter() - start
+        count = sum(map(len, queries))
+        parts = ", ".join(f"{what} {seconds / count * 1e6:.0f}" for what, seconds in spent.items())
+        return f"us of threads a query: {parts}; in all {whole / count * 1e6:.0f} us of clock"
+
     def _hits(self, queries: np.ndarray, top: int) -> list:
+        return self._search(queries, top).hits
+
+    def _search(self, queries: np.ndarray, top: int) -> dreamdb.SearchAnswer:
         return self.dataset.search("embedding", queries, top, where=self.where, as_numpy=True,
-                                   nprobe=self.nprobe, recall=self.recall, fields=[]).hits
+                                   nprobe=self.nprobe, recall=self.recall, fields=[])
 
     @staticmethod
     def _ids(batches: list[dict]) -> np.ndarray:

@@ -53,6 +53,11 @@ class Engine:
         """Ids for [n, dim], on as many threads as may be used."""
         raise NotImplementedError
 
+    def profile(self, queries: Sequence[np.ndarray], top: int) -> str:
+        """Where the time of a call goes that asks for each of [n, dim]; empty: the engine does not
+        tell."""
+        return ""
+
 
 def steps(first: int, last: int) -> list[int]:
     """From first to last, each a fifth more than the one before (at least 1 more)."""

@@ -92,15 +92,19 @@ class Served:
         """Bytes more than before the index was built or opened."""
         return resident_bytes() - self.at_start
 
+    def profile(self, kind: str, setting: dict[str, int]) -> str:
+        """Where the time of a query goes, as the engine tells it."""
+        self.engine.use(setting)
+        return self.engine.profile(self._calls(self.corpus.asked(kind)[: self.first]), TOP)
+
+    def _calls(self, queries: np.ndarray) -> list[np.ndarray]:
+        at_once = 1 if self.threads == 1 else AT_ONCE
+        return [queries[first : first + at_once] for first in range(0, len(queries), at_once)]
+
     def _pass(self, queries: np.ndarray) -> list[Any]:
-        found: list[Any] = []
         if self.threads == 1:
-            for i in range(len(queries)):
-                found.append(self.engine.one(queries[i : i + 1], TOP))
-        else:
-            for first in range(0, len(queries), AT_ONCE):
-                found.extend(self.engine.many(queries[first : first + AT_ONCE], TOP))
-        return found
+            return [self.engine.one(asked, TOP) for asked in self._calls(queries)]
+        return [found for asked in self._calls(queries) for found in self.engine.many(asked, TOP)]
 
 
 def main() -> None:

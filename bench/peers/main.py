@@ -79,6 +79,7 @@ class Run:
         for column, choice in out.choices.items():
             kind, threads, _ = column
             out.rates[column] = rates(remote, choice, kind, threads, 1)
+            out.profiles[column] = remote.profile(kind, threads, choice.setting)
         out.memory = remote.memory()
         self.filter(remote, out)
         self.say_of(out)

@@ -123,6 +123,9 @@ class Remote:
     def rate(self, kind: str, threads: int, setting: dict[str, int]) -> float:
         return self._with_threads(threads).ask("rate", kind=kind, setting=setting)
 
+    def profile(self, kind: str, threads: int, setting: dict[str, int]) -> str:
+        return self._with_threads(threads).ask("profile", kind=kind, setting=setting)
+
     def memory(self) -> int:
         """Of the process that answers one query at a time."""
         return self.processes[1].ask("memory")

@@ -32,6 +32,7 @@ class Measured:
     choices: dict[Column, Choice] = dataclasses.field(default_factory=dict)
     rates: dict[Column, list[float]] = dataclasses.field(default_factory=dict)
     pairs: dict[Column, Pairs] = dataclasses.field(default_factory=dict)
+    profiles: dict[Column, str] = dataclasses.field(default_factory=dict)
     # By selectivity: of 1,000 labels, how many are let through.
     filtered: dict[int, tuple[Choice, list[float]]] = dataclasses.field(default_factory=dict)
     filtered_pairs: dict[int, Pairs] = dataclasses.field(default_factory=dict)
@@ -88,6 +89,8 @@ def column_figure(preset: str, column: Column, ours: Measured, peers: list[Measu
                      best.rates[column], 0.0, ("at least", 1.0), f"missed by ours; {note}")
     else:
         pairs = best.pairs[column]
+        if pairs.ratio() < 1 and ours.profiles.get(column):
+            note = "; ".join(filter(None, (f"missed: {ours.profiles[column]}", note)))
         out = figure(f"{preset} {name_of(column)}", "queries/s", pairs.ours, best.row.name,
                      pairs.theirs, pairs.ratio(), ("at least", 1.0), note)
     out["engines"] = {

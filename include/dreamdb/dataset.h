@@ -196,6 +196,11 @@ struct SearchReport {
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // rows read and scored exactly because of that
   uint64_t scanned = 0;     // rows of segments that the index does not know, scored exactly
+  // Where the time went, of queries that ran at once added up: cells were chosen, codes read and
+  // compared, rows read and compared exactly, fields of the hits read.
+  struct Seconds {
+    double cells = 0, codes = 0, rows = 0, fields = 0;
+  } seconds;
   uint64_t requests = 0, waves = 0,
            bytes = 0;  // asked of the store by this handle's space meanwhile
 };

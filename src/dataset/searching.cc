@@ -13,6 +13,7 @@
 #include "index/index_search.h"
 #include "index/track_scan.h"
 #include "plan/tree_diff.h"
+#include "runtime/stopwatch.h"
 #include "search/filter.h"
 
 namespace dreamdb {
@@ -135,15 +136,20 @@ class Search {
 
   Status search_all(const Root& root) {
     DREAMDB_TRY(search_indexed(root));
-    return scan_rest(root);
+    Stopwatch watch;
+    DREAMDB_TRY(scan_rest(root));
+    report_.seconds.rows += watch.lap();
+    return {};
   }
 
   Status compare_few() {
+    Stopwatch watch;
     IndexSearch search(objects_, manifest_, field_);
     DREAMDB_ASSIGN(const auto found,
                    search.score_rows(queries_, filter_.set->anchors(), options_.top_k));
     merge(found, scanned_);
     report_.scanned += search.work().reranked;
+    report_.seconds.rows += watch.lap();
     if (index_ != nullptr) report_.reason = "few_matches";
     return {};
   }
@@ -175,6 +181,9 @@ class Search {
     report_.codes += search.work().codes;
     report_.candidates += search.work().candidates;
     report_.reranked += search.work().reranked;
+    report_.seconds.cells += search.work().cell_seconds;
+    report_.seconds.codes += search.work().code_seconds;
+    report_.seconds.rows += search.work().row_seconds;
     return {};
   }
 
@@ -274,10 +283,12 @@ Result<SearchAnswer> Dataset::search(std::string_view field, std::span<const flo
   Search search(impl_->space(), manifest, *target, set, options, chosen);
   DREAMDB_ASSIGN(const auto hits, search.run());
   SearchAnswer answer;
+  Stopwatch watch;
   DREAMDB_ASSIGN(answer.hits, read_hits(RowReader(impl_->objects(), manifest), hits, chosen,
                                         *target, metric, search.seen()));
   const StoreStats after = impl_->space().stats();
   answer.report = search.report();
+  answer.report.seconds.fields = watch.lap();
   answer.report.manifest = tip.address().text();
   answer.report.requests = after.gets - before.gets;
   answer.report.waves = after.waves - before.waves;

@@ -9,6 +9,7 @@
 #include "index/cell_choice.h"
 #include "index/code_refine.h"
 #include "runtime/carried.h"
+#include "runtime/stopwatch.h"
 #include "runtime/thread_pool.h"
 
 namespace dreamdb {
@@ -88,6 +89,9 @@ void IndexWork::add(const IndexWork& other) {
   candidates += other.candidates;
   reranked += other.reranked;
   probes = std::max(probes, other.probes);
+  cell_seconds += other.cell_seconds;
+  code_seconds += other.code_seconds;
+  row_seconds += other.row_seconds;
 }
 
 Result<Batch> IndexSearch::read_values(std::span<const uint64_t> anchors) {
@@ -139,6 +143,7 @@ bool IndexSearch::is_at_edge(const Search& search, std::span<const Candidate> ca
 
 Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
                           std::span<const size_t> numbers, const IndexSearchOptions& options) {
+  Stopwatch watch;
   std::vector<ProbeQuery> probes;
   std::vector<Candidates> found;
   std::vector<size_t> wanted, counts;
@@ -152,6 +157,7 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
     probes.back().counted = std::max<size_t>(options.plain_probes, kCountedRows / cell_rows);
   }
   DREAMDB_TRY(choose_cells(objects_, *index_, probes, counts, *place_->codes, tracks_));
+  work_.cell_seconds += watch.lap();
   const std::vector<uint32_t> cells = union_of_cells(probes);
   DREAMDB_ASSIGN(const CodePlan plan, plan_cells(objects_, *index_, *place_->codes, cells));
   DREAMDB_TRY(scan_codes(objects_, plan, probes, options.filter, found));
@@ -167,11 +173,12 @@ Status IndexSearch::round(std::span<Search*> searches, const QuerySet& queries,
   }
   if (index_->parts().bits > 1)
     DREAMDB_TRY(refine_codes(objects_, *index_, plan, probes, wanted, lists));
+  work_.code_seconds += watch.lap();
   for (size_t s = 0; s < searches.size(); ++s) searches[s]->query = std::move(probes[s]);
   DREAMDB_TRY(rerank(searches, lists, queries, numbers, options));
+  work_.row_seconds += watch.lap();
   for (size_t s = 0; s < searches.size(); ++s)
-    if (lacking[s] > 0)
-      searches[s]->wanted = std::max(searches[s]->wanted, wanted[s] + lacking[s]);
+    if (lacking[s] > 0) searches[s]->wanted = std::max(searches[s]->wanted, wanted[s] + lacking[s]);
   if (options.plain_probes == 0) return {};
   for (size_t s = 0; s < searches.size(); ++s) {
     const size_t needed =

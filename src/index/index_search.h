@@ -40,6 +40,8 @@ struct IndexWork {
   uint64_t candidates = 0;  // rows whose codes left them in doubt
   uint64_t reranked = 0;    // exact scores
   uint64_t probes = 0;      // the most cells that one query looked into
+  // Of choosing cells, of codes, of exact scores.
+  double cell_seconds = 0, code_seconds = 0, row_seconds = 0;
 
   void add(const IndexWork& other);
 };

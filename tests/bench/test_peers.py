@@ -112,6 +112,9 @@ def test_ours_is_measured_one_at_a_time_in_batches_and_filtered(
         assert last["nprobe"] == CELLS
         assert remote.recall("in", first) < 0.6 < 0.9 < remote.recall("in", last)
         assert all(remote.rate("out", threads, last) > 0 for threads in (1, 2))
+        for threads in (1, 2):
+            profile = remote.profile("in", threads, last)
+            assert all(part in profile for part in ("cells", "codes", "rows", "fields")), profile
         assert remote.memory() > 0
         assert remote.seconds["index"] > 0
         remote.filter(100, 7)
@@ -153,8 +156,14 @@ def test_the_report_names_what_is_missed_and_counts_no_mark() -> None:
         peer.rates = {column: [rate] for column in columns()}
         peer.filtered_pairs = {500: Pairs([50.0], [5.0])}
     del ours.choices["out", 2, 0.99], ours.rates["out", 2, 0.99]
+    ours.profiles = {column: "rows 7 us" for column in columns()}
+    peers[0].pairs["in", 1, 0.98] = Pairs([100.0], [200.0])
+    peers[0].rates["in", 1, 0.98] = [200.0]
     lines = {each["figure"]: each for each in figures("easy", ours, peers)}
     assert lines["peers easy in @0.90"]["ratio"] == 2 and lines["peers easy in @0.90"]["ok"]
+    assert lines["peers easy in @0.90"]["note"] == ""
+    behind = lines["peers easy in @0.98"]
+    assert not behind["ok"] and behind["note"] == "missed: rows 7 us"
     missed = lines["peers easy out @0.99, batches"]
     assert not missed["ok"] and missed["note"].startswith("missed by ours")
     assert lines["peers easy filtered, 50 %"]["ratio"] == 10

@@ -100,6 +100,14 @@ def test_the_report_says_why_no_index_was_used(built):
     assert built.search("e", np.zeros((0, DIM))).report["reason"] == "nothing_to_find"
 
 
+def test_the_report_says_where_the_time_went(built):
+    by_index = built.search("e", QUERIES, nprobe=5).report["seconds"]
+    assert list(by_index) == ["cells", "codes", "rows", "fields"]
+    assert all(seconds > 0 for seconds in by_index.values())
+    by_scan = built.search("e", QUERIES, exact=True).report["seconds"]
+    assert by_scan["cells"] == by_scan["codes"] == 0 < by_scan["rows"]
+
+
 def test_batches_of_queries_are_each_query(built):
     together = built.search("e", QUERIES, nprobe=5)
     apart = [built.search("e", query, nprobe=5) for query in QUERIES]

@@ -118,6 +118,12 @@ nb::dict to_dict(const SearchReport& report) {
   out["candidates"] = report.candidates;
   out["reranked"] = report.reranked;
   out["scanned"] = report.scanned;
+  nb::dict seconds;
+  seconds["cells"] = report.seconds.cells;
+  seconds["codes"] = report.seconds.codes;
+  seconds["rows"] = report.seconds.rows;
+  seconds["fields"] = report.seconds.fields;
+  out["seconds"] = seconds;
   out["requests"] = report.requests;
   out["waves"] = report.waves;
   out["bytes"] = report.bytes;

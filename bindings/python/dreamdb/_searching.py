@@ -39,7 +39,9 @@ class SearchAnswer:
     when the index was built. For all queries
     together: `cells` read, `codes` in them, `candidates` that the codes left in doubt, rows
     `reranked` because of that and rows `scanned` that the index does not know, both scored exactly;
-    `requests`, `waves` and `bytes` asked of the store."""
+    `seconds` (of queries that ran at once added up) in which `cells` were chosen, `codes` and
+    `rows` read and compared, `fields` of the hits read; `requests`, `waves` and `bytes` asked of
+    the store."""
 
     __slots__ = ("hits", "report")
 
