@@ -70,7 +70,7 @@ def test_probes_and_recall_say_what_is_read(built):
         assert built.search("e", QUERIES[0], recall=wanted).report["probes"] == least
     default = built.search("e", QUERIES[0]).report
     assert default == built.search("e", QUERIES[0], recall=0.95).report | {
-        key: default[key] for key in ("requests", "waves", "bytes")
+        key: default[key] for key in ("requests", "waves", "bytes", "seconds")
     }
 
 
