@@ -277,6 +277,15 @@ const Root* Manifest::find_track(FieldId field) const {
   return nullptr;
 }
 
+void Manifest::set_track(const Root& root) {
+  const auto at = std::ranges::lower_bound(tracks, root.field, {}, &Root::field);
+  if (at != tracks.end() && at->field == root.field) {
+    *at = root;
+  } else {
+    tracks.insert(at, root);
+  }
+}
+
 const FieldIndex* Manifest::find_index(FieldId field) const {
   for (const FieldIndex& index : indexes)
     if (index.field == field) return &index;

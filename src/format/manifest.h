@@ -62,6 +62,7 @@ struct Manifest {
   std::map<std::string, std::string> meta;
 
   const Root* find_track(FieldId field) const;
+  void set_track(const Root& root);
   const FieldIndex* find_index(FieldId field) const;
   uint64_t record_count() const;  // records of track 0
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace dreamdb {
 
@@ -20,11 +21,14 @@ EntryPtr root_entry(const Root& root) {
   return entry;
 }
 
-auto identity(const EntryPtr& entry) { return std::pair(entry->child, entry->seq); }
+// A segment may introduce its records in one tree and be a layer in another (spec 6.5).
+auto identity(const EntryPtr& entry) {
+  return std::tuple(entry->child, entry->seq, entry->records);
+}
 
 // Leaves out of both lists what stands in both.
 void cancel_common(Side& left, Side& right) {
-  std::set<std::pair<Address, uint64_t>> in_left, common;
+  std::set<std::tuple<Address, uint64_t, uint64_t>> in_left, common;
   for (const EntryPtr& e : left.entries) in_left.insert(identity(e));
   for (const EntryPtr& e : right.entries)
     if (in_left.contains(identity(e))) common.insert(identity(e));

@@ -152,6 +152,19 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group
   }
 }
 
+Result<std::optional<Tip>> Committer::advance(const Tip& tip, const Address& to,
+                                              const ManifestPtr& manifest) {
+  Built built;
+  built.manifest = *manifest;
+  built.address = to;
+  Group group;
+  group.links.push_back({std::move(built), random_write_id(runtime_), std::nullopt});
+  DREAMDB_ASSIGN(Attempt attempt, publish(tip, group));
+  if (attempt.outcome == Outcome::kLost) return std::optional<Tip>();
+  attempt.tip.manifest = manifest;
+  return std::optional(std::move(attempt.tip));
+}
+
 std::optional<Tip> Committer::tip_ahead(const Tip& tip, Turn& turn, const Commutes& commutes) {
   std::optional<Loaded> loaded = turn.ahead();
   if (!loaded) return std::nullopt;

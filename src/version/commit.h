@@ -52,6 +52,11 @@ class Committer {
   Result<Tip> commit(const Tip& tip, Change change, const Rebase& rebase,
                      const Commutes& commutes = {});
 
+  // Moves the ref of `tip` to the version `to`, which has that of `tip` on its first-parent chain:
+  // one swap. nullopt: another writer moved the ref, and nothing was done.
+  Result<std::optional<Tip>> advance(const Tip& tip, const Address& to,
+                                     const ManifestPtr& manifest);
+
   // A manifest and its pages, for a version that stands on `parent` (nullptr: the first).
   struct Built {
     Manifest manifest;
