@@ -83,6 +83,10 @@ class Schema {
   // more than 1,024 fields.
   Status add(Field field);
 
+  // The same with an id further on that follows from the field's name, so that fields which two
+  // branches add have different ids, and the same field has the same.
+  Status add_apart(Field field);
+
   const std::vector<Field>& fields() const { return fields_; }
   const Field* find(std::string_view name) const;  // nullptr when absent
   const Field* find(FieldId id) const;

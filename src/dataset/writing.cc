@@ -276,7 +276,7 @@ Status Dataset::add_field(Field field) {
                                               " records there are lack it; add it as optional");
     if (manifest.schema.find(field.name) != nullptr)
       return fail(Code::kAlreadyExists, "field `" + field.name + "` already exists in the schema");
-    return manifest.schema.add(field);
+    return manifest.schema.add_apart(field);
   };
   return impl_->commit(std::move(change), go_on);
 }

@@ -4,8 +4,10 @@
 #include <array>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "base/assert.h"
+#include "codec/address.h"
 #include "codec/utf8.h"
 #include "format/limits.h"
 
@@ -219,6 +221,16 @@ Status Schema::add(Field field) {
   field.id = FieldId{next_id_++};
   fields_.push_back(std::move(field));
   return {};
+}
+
+Status Schema::add_apart(Field field) {
+  const uint32_t next = next_id_;
+  const Hash hash = blake3(std::as_bytes(std::span(field.name)));
+  const uint32_t stride = static_cast<uint32_t>(hash[0]) << 8 | static_cast<uint32_t>(hash[1]);
+  next_id_ += std::min(stride, UINT32_MAX - next_id_);
+  Status added = add(std::move(field));
+  if (!added) next_id_ = next;
+  return added;
 }
 
 const Field* Schema::find(std::string_view name) const {
