@@ -116,6 +116,14 @@ struct ReadOptions {
   bool present_only = false;            // leave out records that lack all chosen fields
 };
 
+struct MergeReport;
+
+struct MergeOptions {
+  bool dry_run = false;            // tell what would happen, conflicts too; no ref moves
+  bool forward_only = false;       // Conflict where the ref cannot simply move on to the source
+  MergeReport* refused = nullptr;  // gets the report when conflicts are the error
+};
+
 enum class Distance : uint8_t { kCosine, kInnerProduct, kL2 };
 
 // The distance that the field's algorithm names: kL2 for "dreamdb.ivf-l2" and all that end so,
@@ -258,6 +266,33 @@ struct DiffReport {
   uint64_t records_only_left = 0, records_only_right = 0;
   std::vector<FieldDiff> fields;
   std::vector<std::string> meta_changed;  // keys of the user map that differ
+};
+
+// A value that two versions have differently at the same anchor, both since they parted.
+struct MergeConflict {
+  uint64_t anchor = 0;
+  std::string field;
+  std::string target, source;   // the values; of what is long its size and hash
+  std::string source_manifest;  // the side that is not the target
+};
+
+struct MergeReport {
+  // "up-to-date": the target has all of it. "fast-forward": the target's ref moves to the source's
+  // version. "union": a new version. "refused": there are conflicts, and nothing was changed.
+  std::string outcome;
+  std::string target;                // the manifest that was merged into
+  std::vector<std::string> sources;  // those that were merged
+  std::string common_ancestor;       // with the first of them
+  std::string manifest;              // of the target's ref; empty: a dry run's union
+  uint64_t records = 0;              // new to the target
+  std::vector<std::pair<std::string, uint64_t>> rows;  // by field, those that are new to the target
+  uint64_t segments = 0;                               // that come to its tracks
+  uint64_t keys = 0;                                   // of idempotency
+  std::vector<std::string> fields_added;
+  std::vector<std::string> meta_changed;    // keys of the user map
+  std::vector<MergeConflict> conflicts;     // a thousand at most
+  bool more_conflicts = false;              // there are others
+  std::vector<std::string> meta_conflicts;  // keys that both sides changed differently
 };
 
 struct TrackStat {
@@ -448,6 +483,14 @@ class Dataset {
   Result<CommitInfo> version_at(uint64_t depth) const;
   // What differs between this version and that of `other` (same space or not).
   Result<DiffReport> diff(const Dataset& other) const;
+  // Merges the versions of `sources`, datasets of the same space and timeline, into this ref: the
+  // ref moves on where its version is an ancestor of the only source, else one new version gets
+  // what any of them has (spec 6.5). Reads pages that differ, and values only where both sides
+  // wrote the same field at the same anchors: the same bytes are one value, others are a Conflict
+  // that names them. Merges anew when the ref moves meanwhile. InvalidArgument: another space or
+  // timeline. O(log N) waves for each source; a few pages, a manifest and a swap are written.
+  Result<MergeReport> merge(std::span<const Dataset> sources, const MergeOptions& options = {});
+  Result<MergeReport> merge(const Dataset& source, const MergeOptions& options = {});
   std::vector<std::pair<std::string, std::string>> meta() const;
   Result<DatasetStat> stat() const;
 

@@ -403,5 +403,45 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
   EXPECT_LE(small->objects().cache().size_bytes(), 1u << 20);
 }
 
+// Two branches of `segments` times a thousand records that each added a thousand.
+StoreCounts cost_of_merge(size_t segments) {
+  const Counted counted;
+  Schema schema;
+  EXPECT_TRUE(schema.add(embedding_field("emb", 2)));
+  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt)));
+  auto main = create_in(counted.space(), "main", schema);
+  const auto add = [](Dataset& ds, uint64_t first) {
+    std::vector<uint64_t> anchors;
+    std::vector<int64_t> numbers;
+    for (uint64_t i = 0; i < 1000; ++i) anchors.push_back(first + i);
+    for (const uint64_t a : anchors) numbers.push_back(static_cast<int64_t>(a));
+    const std::vector<float> vectors(2000, 1.0f);
+    EXPECT_TRUE(ds.append(
+        rows_at(anchors, {embedding_column("emb", 2, vectors), int_column("n", numbers)})));
+  };
+  for (uint64_t i = 0; i < segments; ++i) add(*main, i * 1000);
+  Dataset left = *main->branch("left"), right = *main->branch("right");
+  add(left, 1'000'000'000);
+  add(right, 2'000'000'000);
+  Dataset target = counted.open("left");
+  const Dataset source = *open_in(counted.space(), "right");
+  const StoreCounts cost = counted.cost([&] {
+    const auto report = target.merge(source);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->records, 1000u);
+  });
+  EXPECT_EQ(*target.count(), segments * 1000 + 2000);
+  EXPECT_EQ(of_prefix(cost, "segments"), 0u);
+  return cost;
+}
+
+TEST(Budget, MergeOfDisjointBranchesFollowsTheLogOfTheirSize) {
+  const StoreCounts small = cost_of_merge(10), large = cost_of_merge(1000);
+  EXPECT_LE(large.requests(), 30u);
+  EXPECT_LE(large.requests(), small.requests() + 12);
+  EXPECT_LE(large.waves, small.waves + 4);
+  EXPECT_EQ(large.of(StoreOp::kSwap), 1u);
+}
+
 }  // namespace
 }  // namespace dreamdb

@@ -75,6 +75,18 @@ Status Dataset::Impl::commit(Change change, const Rebase& rebase, const Commutes
   return {};
 }
 
+Result<bool> Dataset::Impl::advance(const VersionPoint& to) {
+  const Tip before = tip();
+  DREAMDB_ASSIGN(std::optional<Tip> moved, committer_.advance(before, to.address, to.manifest));
+  const bool advanced = moved.has_value();
+  if (!advanced) {
+    DREAMDB_ASSIGN(moved, load_tip(objects(), before.name));
+    DREAMDB_TRY(check_same_timeline(before, *moved));
+  }
+  set_tip(*std::move(moved));
+  return advanced;
+}
+
 Status Dataset::Impl::make_durable() { return objects().store().make_durable(ref_key(tip().name)); }
 
 Result<uint64_t> Dataset::Impl::assign_anchors(size_t rows) {

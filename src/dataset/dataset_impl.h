@@ -10,6 +10,7 @@
 #include "dataset/space.h"
 #include "runtime/fork.h"
 #include "version/commit.h"
+#include "version/history.h"
 
 namespace dreamdb {
 
@@ -33,6 +34,10 @@ class Dataset::Impl {
 
   // Commits with `write_mutex` held and moves the handle.
   Status commit(Change change, const Rebase& rebase, const Commutes& commutes = {});
+
+  // Moves the ref, and the handle, to a version that stands above the handle's; with `write_mutex`
+  // held. False: the ref had moved, and the handle is at its tip now.
+  Result<bool> advance(const VersionPoint& to);
 
   // For who says that the dataset has something already: whoever committed it may not have lived
   // to sync it.

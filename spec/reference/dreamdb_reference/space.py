@@ -1,5 +1,6 @@
 """A space in a folder: a ref, its versions, their tracks and records, all checked."""
 
+import struct
 from collections.abc import Iterator
 
 from . import address, limits, structures
@@ -24,7 +25,8 @@ class Dataset:
             "manifests", name, limits.STRUCTURED_OBJECT_BYTES, structures.parse_manifest
         )
         self.fields = {field["id"]: field for field in self.manifest["schema"]["fields"]}
-        # By field: anchor -> (seq, segment, row) of the newest value; by field and seq: anchors.
+        # By field: anchor -> (seq, segment, row) of the newest value; by field and seq: anchor ->
+        # value.
         self._newest = {field: {} for field in self.fields}
         self._valued = {}
         self._records = set()
@@ -103,16 +105,18 @@ class Dataset:
 
     def _add_values(self, field: int, entry, segment) -> None:
         """Of two values of a field at one anchor the one with the greater seq wins (6.1)."""
-        newest, valued = self._newest[field], self._valued.setdefault((field, entry.seq), set())
+        newest, valued = self._newest[field], self._valued.setdefault((field, entry.seq), {})
         column = segment.column(field) if segment.footer.type == "scalar" else None
         for row, anchor in enumerate(segment.anchors):
             if column is not None and column[row] is None:
                 continue
-            if anchor in valued:
+            value = segment.value(field, row)
+            may_meet = self.fields[field]["type"] != "embedding"
+            if anchor in valued and not (may_meet and _same(valued[anchor], value)):
                 raise Violation(
                     "S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}"
                 )
-            valued.add(anchor)
+            valued[anchor] = value
             before = newest.get(anchor)
             if before is None or before[0] < entry.seq:
                 newest[anchor] = (entry.seq, segment, row)
@@ -143,6 +147,13 @@ class Dataset:
         return found
 
 
+def _same(left, right) -> bool:
+    """Whether two values of a field are the same bytes."""
+    if isinstance(left, float):
+        return struct.pack("<d", left) == struct.pack("<d", right)
+    return left == right
+
+
 def _check_descent(child: dict, parents: list) -> None:
     if not parents:
         return
@@ -167,7 +178,10 @@ def _check_descent(child: dict, parents: list) -> None:
     )
     require(child["timeline"] == first["timeline"], "S5.5", "the first parent has another timeline")
     # An id is never used again: it keeps its type, and `next` never falls.
-    before = {field["id"]: field["type"] for field in first["schema"]["fields"]}
+    ids = max(parent["schema"]["next"] for parent in parents)
+    before = {}
+    for parent in parents:
+        before |= {field["id"]: field["type"] for field in parent["schema"]["fields"]}
     for field in child["schema"]["fields"]:
         number, kind = field["id"], field["type"]
         require(
@@ -175,12 +189,8 @@ def _check_descent(child: dict, parents: list) -> None:
             "S5.2",
             f"id {number} was of a {before.get(number)}, now {kind}",
         )
-        require(
-            number in before or number >= first["schema"]["next"],
-            "S5.2",
-            f"id {number} is used again",
-        )
-    require(child["schema"]["next"] >= first["schema"]["next"], "S5.2", "next has fallen")
+        require(number in before or number >= ids, "S5.2", f"id {number} is used again")
+    require(child["schema"]["next"] >= ids, "S5.2", "next has fallen")
 
 
 def read_ref(folder: Folder, ref: str) -> dict:

@@ -226,6 +226,49 @@ def _same_seq_below_a_newer(builder):
     builder.commit(trees(builder, _two(builder), layers))
 
 
+def _merge(builder) -> None:
+    """Two branches with a record in common, and a version with both as parents (6.5)."""
+    left = records(builder, [0, 5], 1)
+    builder.commit(trees(builder, [left]))
+    kept = builder.versions.pop()
+    right = records(builder, [5, 10], 1)
+    name = builder.commit(trees(builder, [right]))
+    builder.versions[-1] = kept
+    right[0] = right[0]._replace(records=0)
+    fresh = builder.segment(write_scalar(builder.nonce(), [10], []), 2)
+    right[2] = records(builder, [10], 1)[2]
+    tracks = trees(builder, [left, right], [fresh])
+    builder.commit(tracks, parents=[kept[0], name], generation=2)
+
+
+def test_a_merged_version_has_what_its_parents_have(tmp_path):
+    builder = Builder(tmp_path)
+    builder.commit([], operation="create")
+    _merge(builder)
+    builder.swap("main", builder.versions[-1][0])
+    dataset = read_space(tmp_path)
+    assert [row["anchor"] for row in dataset.rows()] == [0, 5, 10]
+    assert [row["values"]["count"] for row in dataset.rows()] == [None, 10, 20]
+    assert all_ancestors(dataset) == 4
+
+
+def _same_vector_and_seq(builder):
+    parts = [records(builder, [0, 5], 1), records(builder, [5, 10], 1)]
+    parts[1][0] = builder.segment(write_scalar(builder.nonce(), [10], []), 1)
+    builder.commit(trees(builder, parts))
+
+
+def _id_of_a_merged_branch_again(builder):
+    fields = space_builder.FIELDS
+    again = {"id": 6, "name": "more", "type": "int", "required": False}
+    builder.commit([])
+    kept = builder.versions.pop()
+    name = builder.commit([], schema={"fields": fields, "next": 9})
+    builder.versions[-1] = kept
+    schema = {"fields": fields + [again], "next": 9}
+    builder.commit([], schema=schema, parents=[kept[0], name])
+
+
 def _mixed_statistics(builder):
     parts = _two(builder)
     parts[1][0] = parts[1][0]._replace(stats={3: [2, b"a", b"b", None], 4: parts[1][0].stats[4]})
@@ -353,6 +396,8 @@ BROKEN = [
     (_track_without_records, "S6.3"),
     (_same_seq, "S6.4"),
     (_same_seq_below_a_newer, "S6.4"),
+    (_same_vector_and_seq, "S6.4"),
+    (_id_of_a_merged_branch_again, "S5.2"),
     (_mixed_statistics, "S6.5"),
     (_seq_above, "S6.6"),
     (_root_sum, "S6.6"),

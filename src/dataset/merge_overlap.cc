@@ -1,0 +1,214 @@
+#include "dataset/merge_overlap.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <numeric>
+
+#include "codec/address.h"
+#include "runtime/interrupt.h"
+#include "store/key.h"
+#include "track/columns.h"
+#include "track/row_reader.h"
+
+namespace dreamdb {
+
+namespace {
+
+constexpr uint64_t kCompareBytes = 16ull << 20;  // of one side, in memory
+constexpr size_t kCompareRows = 4096;
+constexpr size_t kConflictsNamed = 1000;
+constexpr size_t kValueTextBytes = 64;
+
+// Whether the pages alone tell that two segments share no anchor.
+bool is_apart(const Entry& a, const Entry& b) {
+  if (a.first > b.last || b.first > a.last) return true;
+  if (a.step == 0 || b.step == 0) return false;
+  const uint64_t distance = a.first > b.first ? a.first - b.first : b.first - a.first;
+  return distance % std::gcd(a.step, b.step) != 0;
+}
+
+std::span<const uint64_t> as_anchors(const Buffer& buffer) {
+  return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / 8};
+}
+
+bool has_values(const Entry& entry, FieldId column) {
+  const auto it = entry.stats.find(column);
+  return it != entry.stats.end() && it->second.present > 0;
+}
+
+std::string value_text(const Column& column, size_t row) {
+  std::span<const std::byte> bytes;
+  switch (column.type) {
+    case FieldType::kBool: return column.as<uint8_t>()[row] != 0 ? "true" : "false";
+    case FieldType::kInt:
+    case FieldType::kTimestamp: return std::to_string(column.as<int64_t>()[row]);
+    case FieldType::kFloat: {
+      std::array<char, 32> text{};
+      std::snprintf(text.data(), text.size(), "%.17g", column.as<double>()[row]);
+      return text.data();
+    }
+    case FieldType::kString:
+    case FieldType::kCategorical: {
+      const std::string_view text = column.text(row);
+      if (text.size() <= kValueTextBytes) return printable(text);
+      bytes = std::as_bytes(std::span(text));
+      break;
+    }
+    case FieldType::kEmbedding:
+    case FieldType::kArray: {
+      const uint64_t size = value_bytes(column);
+      bytes = column.values.span().subspan(row * size, size);
+      break;
+    }
+    default: bytes = column.blobs[row].span();
+  }
+  return std::to_string(bytes.size()) + " bytes, blake3 " + Address::of(bytes).text().substr(0, 12);
+}
+
+}  // namespace
+
+OverlapFinder::OverlapFinder(Objects& objects, const VersionPoint& target,
+                             const VersionPoint& source, FieldId track, const TreeDiff& diff,
+                             const std::function<Status()>& before_reading, MergeReport& report)
+    : objects_(objects),
+      target_(target),
+      source_(source),
+      track_(track),
+      diff_(diff),
+      before_reading_(before_reading),
+      report_(report) {
+  uint64_t last = 0;
+  for (const EntryPtr& entry : diff.left_only) {
+    last_up_to_.push_back(last = std::max(last, entry->last));
+    new_here_.insert(entry->child);
+  }
+  // A segment that introduces its records on one side alone is there on both.
+  for (const EntryPtr& entry : diff.right_only)
+    if (new_here_.erase(entry->child) == 0) new_there_.insert(entry->child);
+}
+
+Result<Buffer> OverlapFinder::anchors_of(const EntryPtr& entry) {
+  if (entry->step == 0) {
+    DREAMDB_ASSIGN(const auto segments, objects_.segments({&entry, 1}));
+    DREAMDB_ASSIGN(auto lists, anchor_lists(objects_, segments));
+    return std::move(lists[0]);
+  }
+  MutableBuffer out(entry->rows * 8);
+  auto* anchors = reinterpret_cast<uint64_t*>(out.data());
+  for (uint64_t i = 0; i < entry->rows; ++i) anchors[i] = entry->first + i * entry->step;
+  return std::move(out).freeze();
+}
+
+Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
+  // The target's ascend by their first anchor.
+  std::vector<EntryPtr> others;
+  const auto from = std::ranges::lower_bound(last_up_to_, entry->first);
+  for (auto i = static_cast<size_t>(from - last_up_to_.begin()); i < last_up_to_.size(); ++i) {
+    const EntryPtr& other = diff_.left_only[i];
+    if (other->first > entry->last) break;
+    if (!is_apart(*entry, *other)) others.push_back(other);
+  }
+  if (others.empty()) return Overlap{};
+  DREAMDB_TRY(check_interrupt());
+  DREAMDB_TRY(before_reading_());
+  Overlap out;
+  DREAMDB_ASSIGN(out.anchors, anchors_of(entry));
+  DREAMDB_ASSIGN(const auto matches, match_entries(objects_, others, as_anchors(out.anchors),
+                                                   [](const Entry&) { return false; }));
+  if (matches.empty()) return Overlap{};
+  out.is_record.resize(entry->rows);
+  std::map<FieldId, std::vector<bool>> met;
+  const auto mark = [&](std::vector<bool>& rows, const SegmentMatch& match) {
+    rows.resize(entry->rows);
+    for (const MatchRun& run : match.runs) std::fill_n(rows.begin() + run.pos, run.len, true);
+  };
+  for (const SegmentMatch& match : matches) {
+    out.is_as_new = out.is_as_new || match.entry->seq == entry->seq;
+    if (track_ != kRecordTrack) {
+      mark(met[track_], match);
+      continue;
+    }
+    if (entry->records > 0 && match.entry->records > 0) mark(out.is_record, match);
+    for (const Field& field : source_.manifest->schema.fields())
+      if (has_values(*entry, field.id) && has_values(*match.entry, field.id))
+        mark(met[field.id], match);
+  }
+  for (const auto& [field, marks] : met) {
+    std::vector<uint32_t> rows;
+    for (uint32_t row = 0; row < marks.size(); ++row)
+      if (marks[row]) rows.push_back(row);
+    std::vector<bool> same(entry->rows);
+    DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same));
+    out.same.emplace(field, std::move(same));
+  }
+  return out;
+}
+
+Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
+                              std::span<const uint32_t> rows, std::vector<bool>& same) {
+  const Field* const in_target = target_.manifest->schema.find(field.id);
+  const Field* const in_source = &field;
+  const RowReader ours(objects_, target_.manifest), theirs(objects_, source_.manifest);
+  size_t count = kCompareRows;
+  while (!rows.empty()) {
+    DREAMDB_TRY(check_interrupt());
+    count = std::min(count, rows.size());
+    const Buffer anchors = pick_rows(Batch{overlap.anchors, {}}, rows.first(count)).anchors_bytes;
+    DREAMDB_ASSIGN(const RowPlan left, ours.plan(anchors, {&in_target, 1}));
+    DREAMDB_ASSIGN(const RowPlan right, theirs.plan(anchors, {&in_source, 1}));
+    if (count > 1 && std::max(left.bytes, right.bytes) > kCompareBytes) {
+      count /= 2;
+      continue;
+    }
+    DREAMDB_ASSIGN(const Batch left_rows, ours.fetch(left));
+    DREAMDB_ASSIGN(const Batch right_rows, theirs.fetch(right));
+    DREAMDB_TRY(judge(field, left_rows, right_rows, rows.first(count), same));
+    rows = rows.subspan(count);
+  }
+  return {};
+}
+
+// Values differ rightly where one side's is older than what both have: the other has changed it.
+Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& theirs,
+                            std::span<const uint32_t> rows, std::vector<bool>& same) {
+  const Column& left = ours.columns[0];
+  const Column& right = theirs.columns[0];
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!left.is_valid(i) || !right.is_valid(i)) continue;
+    if (equal_values(left, i, right, i)) {
+      same[rows[i]] = true;
+      continue;
+    }
+    if (report_.more_conflicts) continue;
+    const uint64_t anchor = ours.anchors()[i];
+    DREAMDB_ASSIGN(const bool changed_here, is_new(target_, field, anchor, new_here_));
+    DREAMDB_ASSIGN(const bool changed_there, is_new(source_, field, anchor, new_there_));
+    if (!changed_here || !changed_there || !told_.emplace(field.id, anchor).second) continue;
+    if (report_.conflicts.size() == kConflictsNamed) {
+      report_.more_conflicts = true;
+      continue;
+    }
+    report_.conflicts.push_back(
+        {anchor, field.name, value_text(left, i), value_text(right, i), source_.address.text()});
+  }
+  return {};
+}
+
+Result<bool> OverlapFinder::is_new(const VersionPoint& version, const Field& field, uint64_t anchor,
+                                   const std::set<Address>& children) const {
+  const RowReader reader(objects_, version.manifest);
+  const Field* const one = version.manifest->schema.find(field.id);
+  DREAMDB_ASSIGN(const RowPlan plan,
+                 reader.plan(Buffer::copy_of(std::as_bytes(std::span(&anchor, 1))), {&one, 1}));
+  const std::vector<SegmentMatch>& segments = plan.tracks[0].segments;
+  for (size_t i = segments.size(); i-- > 0;) {  // the newest first
+    RowPlan alone = plan;
+    alone.tracks[0].segments = {segments[i]};
+    DREAMDB_ASSIGN(const Batch batch, reader.fetch(alone));
+    if (batch.columns[0].is_valid(0)) return children.contains(segments[i].entry->child);
+  }
+  return false;
+}
+
+}  // namespace dreamdb

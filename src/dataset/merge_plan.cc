@@ -1,0 +1,282 @@
+#include "dataset/merge_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "dataset/merge_overlap.h"
+#include "dataset/merge_schema.h"
+#include "track/columns.h"
+#include "track/row_reader.h"
+#include "version/grow.h"
+
+namespace dreamdb {
+
+namespace {
+
+const Root* root_or_null(const std::optional<Root>& root) { return root ? &*root : nullptr; }
+
+// One tree of both versions, and where the united one goes.
+struct TreePair {
+  const Root* target;
+  const Root* source;
+  FieldId field;
+  std::function<void(const Root&)> take;
+  enum class Kind : uint8_t { kTrack, kCodes, kCovered, kLedger } kind;
+  TreeDiff diff = {};
+  std::vector<Entry> added = {};
+};
+
+bool covers_all(const FieldIndex& index, const Root* track) {
+  return index.covered && track != nullptr && *index.covered == *track;
+}
+
+class VersionMerge {
+ public:
+  VersionMerge(Objects& objects, const VersionPoint& target, const VersionPoint& source,
+               const Manifest& base, const MergeSetting& setting, MergeReport& report)
+      : objects_(objects),
+        target_(target),
+        source_(source),
+        base_(base),
+        setting_(setting),
+        report_(report) {
+    out_.manifest = *target.manifest;
+  }
+
+  Result<MergedVersion> run() {
+    DREAMDB_ASSIGN(out_.manifest.schema,
+                   unite_schemas(*target_.manifest, *source_.manifest, report_.fields_added));
+    unite_meta(base_.meta, source_.manifest->meta, out_.manifest.meta, report_);
+    list_tracks();
+    list_indexes();
+    trees_.push_back({root_or_null(target_.manifest->ledger),
+                      root_or_null(source_.manifest->ledger), kRecordTrack,
+                      [this](const Root& root) { out_.manifest.ledger = root; },
+                      TreePair::Kind::kLedger});
+    DREAMDB_TRY(compare_trees());
+    for (TreePair& tree : trees_) DREAMDB_TRY(choose_entries(tree));
+    report_.keys += trees_.back().added.size();
+    if (!report_.conflicts.empty() || !report_.meta_conflicts.empty()) return std::move(out_);
+    DREAMDB_TRY(write_trees());
+    settle_indexes();
+    const Manifest& before = *target_.manifest;
+    out_.changed = out_.changed || out_.manifest.schema != before.schema ||
+                   out_.manifest.meta != before.meta || out_.manifest.indexes != before.indexes;
+    return std::move(out_);
+  }
+
+ private:
+  void list_tracks() {
+    std::set<FieldId> fields;
+    for (const Manifest* m : {target_.manifest.get(), source_.manifest.get()})
+      for (const Root& root : m->tracks) fields.insert(root.field);
+    for (const FieldId field : fields)
+      trees_.push_back({target_.manifest->find_track(field), source_.manifest->find_track(field),
+                        field, [this](const Root& root) { out_.manifest.set_track(root); },
+                        TreePair::Kind::kTrack});
+  }
+
+  // The index of a field is that of the side that changed it since the base; of the target, if
+  // both did.
+  void list_indexes() {
+    std::set<FieldId> fields;
+    for (const Manifest* m : {target_.manifest.get(), source_.manifest.get()})
+      for (const FieldIndex& index : m->indexes) fields.insert(index.field);
+    std::vector<FieldIndex>& indexes = out_.manifest.indexes;
+    indexes.clear();
+    for (const FieldId field : fields) {
+      const FieldIndex* const ours = target_.manifest->find_index(field);
+      const FieldIndex* const theirs = source_.manifest->find_index(field);
+      const FieldIndex* const chosen =
+          same_index(ours, base_.find_index(field)) && !same_index(ours, theirs) ? theirs : ours;
+      if (chosen != nullptr) indexes.push_back(*chosen);
+    }
+    for (FieldIndex& index : indexes) list_codes(index);
+  }
+
+  static bool same_index(const FieldIndex* a, const FieldIndex* b) {
+    return a == nullptr || b == nullptr ? a == b : a->spatial == b->spatial;
+  }
+
+  // What both sides have encoded under one index.
+  void list_codes(FieldIndex& index) {
+    const FieldIndex* const ours = target_.manifest->find_index(index.field);
+    const FieldIndex* const theirs = source_.manifest->find_index(index.field);
+    if (ours == nullptr || !same_index(ours, theirs)) return;
+    trees_.push_back({root_or_null(ours->codes), root_or_null(theirs->codes), index.field,
+                      [&index](const Root& root) { index.codes = root; }, TreePair::Kind::kCodes});
+    if (covers_all(*ours, target_.manifest->find_track(index.field)) &&
+        covers_all(*theirs, source_.manifest->find_track(index.field)))
+      whole_.insert(index.field);
+    trees_.push_back({root_or_null(ours->covered), root_or_null(theirs->covered), index.field,
+                      [&index](const Root& root) { index.covered = root; },
+                      TreePair::Kind::kCovered});
+  }
+
+  Status compare_trees() {
+    for (std::vector<bool> done(trees_.size());;) {
+      std::vector<PageRef> missing;
+      for (size_t i = 0; i < trees_.size(); ++i) {
+        if (done[i]) continue;
+        DREAMDB_ASSIGN(trees_[i].diff,
+                       diff_trees(trees_[i].target, trees_[i].source, setting_.pages));
+        done[i] = trees_[i].diff.missing.empty();
+        for (const PageRef& ref : trees_[i].diff.missing)
+          if (asked_.insert(ref.address).second) missing.push_back(ref);
+      }
+      if (std::ranges::find(done, false) == done.end()) return {};
+      DREAMDB_TRY(objects_.pages(missing, setting_.pages));
+    }
+  }
+
+  // What the tree gets of the source's entries. Tracks come first.
+  Status choose_entries(TreePair& tree) {
+    std::set<Address> held;
+    for (const EntryPtr& entry : tree.diff.left_only) held.insert(entry->child);
+    std::optional<OverlapFinder> finder;
+    if (tree.kind == TreePair::Kind::kTrack)
+      finder.emplace(objects_, target_, source_, tree.field, tree.diff, setting_.before_reading,
+                     report_);
+    for (const EntryPtr& entry : tree.diff.right_only) {
+      if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
+      if (finder) {
+        DREAMDB_ASSIGN(const Overlap overlap, finder->find(entry));
+        if (!overlap.none()) {
+          DREAMDB_TRY(tree.field == kRecordTrack ? add_records(tree, *entry, overlap)
+                                                 : add_values(tree, *entry, overlap));
+          continue;
+        }
+      }
+      tree.added.push_back(*entry);
+    }
+    return {};
+  }
+
+  // A segment whose records the target has in part introduces none: a new one does, of the rest.
+  Status add_records(TreePair& tree, const Entry& entry, const Overlap& overlap) {
+    std::vector<uint64_t> fresh;
+    const auto* anchors = reinterpret_cast<const uint64_t*>(overlap.anchors.data());
+    for (size_t row = 0; row < entry.rows; ++row)
+      if (!overlap.is_record[row]) fresh.push_back(anchors[row]);
+    Entry held = entry;
+    if (fresh.size() < entry.rows) held.records = 0;
+    // A layer without columns says nothing.
+    if (held.records > 0 || !held.stats.empty()) tree.added.push_back(held);
+    if (held.records == entry.records) return {};
+    if (fresh.empty()) return {};
+    DREAMDB_ASSIGN(BuiltSegment built, build_scalar_segment(setting_.nonce, fresh, {}));
+    add_segment(tree, std::move(built), setting_.generation);
+    return {};
+  }
+
+  // Two segments of an embedding with the same `seq` share no anchor (S6.4): what the target has
+  // is left out.
+  Status add_values(TreePair& tree, const Entry& entry, const Overlap& overlap) {
+    const Field& field = *source_.manifest->schema.find(tree.field);
+    if (field.type != FieldType::kEmbedding || !overlap.is_as_new) {
+      tree.added.push_back(entry);
+      return {};
+    }
+    const std::vector<bool>& same = overlap.same.at(tree.field);
+    std::vector<uint32_t> rest;
+    for (uint32_t row = 0; row < entry.rows; ++row)
+      if (!same[row]) rest.push_back(row);
+    left_out_.insert(entry.child);
+    whole_.erase(tree.field);
+    if (rest.empty()) return {};
+    const Field* const one = &field;
+    const Buffer anchors = pick_rows(Batch{overlap.anchors, {}}, rest).anchors_bytes;
+    DREAMDB_ASSIGN(const Batch rows,
+                   RowReader(objects_, source_.manifest).read(anchors, {&one, 1}));
+    DREAMDB_ASSIGN(BuiltSegment built,
+                   build_matrix_segment(setting_.nonce, field.id, {rows.anchors(), rows.rows()},
+                                        field.dtype, field.shape, rows.columns[0].values.span()));
+    add_segment(tree, std::move(built), entry.seq);
+    return {};
+  }
+
+  void add_segment(TreePair& tree, BuiltSegment built, uint64_t seq) {
+    built.entry.records = built.entry.rows;
+    built.entry.seq = seq;
+    out_.segments.push_back({segment_key(built.entry.child), std::move(built.object)});
+    tree.added.push_back(std::move(built.entry));
+  }
+
+  Status write_trees() {
+    std::vector<Growth> growths;
+    std::vector<const TreePair*> grown;
+    for (const TreePair& tree : trees_) {
+      const bool is_settled = tree.kind == TreePair::Kind::kCovered && whole_.contains(tree.field);
+      if (tree.added.empty() || is_settled) continue;
+      out_.changed = true;
+      if (tree.kind == TreePair::Kind::kTrack) count(tree);
+      const bool takes_all = tree.diff.left_only.empty() && left_out_.empty() &&
+                             tree.added.size() == tree.diff.right_only.size();
+      if (takes_all) {
+        tree.take(*tree.source);
+        continue;
+      }
+      growths.push_back({tree.target == nullptr ? std::nullopt : std::optional(*tree.target),
+                         tree.field, tree.added});
+      grown.push_back(&tree);
+    }
+    DREAMDB_ASSIGN(GrownTrees made, grow_trees(objects_, growths, setting_.nonce, setting_.pages));
+    for (size_t i = 0; i < grown.size(); ++i) grown[i]->take(*made.roots[i]);
+    for (const NewPage& page : made.pages) {
+      out_.segments.push_back({page_key(page.address), page.body});
+      objects_.remember(page.address, page.page, page.body.size());
+    }
+    return {};
+  }
+
+  void count(const TreePair& tree) {
+    report_.segments += tree.added.size();
+    std::map<FieldId, uint64_t> rows;
+    for (const Entry& entry : tree.added) {
+      if (tree.field == kRecordTrack) {
+        report_.records += entry.records;
+        for (const auto& [field, column] : entry.stats) rows[field] += column.present;
+      } else {
+        rows[tree.field] += entry.rows;
+      }
+    }
+    for (const auto& [field, number] : rows) {
+      const std::string& name = source_.manifest->schema.find(field)->name;
+      const auto at =
+          std::ranges::find(report_.rows, name, &std::pair<std::string, uint64_t>::first);
+      if (at == report_.rows.end()) {
+        report_.rows.emplace_back(name, number);
+      } else {
+        at->second += number;
+      }
+    }
+  }
+
+  // While all of a field is covered, both trees are one.
+  void settle_indexes() {
+    for (FieldIndex& index : out_.manifest.indexes)
+      if (whole_.contains(index.field)) index.covered = *out_.manifest.find_track(index.field);
+  }
+
+  Objects& objects_;
+  const VersionPoint& target_;
+  const VersionPoint& source_;
+  const Manifest& base_;
+  const MergeSetting& setting_;
+  MergeReport& report_;
+  MergedVersion out_;
+  std::vector<TreePair> trees_;
+  std::set<Address> asked_;     // pages
+  std::set<FieldId> whole_;     // fields that the index covers on both sides
+  std::set<Address> left_out_;  // segments whose rows the target has, or gets in another
+};
+
+}  // namespace
+
+Result<MergedVersion> merge_versions(Objects& objects, const VersionPoint& target,
+                                     const VersionPoint& source, const Manifest& base,
+                                     const MergeSetting& setting, MergeReport& report) {
+  return VersionMerge(objects, target, source, base, setting, report).run();
+}
+
+}  // namespace dreamdb

@@ -1,0 +1,38 @@
+// What a version becomes when another is merged into it (spec 6.5).
+//
+// Thread rule: one call at a time.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "dreamdb/dataset.h"
+#include "object/objects.h"
+#include "version/history.h"
+
+namespace dreamdb {
+
+struct MergedVersion {
+  // The target's, with what the source has besides; its parents are still the target's.
+  Manifest manifest;
+  std::vector<PutRequest> segments;  // new ones, not on the store yet
+  std::vector<NewPage> pages;
+  bool changed = false;
+};
+
+struct MergeSetting {
+  Nonce nonce{};            // of new objects
+  uint64_t generation = 0;  // of the version they are for
+  PageMap& pages;           // at hand; gets those that are read and made
+  // Called before anything of the target is read but its pages.
+  std::function<Status()> before_reading;
+};
+
+// `target` and `source` since `base`, their common ancestor. `report` gets what comes to the
+// target, and the conflicts: with any the answer is of no use. Conflict: schemas that do not go
+// together. One wave a level for all trees together, and what `OverlapFinder` reads.
+Result<MergedVersion> merge_versions(Objects& objects, const VersionPoint& target,
+                                     const VersionPoint& source, const Manifest& base,
+                                     const MergeSetting& setting, MergeReport& report);
+
+}  // namespace dreamdb

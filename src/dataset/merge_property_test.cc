@@ -1,0 +1,124 @@
+// Merges of random branches against the model: what both have, or a refusal where both changed a
+// value differently; the same whoever merges whom, and in what order.
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/one_in.h"
+#include "dataset/model_writes.h"
+
+namespace dreamdb {
+namespace {
+
+using namespace testing;
+
+using Cell = std::pair<uint64_t, std::string>;  // anchor, field
+
+class Branches : public ModelWrites {
+ public:
+  using ModelWrites::ModelWrites;
+
+  // One side: its dataset, its model, and the values it has written since it parted.
+  struct Side {
+    Dataset ds;
+    ModelVersion model;
+    std::set<Cell> written;
+  };
+
+  void run() {
+    Side base{handles_[0].ds, versions_.at(handles_[0].ds.manifest()), {}};
+    write(base, 1 + random_.below(3));
+    if (random_.chance(50)) index(base);
+    std::vector<Side> sides;
+    for (size_t i = 0; i < 2 + random_.below(2); ++i) {
+      sides.push_back({*base.ds.branch("side" + std::to_string(i)), base.model, {}});
+      write(sides.back(), 1 + random_.below(3));
+      if (random_.chance(20)) index(sides.back());
+      if (random_.chance(50)) write(sides.back(), 1);
+    }
+    if (!::testing::Test::HasFailure()) merge(base, sides);
+  }
+
+ private:
+  void write(Side& side, size_t times) {
+    for (size_t n = 0; n < times; ++n) {
+      const std::vector<Field> fields = some_fields(side.model, random_.chance(80));
+      const std::vector<ModelRow> rows = some_rows(fields, random_.chance(50) ? 0 : 40);
+      AppendOptions options;
+      options.on_conflict = some_mode();
+      ModelAppend expected = model_append(side.model, rows, options.on_conflict);
+      const auto report = side.ds.append(rows_of(rows, fields), options);
+      ASSERT_EQ(report.has_value(), !expected.error);
+      if (!report) continue;
+      for (const auto& [anchor, values] : expected.written)
+        for (const auto& [field, value] : values) side.written.emplace(anchor, field);
+      side.model.records = std::move(expected.records);
+    }
+  }
+
+  void index(Side& side) {
+    IndexOptions options;
+    options.seed = random_.below(100);
+    (void)side.ds.reindex("emb", options);  // refused while there is no embedding
+  }
+
+  // The sides one after the other on the base; false: two have changed a value differently.
+  static bool unite(Side& all, const Side& side) {
+    for (const Cell& cell : side.written)
+      if (all.written.contains(cell) && all.model.records[cell.first][cell.second] !=
+                                            side.model.records.at(cell.first).at(cell.second))
+        return false;
+    for (const auto& [anchor, values] : side.model.records) {
+      Values& held = all.model.records[anchor];
+      for (const auto& [field, value] : values)
+        if (side.written.contains({anchor, field})) held[field] = value;
+    }
+    all.written.insert(side.written.begin(), side.written.end());
+    return true;
+  }
+
+  void merge(const Side& base, const std::vector<Side>& sides) {
+    Side all{sides[0].ds, sides[0].model, sides[0].written};
+    bool goes = true;
+    for (size_t i = 1; i < sides.size() && goes; ++i) goes = unite(all, sides[i]);
+    std::vector<Dataset> merged;
+    for (size_t first = 0; first < sides.size(); ++first) {
+      Dataset target = *sides[first].ds.branch("merged" + std::to_string(first));
+      std::vector<Dataset> others;
+      for (size_t i = 1; i < sides.size(); ++i)
+        others.push_back(sides[(first + i) % sides.size()].ds);
+      const auto report = target.merge(others);
+      ASSERT_EQ(report.has_value(), goes) << (report ? "" : report.error().message);
+      if (!goes) {
+        ASSERT_EQ(report.error().code, Code::kConflict);
+        ASSERT_EQ(target.manifest(), sides[first].ds.manifest());
+        continue;
+      }
+      reads_.check(target, all.model);
+      merged.push_back(target);
+    }
+    // Branches that have merged each other have the same, and nothing more to merge.
+    for (Dataset& target : merged) {
+      ASSERT_EQ(target.merge(target)->outcome, "up-to-date");
+      for (const Side& side : sides) ASSERT_EQ(target.merge(side.ds)->outcome, "up-to-date");
+      const auto again = target.merge(merged);
+      ASSERT_TRUE(again) << again.error().message;
+      reads_.check(target, all.model);
+    }
+    // What they merged is as it was.
+    reads_.check(base.ds, base.model);
+    for (const Side& side : sides) reads_.check(side.ds, side.model);
+  }
+};
+
+TEST(MergeProperty, IsWhatTheModelSaysInAnyOrder) {
+  for (uint64_t seed = 1; seed <= OneIn().of(300) && !::testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Branches(seed).run();
+  }
+}
+
+}  // namespace
+}  // namespace dreamdb
