@@ -126,6 +126,7 @@ class Merge {
     DREAMDB_TRY(session_.may_publish());
     DREAMDB_TRY(target_.commit(std::move(change), again));
     session_.settle();
+    for (const NewPage& page : made_) objects_.remember(page.address, page.page, page.body.size());
     return finish(is_there ? "up-to-date" : "union");
   }
 
@@ -134,14 +135,14 @@ class Merge {
     VersionPoint now{tip.address(), tip.manifest};
     PageMap pages;
     std::vector<PutRequest> segments;
-    std::vector<NewPage> made;
+    made_.clear();
     bool changed = false;
     size_t put_pages = 0;
     // What one source brought is read when the next is compared with it.
     const auto put_made = [&]() -> Status {
       std::vector<PutRequest> objects = std::exchange(segments, {});
-      for (; put_pages < made.size(); ++put_pages)
-        objects.push_back({page_key(made[put_pages].address), made[put_pages].body});
+      for (; put_pages < made_.size(); ++put_pages)
+        objects.push_back({page_key(made_[put_pages].address), made_[put_pages].body});
       return objects.empty() ? Status() : objects_.put(objects);
     };
     const MergeSetting setting{target_.space().writer().nonce, generation_above(tip), pages,
@@ -157,11 +158,11 @@ class Merge {
       changed = changed || merged.changed;
       now.manifest = std::make_shared<const Manifest>(std::move(merged.manifest));
       segments.insert(segments.end(), merged.segments.begin(), merged.segments.end());
-      made.insert(made.end(), merged.pages.begin(), merged.pages.end());
+      made_.insert(made_.end(), merged.pages.begin(), merged.pages.end());
     }
     report_.manifest.clear();
     change.operation = "merge";
-    change.objects = reachable(*now.manifest, made);
+    change.objects = reachable(*now.manifest, made_);
     change.objects.insert(change.objects.end(), segments.begin(), segments.end());
     change.edit = [this, merged = now.manifest,
                    generation = setting.generation](Manifest& m) -> Status {
@@ -210,6 +211,7 @@ class Merge {
   const MergeOptions& options_;
   LiveSession session_;
   std::vector<Source> sources_;
+  std::vector<NewPage> made_;  // for the commit under way
   MergeReport report_;
 };
 

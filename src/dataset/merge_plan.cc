@@ -161,7 +161,7 @@ class VersionMerge {
     Entry held = entry;
     if (fresh.size() < entry.rows) held.records = 0;
     // A layer without columns says nothing.
-    if (held.records > 0 || !held.stats.empty()) tree.added.push_back(held);
+    if (held.records > 0 || !held.stats.empty()) add_known(tree, held, overlap);
     if (held.records == entry.records) return {};
     if (fresh.empty()) return {};
     DREAMDB_ASSIGN(BuiltSegment built, build_scalar_segment(setting_.nonce, fresh, {}));
@@ -174,7 +174,7 @@ class VersionMerge {
   Status add_values(TreePair& tree, const Entry& entry, const Overlap& overlap) {
     const Field& field = *source_.manifest->schema.find(tree.field);
     if (field.type != FieldType::kEmbedding || !overlap.is_as_new) {
-      tree.added.push_back(entry);
+      add_known(tree, entry, overlap);
       return {};
     }
     const std::vector<bool>& same = overlap.same.at(tree.field);
@@ -193,6 +193,13 @@ class VersionMerge {
                                         field.dtype, field.shape, rows.columns[0].values.span()));
     add_segment(tree, std::move(built), entry.seq);
     return {};
+  }
+
+  // A segment of which the target has some values.
+  void add_known(TreePair& tree, const Entry& entry, const Overlap& overlap) {
+    for (const auto& [field, same] : overlap.same)
+      known_[field] += static_cast<uint64_t>(std::ranges::count(same, true));
+    tree.added.push_back(entry);
   }
 
   void add_segment(TreePair& tree, BuiltSegment built, uint64_t seq) {
@@ -240,7 +247,8 @@ class VersionMerge {
         rows[tree.field] += entry.rows;
       }
     }
-    for (const auto& [field, number] : rows) {
+    for (auto [field, number] : rows) {
+      number -= std::min(number, known_[field]);
       const std::string& name = source_.manifest->schema.find(field)->name;
       const auto at =
           std::ranges::find(report_.rows, name, &std::pair<std::string, uint64_t>::first);
@@ -266,9 +274,10 @@ class VersionMerge {
   MergeReport& report_;
   MergedVersion out_;
   std::vector<TreePair> trees_;
-  std::set<Address> asked_;     // pages
-  std::set<FieldId> whole_;     // fields that the index covers on both sides
-  std::set<Address> left_out_;  // segments whose rows the target has, or gets in another
+  std::set<Address> asked_;            // pages
+  std::set<FieldId> whole_;            // fields that the index covers on both sides
+  std::map<FieldId, uint64_t> known_;  // values of added segments that the target has
+  std::set<Address> left_out_;         // segments whose rows the target has, or gets in another
 };
 
 }  // namespace
