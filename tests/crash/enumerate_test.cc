@@ -355,6 +355,60 @@ TEST(CrashAtCreate, LeavesTheRefOrNothing) {
   }
 }
 
+// A branch with records of its own, and with `both` records that only main has; what main holds
+// when the branch is merged.
+Picture set_up_branch(const std::shared_ptr<Store>& store, bool both) {
+  set_up(store);
+  auto main = open_in(model::space_on(store), "main");
+  auto side = main->branch("side");
+  const auto here = row_range(500, 10, 1), there = row_range(505, 10, 1);
+  EXPECT_TRUE(side->append(model::rows_of(there), with(OnConflict::kRefuse, "job-9")));
+  if (both) {
+    EXPECT_TRUE(main->append(model::rows_of(here)));
+  }
+  auto merged = model::read_picture(store);
+  if (both) merged->at("main").set(here);
+  merged->at("main").set(there);
+  return *merged;
+}
+
+Status merge_side(const std::shared_ptr<Store>& store) {
+  const auto space = model::space_on(store);
+  DREAMDB_ASSIGN(Dataset main, open_in(space, "main"));
+  DREAMDB_ASSIGN(const Dataset side, open_in(space, "side"));
+  return ok_of(main.merge(side));
+}
+
+// A merge is one swap, whether the ref only moves on or a version is made.
+class CrashAtMerge : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Crash, CrashAtMerge, ::testing::Bool());
+
+TEST_P(CrashAtMerge, LeavesAllOfItOrNothing) {
+  const auto full = std::make_shared<MemoryStore>("count");
+  const Picture merged = set_up_branch(full, GetParam());
+  const auto probe = std::make_shared<FaultStore>(full, FaultPlan{});
+  ASSERT_TRUE(merge_side(probe));
+  EXPECT_TRUE(*model::read_picture(full) == merged);
+  for (const Strike& strike : strikes()) {
+    for (uint64_t at = 0; at < probe->operations(); ++at) {
+      SCOPED_TRACE(strike.name + " at " + std::to_string(at));
+      const auto inner = std::make_shared<MemoryStore>("merge");
+      set_up_branch(inner, GetParam());
+      const auto before = model::read_picture(inner);
+      const auto store = std::make_shared<FaultStore>(inner, FaultPlan{});
+      store->set_plan({.rules = strike.rules(at)});
+      const Status first = merge_side(store);
+      const auto seen = model::read_picture(inner);
+      ASSERT_TRUE(seen) << seen.error().message;
+      EXPECT_TRUE(*seen == merged || (!first && *seen == *before)) << model::summary(*seen);
+      const Status second = merge_side(inner);
+      EXPECT_TRUE(second) << second.error().message;
+      store->run_late();
+      EXPECT_TRUE(*model::read_picture(inner) == merged);
+    }
+  }
+}
+
 // The history is one chain with each acknowledged commit in it once, whatever the swap's reply.
 TEST(CrashAtSwap, AppendsOnceWhenTheReplyIsLost) {
   for (const FaultKind kind : {FaultKind::kReplyLost, FaultKind::kLate, FaultKind::kTwice}) {
