@@ -55,6 +55,23 @@ def test_appends_branches_and_snapshots(own):
     assert dataset.indexes[0].summary()["codes"] == N + 500
 
 
+def test_branches_of_one_index_are_merged(own):
+    vectors = clustered(60, 11)
+    left, right = own.branch("left"), own.branch("right")
+    left.append_many(rows_of(vectors[:40], N))
+    right.append_many(rows_of(vectors[20:], N + 20))
+    left.merge(right)
+    (info,) = left.indexes()
+    # The rows that only the right side has of a segment of both are written anew, without codes.
+    assert (info["codes"], info["uncovered"]) == (N + 80, 20)
+    found = anchors_of(left.iter_vector("e", QUERIES[0], 2 * N, recall=1))
+    assert len(found) == len(set(found)) == len(left) == N + 60
+    folder = pathlib.Path(own.locator.split("@")[0].removeprefix("file://"))
+    dataset = read_space(folder, "left", None)
+    assert len(dataset.anchors) == N + 60
+    assert len(dataset.parents()) == 2
+
+
 def test_replaced_vectors_are_found_by_their_new_value(own):
     (nearest,) = anchors_of(own.iter_vector("e", QUERIES[0], 1, exact=True))
     own.append_many([{"_anchor": nearest, "e": -QUERIES[0]}], on_conflict="replace")

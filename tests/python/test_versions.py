@@ -154,3 +154,56 @@ def test_set_application(ints):
     assert "application=labeller;application-revision=r12" in ints.history()[0]["writer"]
     with pytest.raises(dreamdb.InvalidArgumentError):
         ints.set_application("a\nb", "")
+
+
+def test_merge(ints):
+    branch = ints.branch("b")
+    branch.append_many([{"_anchor": 20, "x": 20}])
+    plan = ints.merge("b", dry_run=True)
+    assert (plan["outcome"], plan["records"]) == ("fast-forward", 1)
+    assert len(ints) == 10
+    assert ints.merge("b", "fast-forward") == branch.current_manifest() == ints.current_manifest()
+    ints.append_many([{"_anchor": 30, "x": 30}])
+    branch.append_many([{"_anchor": 40, "x": 40}, {"_anchor": 30, "x": 30}])
+    with pytest.raises(dreamdb.ConflictError, match="cannot simply move on"):
+        ints.merge(branch, "fast-forward")
+    with pytest.raises(dreamdb.InvalidArgumentError, match="strategy"):
+        ints.merge(branch, "octopus")
+    assert ints.merge(branch, dry_run=True)["rows"] == {"x": 1}
+    merged = ints.merge(branch)
+    assert merged == ints.current_manifest()
+    newest = ints.history(1)[0]
+    assert (newest["parents_count"], newest["operation"]) == (2, "merge")
+    assert newest["parents"][1] == branch.current_manifest()
+    assert len(ints) == 13
+    assert ints.merge(branch) == merged
+
+
+def test_a_merge_of_different_values_is_refused(ints):
+    branch = ints.branch("b")
+    ints.append_many([{"_anchor": 20, "x": 1}])
+    branch.append_many([{"_anchor": 20, "x": 2}])
+    before = ints.current_manifest()
+    with pytest.raises(dreamdb.ConflictError, match="anchor 20, field `x`: target 1, source 2"):
+        ints.merge(branch)
+    plan = ints.merge(branch, dry_run=True)
+    assert plan["outcome"] == "refused"
+    assert plan["conflicts"] == [
+        {
+            "anchor": 20,
+            "field": "x",
+            "target": "1",
+            "source": "2",
+            "source_manifest": branch.current_manifest(),
+        }
+    ]
+    assert ints.current_manifest() == before
+
+
+def test_merge_many(ints):
+    workers = [ints.branch(f"w{i}") for i in range(4)]
+    for i, worker in enumerate(workers):
+        worker.append_many([{"_anchor": 100 + i, "x": i}])
+    ints.merge_many([*workers[:3], "w3"])
+    assert len(ints) == 14
+    assert ints.history(1)[0]["parents_count"] == 5

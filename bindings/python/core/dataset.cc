@@ -311,6 +311,15 @@ void bind_versions(nb::class_<Dataset>& dataset) {
           },
           nb::arg("other"))
       .def(
+          "merge",
+          [](Dataset& self, const std::vector<Dataset>& sources, bool dry_run, bool forward_only) {
+            MergeOptions options;
+            options.dry_run = dry_run;
+            options.forward_only = forward_only;
+            return to_dict(without_gil([&] { return self.merge(sources, options); }));
+          },
+          nb::arg("sources"), nb::arg("dry_run"), nb::arg("forward_only"))
+      .def(
           "list_refs",
           [](const Dataset& self, const std::string& prefix, const std::string& start_after,
              size_t limit) {

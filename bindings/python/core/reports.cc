@@ -54,6 +54,40 @@ nb::dict to_dict(const DiffReport& report) {
   return out;
 }
 
+nb::dict to_dict(const MergeReport& report) {
+  const auto or_none = [](const std::string& text) {
+    return text.empty() ? nb::object(nb::none()) : nb::cast(text);
+  };
+  nb::dict rows;
+  for (const auto& [field, number] : report.rows) rows[field.c_str()] = number;
+  nb::list conflicts;
+  for (const MergeConflict& conflict : report.conflicts) {
+    nb::dict one;
+    one["anchor"] = conflict.anchor;
+    one["field"] = conflict.field;
+    one["target"] = conflict.target;
+    one["source"] = conflict.source;
+    one["source_manifest"] = conflict.source_manifest;
+    conflicts.append(one);
+  }
+  nb::dict out;
+  out["outcome"] = report.outcome;
+  out["target"] = report.target;
+  out["sources"] = report.sources;
+  out["common_ancestor"] = or_none(report.common_ancestor);
+  out["manifest"] = or_none(report.manifest);
+  out["records"] = report.records;
+  out["rows"] = rows;
+  out["segments"] = report.segments;
+  out["keys"] = report.keys;
+  out["fields_added"] = report.fields_added;
+  out["meta_changed"] = report.meta_changed;
+  out["conflicts"] = conflicts;
+  out["more_conflicts"] = report.more_conflicts;
+  out["meta_conflicts"] = report.meta_conflicts;
+  return out;
+}
+
 nb::dict to_dict(const DatasetStat& stat) {
   nb::list tracks;
   for (const TrackStat& track : stat.tracks) {

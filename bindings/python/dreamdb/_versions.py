@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from . import _check
 from ._handle import Handle
+from .errors import InvalidArgumentError
 from .refs import PAGE, paged
 
 Self = TypeVar("Self", bound="Versions")
 
 DESCRIPTION = "description"
+FORWARD, UNION = "fast-forward", "union-tracks"
 
 
 class Versions(Handle):
@@ -64,6 +66,46 @@ class Versions(Handle):
         if isinstance(other, Versions):
             return self._core.diff(other._core)
         return self._core.diff(self._open_other(_check.text(other, "other"))._core)
+
+    def merge(self, other: Any, strategy: str = UNION, *, dry_run: bool = False) -> Any:
+        """Brings to this branch what `other` has: a Dataset, a ref of this store, or a locator.
+
+        The ref moves on where `other` was made from its version; else one new version has what
+        either has: records, values, fields, codes, keys of idempotency. The same bytes at the same
+        anchor are one record. `strategy='fast-forward'` refuses where the ref cannot simply move on.
+
+        Returns the manifest of this ref afterwards. With `dry_run` no ref moves, and the report is
+        returned: `{'outcome': 'up-to-date' | 'fast-forward' | 'union' | 'refused', 'target',
+        'sources', 'common_ancestor', 'manifest', 'records', 'rows': {field: rows}, 'segments',
+        'keys', 'fields_added', 'meta_changed', 'conflicts': [{'anchor', 'field', 'target',
+        'source', 'source_manifest'}], 'more_conflicts', 'meta_conflicts'}`.
+
+        Raises ConflictError, and changes nothing, where both sides have written different values
+        since they parted; the message names anchors, fields and both values. Reads pages that
+        differ, and values only where both wrote the same field at the same anchors.
+        """
+        return self._merge([other], strategy, dry_run)
+
+    def merge_many(
+        self, others: Sequence[Any], strategy: str = UNION, *, dry_run: bool = False
+    ) -> Any:
+        """As `merge`, of many at once: one version with all of them as parents."""
+        return self._merge(list(others), strategy, dry_run)
+
+    def _merge(self, others: list[Any], strategy: str, dry_run: bool) -> Any:
+        self._check_nothing_waits()
+        if strategy not in (FORWARD, UNION):
+            raise InvalidArgumentError(
+                f"strategy is {FORWARD!r} or {UNION!r}, not {strategy!r}"
+            )
+        sources = [
+            other if isinstance(other, Versions) else self._open_other(_check.text(other, "other"))
+            for other in others
+        ]
+        report = self._core.merge(
+            [source._core for source in sources], bool(dry_run), strategy == FORWARD
+        )
+        return report if dry_run else report["manifest"]
 
     def current_manifest(self) -> str:
         """Address of the pinned version, 53 characters."""
