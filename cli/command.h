@@ -102,6 +102,7 @@ void add_take(CLI::App& app, Session& session);
 void add_versions(CLI::App& app, Session& session);  // snapshot, branch, delete-ref
 void add_log(CLI::App& app, Session& session);
 void add_diff(CLI::App& app, Session& session);
+void add_merge(CLI::App& app, Session& session);
 void add_stat(CLI::App& app, Session& session);
 void add_values(CLI::App& app, Session& session);
 void add_meta(CLI::App& app, Session& session);

@@ -235,6 +235,42 @@ def test_values_stat_meta(pets):
     dreamdb("meta", pets, "set", code=2)
 
 
+def test_merge(tmp_path):
+    ints = tmp_path / "ints"
+    dreamdb("create", ints, "--field", "n:int?")
+    dreamdb("append", ints, "--anchor", 1, "--set", "n=1")
+    for branch in ("one", "two", "three"):
+        dreamdb("branch", ints, branch)
+    dreamdb("append", f"{ints}@one", "--anchor", 2, "--set", "n=2")
+    plan = dreamdb("merge", ints, "one", "--dry-run", "--json").json()
+    assert list(plan) == ["outcome", "target", "sources", "common_ancestor", "manifest", "records", "rows", "segments", "keys",
+                          "fields_added", "meta_changed", "conflicts", "more_conflicts", "meta_conflicts"]
+    assert (plan["outcome"], plan["records"], plan["manifest"]) == ("fast-forward", 1, plan["sources"][0])
+    assert dreamdb("count", ints).out == "1\n"
+    assert dreamdb("merge", ints, "one").out.startswith("fast-forward into file://")
+    assert "has all of it" in dreamdb("merge", ints, f"{ints}@one").out
+    dreamdb("append", f"{ints}@two", "--anchor", 3, "--set", "n=3")
+    dreamdb("append", f"{ints}@three", "--anchor", 3, "--set", "n=3")
+    dreamdb("merge", ints, "two", "--fast-forward", code=5)
+    assert dreamdb("merge", ints, "two", "three", "--dry-run").out.splitlines() == [
+        f"union into file://{ints}@main: 1 new record", "  n: 1 row"]
+    merged = dreamdb("merge", ints, "two", "three", "--json").json()
+    assert (merged["outcome"], merged["records"], len(merged["sources"])) == ("union", 1, 2)
+    log = dreamdb("log", ints, "--json").lines()[0]
+    assert (log["manifest"], log["operation"], log["records"], len(log["parents"])) == (merged["manifest"], "merge", 3, 3)
+
+    dreamdb("append", ints, "--anchor", 4, "--set", "n=4")
+    dreamdb("append", f"{ints}@two", "--anchor", 4, "--set", "n=5")
+    refused = dreamdb("merge", ints, "two", "--json", code=5)
+    conflict = {"anchor": 4, "field": "n", "target": "4", "source": "5"}
+    assert refused.json()["outcome"] == "refused"
+    assert [{key: one[key] for key in conflict} for one in refused.json()["conflicts"]] == [conflict]
+    assert dreamdb("merge", ints, "two", code=5).out.splitlines()[-1].split() == ["4", "n", "4", "5"]
+    assert dreamdb("count", ints).out == "4\n"
+    dreamdb("merge", ints, "nobody", code=3)
+    dreamdb("merge", ints, code=2)
+
+
 def test_versions(pets, source):
     snapshot = dreamdb("snapshot", pets, "v1", "--json").json()
     assert snapshot["ref"] == "main@v1"
