@@ -148,8 +148,9 @@ class Merge {
     const MergeSetting setting{target_.space().writer().nonce, generation_above(tip), pages,
                                put_made};
     for (const Source& source : sources_) {
-      DREAMDB_ASSIGN(MergedVersion merged, merge_versions(objects_, now, source.point,
-                                                          *source.base.manifest, setting, report_));
+      DREAMDB_ASSIGN(const std::vector<VersionPoint> bases, bases_of(tip, source));
+      DREAMDB_ASSIGN(MergedVersion merged,
+                     merge_versions(objects_, now, source.point, bases, setting, report_));
       if (!report_.conflicts.empty() || !report_.meta_conflicts.empty()) {
         report_.outcome = "refused";
         if (options_.dry_run) return true;
@@ -176,6 +177,17 @@ class Merge {
       return {};
     };
     return changed;
+  }
+
+  // The common ancestor, or those above it that merges have made, where they make a difference.
+  Result<std::vector<VersionPoint>> bases_of(const Tip& tip, const Source& source) {
+    if (leaves_open(source.base, *tip.manifest, *source.point.manifest)) {
+      DREAMDB_ASSIGN(
+          std::vector<VersionPoint> above,
+          merged_ancestors(objects_, {tip.address(), tip.manifest}, source.point, source.base));
+      if (!above.empty()) return above;
+    }
+    return std::vector<VersionPoint>{source.base};
   }
 
   uint64_t generation_above(const Tip& tip) const {

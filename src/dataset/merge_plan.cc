@@ -33,11 +33,11 @@ bool covers_all(const FieldIndex& index, const Root* track) {
 class VersionMerge {
  public:
   VersionMerge(Objects& objects, const VersionPoint& target, const VersionPoint& source,
-               const Manifest& base, const MergeSetting& setting, MergeReport& report)
+               Bases bases, const MergeSetting& setting, MergeReport& report)
       : objects_(objects),
         target_(target),
         source_(source),
-        base_(base),
+        bases_(bases),
         setting_(setting),
         report_(report) {
     out_.manifest = *target.manifest;
@@ -46,7 +46,7 @@ class VersionMerge {
   Result<MergedVersion> run() {
     DREAMDB_ASSIGN(out_.manifest.schema,
                    unite_schemas(*target_.manifest, *source_.manifest, report_.fields_added));
-    unite_meta(base_.meta, source_.manifest->meta, out_.manifest.meta, report_);
+    unite_meta(bases_, source_.manifest->meta, out_.manifest.meta, report_);
     list_tracks();
     list_indexes();
     trees_.push_back({root_or_null(target_.manifest->ledger),
@@ -76,26 +76,17 @@ class VersionMerge {
                         TreePair::Kind::kTrack});
   }
 
-  // The index of a field is that of the side that changed it since the base; of the target, if
-  // both did.
   void list_indexes() {
     std::set<FieldId> fields;
     for (const Manifest* m : {target_.manifest.get(), source_.manifest.get()})
       for (const FieldIndex& index : m->indexes) fields.insert(index.field);
     std::vector<FieldIndex>& indexes = out_.manifest.indexes;
     indexes.clear();
-    for (const FieldId field : fields) {
-      const FieldIndex* const ours = target_.manifest->find_index(field);
-      const FieldIndex* const theirs = source_.manifest->find_index(field);
-      const FieldIndex* const chosen =
-          same_index(ours, base_.find_index(field)) && !same_index(ours, theirs) ? theirs : ours;
-      if (chosen != nullptr) indexes.push_back(*chosen);
-    }
+    for (const FieldId field : fields)
+      if (const FieldIndex* const chosen =
+              choose_index(bases_, *target_.manifest, *source_.manifest, field))
+        indexes.push_back(*chosen);
     for (FieldIndex& index : indexes) list_codes(index);
-  }
-
-  static bool same_index(const FieldIndex* a, const FieldIndex* b) {
-    return a == nullptr || b == nullptr ? a == b : a->spatial == b->spatial;
   }
 
   // What both sides have encoded under one index.
@@ -269,7 +260,7 @@ class VersionMerge {
   Objects& objects_;
   const VersionPoint& target_;
   const VersionPoint& source_;
-  const Manifest& base_;
+  const Bases bases_;
   const MergeSetting& setting_;
   MergeReport& report_;
   MergedVersion out_;
@@ -283,9 +274,9 @@ class VersionMerge {
 }  // namespace
 
 Result<MergedVersion> merge_versions(Objects& objects, const VersionPoint& target,
-                                     const VersionPoint& source, const Manifest& base,
+                                     const VersionPoint& source, Bases bases,
                                      const MergeSetting& setting, MergeReport& report) {
-  return VersionMerge(objects, target, source, base, setting, report).run();
+  return VersionMerge(objects, target, source, bases, setting, report).run();
 }
 
 }  // namespace dreamdb

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "dataset/merge_schema.h"
 #include "dreamdb/dataset.h"
 #include "object/objects.h"
 #include "version/history.h"
@@ -28,11 +29,11 @@ struct MergeSetting {
   std::function<Status()> before_reading;
 };
 
-// `target` and `source` since `base`, their common ancestor. `report` gets what comes to the
+// `target` and `source` since `bases`, their common ancestors. `report` gets what comes to the
 // target, and the conflicts: with any the answer is of no use. Conflict: schemas that do not go
 // together. One wave a level for all trees together, and what `OverlapFinder` reads.
 Result<MergedVersion> merge_versions(Objects& objects, const VersionPoint& target,
-                                     const VersionPoint& source, const Manifest& base,
+                                     const VersionPoint& source, Bases bases,
                                      const MergeSetting& setting, MergeReport& report);
 
 }  // namespace dreamdb

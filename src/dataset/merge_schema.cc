@@ -54,24 +54,56 @@ Result<Schema> unite_schemas(const Manifest& target, const Manifest& source,
                          std::max(target.schema.next_id(), source.schema.next_id()));
 }
 
-void unite_meta(const UserMap& base, const UserMap& source, UserMap& map, MergeReport& report) {
+void unite_meta(Bases bases, const UserMap& source, UserMap& map, MergeReport& report) {
   std::set<std::string> keys;
-  for (const UserMap* one : {&base, &source})
-    for (const auto& [key, value] : *one) keys.insert(key);
+  for (const auto& [key, value] : source) keys.insert(key);
+  for (const VersionPoint& base : bases)
+    for (const auto& [key, value] : base.manifest->meta) keys.insert(key);
   for (const std::string& key : keys) {
-    const auto before = find_value(base, key), theirs = find_value(source, key);
-    const auto ours = find_value(map, key);
-    if (theirs == before || theirs == ours) continue;
-    if (ours != before) {
+    const auto theirs = find_value(source, key), ours = find_value(map, key);
+    if (theirs == ours) continue;
+    const auto is_old = [&](const std::optional<std::string>& value) {
+      return std::ranges::any_of(bases, [&](const VersionPoint& base) {
+        return find_value(base.manifest->meta, key) == value;
+      });
+    };
+    const bool changed_here = !is_old(ours), changed_there = !is_old(theirs);
+    if (changed_here == changed_there) {
       report.meta_conflicts.push_back(key);
-    } else if (theirs) {
-      map[key] = *theirs;
-      report.meta_changed.push_back(key);
-    } else {
+    } else if (changed_there) {
       map.erase(key);
+      if (theirs) map[key] = *theirs;
       report.meta_changed.push_back(key);
     }
   }
+}
+
+bool same_index(const FieldIndex* a, const FieldIndex* b) {
+  return a == nullptr || b == nullptr ? a == b : a->spatial == b->spatial;
+}
+
+const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manifest& source,
+                               FieldId field) {
+  const FieldIndex* const ours = target.find_index(field);
+  const FieldIndex* const theirs = source.find_index(field);
+  const auto is_old = [&](const FieldIndex* index) {
+    return std::ranges::any_of(bases, [&](const VersionPoint& base) {
+      return same_index(base.manifest->find_index(field), index);
+    });
+  };
+  return is_old(ours) && !is_old(theirs) ? theirs : ours;
+}
+
+bool leaves_open(const VersionPoint& base, const Manifest& target, const Manifest& source) {
+  MergeReport report;
+  UserMap map = target.meta;
+  unite_meta({&base, 1}, source.meta, map, report);
+  if (!report.meta_conflicts.empty()) return true;
+  return std::ranges::any_of(source.indexes, [&](const FieldIndex& theirs) {
+    const FieldIndex* const ours = target.find_index(theirs.field);
+    const FieldIndex* const before = base.manifest->find_index(theirs.field);
+    return !same_index(ours, &theirs) && !same_index(before, &theirs) && !same_index(before, ours);
+  });
 }
 
 }  // namespace dreamdb

@@ -1,14 +1,16 @@
-// Schemas and user maps of two versions in one.
+// Schemas and user maps of two versions in one, and which index a field has.
 //
 // Thread rule: pure functions.
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "dreamdb/dataset.h"
 #include "format/manifest.h"
+#include "version/history.h"
 
 namespace dreamdb {
 
@@ -18,9 +20,19 @@ Result<Schema> unite_schemas(const Manifest& target, const Manifest& source,
                              std::vector<std::string>& added);
 
 using UserMap = std::map<std::string, std::string>;
+using Bases = std::span<const VersionPoint>;  // common ancestors, of which none is below another
 
-// Brings to `map`, the target's, what the source changed since `base`. `report` gets the keys that
-// are changed, and as conflicts those that both changed differently.
-void unite_meta(const UserMap& base, const UserMap& source, UserMap& map, MergeReport& report);
+// Brings to `map`, the target's, what the source changed since the bases. `report` gets the keys
+// that are changed, and as conflicts those that both changed differently.
+void unite_meta(Bases bases, const UserMap& source, UserMap& map, MergeReport& report);
+
+// The index that a field has after the merge, the side's that changed it since the bases, or the
+// target's if both did; nullptr: none.
+const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manifest& source,
+                               FieldId field);
+bool same_index(const FieldIndex* a, const FieldIndex* b);
+
+// Whether both sides seem to have changed something that nearer ancestors may decide.
+bool leaves_open(const VersionPoint& base, const Manifest& target, const Manifest& source);
 
 }  // namespace dreamdb

@@ -266,6 +266,32 @@ TEST_P(Merge, BringsTheUserMapKeyByKey) {
   EXPECT_EQ(report.meta_conflicts, std::vector<std::string>{"k"});
 }
 
+// The common ancestor along first parents is older than what both have seen of each other.
+TEST_P(Merge, KnowsOfTheUserMapAndIndexesWhatWasMergedBefore) {
+  ASSERT_TRUE(open("main").append(small_rows(range(1000, 5))));
+  Dataset left = branch("left"), right = branch("right");
+  ASSERT_TRUE(left.set_meta("a", "1"));
+  ASSERT_TRUE(right.set_meta("b", "1"));
+  const Dataset left_before = open("left");
+  IndexOptions options;
+  options.cells = 4;
+  ASSERT_TRUE(right.reindex("emb", options));
+  merged(left, right);
+  merged(right, left_before);
+  using Meta = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(left.meta(), right.meta());
+  ASSERT_TRUE(left.set_meta("b", "2"));
+  ASSERT_TRUE(right.set_meta("a", "2"));
+  options.cells = 6;
+  ASSERT_TRUE(right.reindex("emb", options));
+  merged(left, right);
+  EXPECT_EQ(left.meta(), (Meta{{"a", "2"}, {"b", "2"}}));
+  EXPECT_EQ((*left.indexes())[0].cells, 6u);
+  ASSERT_TRUE(left.set_meta("a", "3"));
+  ASSERT_TRUE(right.set_meta("a", "4"));
+  EXPECT_EQ(left.merge(right).error().code, Code::kConflict);
+}
+
 TEST_P(Merge, BringsTheKeysOfIdempotency) {
   Dataset left = branch("left"), right = branch("right");
   AppendOptions keyed;

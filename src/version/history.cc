@@ -29,6 +29,25 @@ Status check_depth(const VersionPoint& point, uint64_t depth) {
                                      " where a later version says " + std::to_string(depth));
 }
 
+// The newest version above depth `above` of the chain of `other` that the chain of `from` has
+// merged.
+Result<std::optional<VersionPoint>> newest_merged(Objects& objects, const VersionPoint& from,
+                                                  const VersionPoint& other, uint64_t above) {
+  HistoryWalk walk(objects, from);
+  for (;;) {
+    DREAMDB_ASSIGN(const std::optional<VersionPoint> point, walk.next());
+    if (!point || point->manifest->depth <= above) return std::optional<VersionPoint>();
+    const std::vector<Address>& parents = point->manifest->parents;
+    for (size_t i = 1; i < parents.size(); ++i) {
+      DREAMDB_ASSIGN(VersionPoint merged, fetch(objects, parents[i]));
+      const uint64_t depth = merged.manifest->depth;
+      if (depth <= above || depth > other.manifest->depth) continue;
+      DREAMDB_ASSIGN(const VersionPoint there, ancestor_at(objects, other, depth));
+      if (there.address == merged.address) return std::optional(std::move(merged));
+    }
+  }
+}
+
 }  // namespace
 
 HistoryWalk::HistoryWalk(Objects& objects, VersionPoint start) : objects_(objects) {
@@ -131,6 +150,18 @@ Result<std::optional<VersionPoint>> common_ancestor(Objects& left_space, Version
     DREAMDB_TRY(check_depth(right, to_left.depth));
   }
   return std::optional(std::move(left));
+}
+
+Result<std::vector<VersionPoint>> merged_ancestors(Objects& objects, const VersionPoint& left,
+                                                   const VersionPoint& right,
+                                                   const VersionPoint& base) {
+  const uint64_t above = base.manifest->depth;
+  DREAMDB_ASSIGN(std::optional<VersionPoint> of_right, newest_merged(objects, left, right, above));
+  DREAMDB_ASSIGN(std::optional<VersionPoint> of_left, newest_merged(objects, right, left, above));
+  std::vector<VersionPoint> out;
+  if (of_right) out.push_back(*std::move(of_right));
+  if (of_left) out.push_back(*std::move(of_left));
+  return out;
 }
 
 Result<VersionPoint> version_at_time(Objects& objects, VersionPoint from, uint64_t time_ns) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "object/objects.h"
 
@@ -48,6 +49,14 @@ Result<VersionPoint> ancestor_at(Objects& objects, VersionPoint from, uint64_t d
 // of the other that went its own way); nullopt when they share none. O(log depth) requests.
 Result<std::optional<VersionPoint>> common_ancestor(Objects& left_space, VersionPoint left,
                                                     Objects& right_space, VersionPoint right);
+
+// What two versions have in common above `base`, their common ancestor along first parents: the
+// newest version of each one's chain that the other's chain has merged. None, one or two; of two
+// neither need stand above the other. A request for each version above `base`: for questions that
+// `base` leaves open.
+Result<std::vector<VersionPoint>> merged_ancestors(Objects& objects, const VersionPoint& left,
+                                                   const VersionPoint& right,
+                                                   const VersionPoint& base);
 
 // The newest version on the first-parent chain of `from` with a commit time of at most `time_ns`;
 // NotFound when all are younger. O(log depth log log depth) requests.
