@@ -15,8 +15,8 @@ struct Growths {
   std::vector<TakeRoot> takers;
 
   // keeps_seq: of entries that have one, for they stand in another tree already.
-  void add(const Root* root, FieldId field, std::vector<Entry> entries, uint64_t seq,
-           TakeRoot take, bool keeps_seq = false) {
+  void add(const Root* root, FieldId field, std::vector<Entry> entries, uint64_t seq, TakeRoot take,
+           bool keeps_seq = false) {
     for (Entry& entry : entries)
       if (!keeps_seq || entry.seq == 0) entry.seq = seq;
     trees.push_back(
@@ -58,8 +58,9 @@ std::vector<FieldIndex*> grow_indexes(const Change& change, Manifest& m, Growths
     if (is_whole && given != change.entries.end() && same_entries(given->second, added.covered)) {
       whole.push_back(index);
     } else {
-      growths.add(root_or_null(index->covered), added.field, added.covered, m.generation,
-                  [index](const Root& root) { index->covered = root; }, true);
+      growths.add(
+          root_or_null(index->covered), added.field, added.covered, m.generation,
+          [index](const Root& root) { index->covered = root; }, true);
     }
   }
   return whole;
