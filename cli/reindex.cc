@@ -13,7 +13,8 @@ namespace dreamdb::cli {
 namespace {
 
 struct ReindexOptions {
-  std::string locator, field, algorithm, take;
+  std::string locator, field, algorithm;
+  std::optional<std::string> take;
   std::optional<uint64_t> cells, bits, seed;
   std::optional<uint64_t> shard, of, commit_rows;
   bool train = false, drop = false;
@@ -23,7 +24,7 @@ struct ReindexOptions {
 };
 
 Status drop_index(const ReindexOptions& o, Session& session) {
-  if (o.has_training() || o.has_shard() || o.train || !o.take.empty()) {
+  if (o.has_training() || o.has_shard() || o.train || o.take) {
     return fail(Code::kInvalidArgument,
                 "--drop takes the index away; it goes without --train, --shard, --take and the "
                 "options of the training");
@@ -127,13 +128,13 @@ Status take_index(const ReindexOptions& o, Session& session) {
   }
   DREAMDB_ASSIGN(Dataset dataset, open_dataset(session, o.locator));
   const Progress progress("reindex", false);
-  DREAMDB_ASSIGN(const IndexInfo info, dataset.take_index(o.field, o.take));
+  DREAMDB_ASSIGN(const IndexInfo info, dataset.take_index(o.field, *o.take));
   return print_built(info, dataset, progress.seconds(), session);
 }
 
 Status run_reindex(const ReindexOptions& o, Session& session) {
   if (o.drop) return drop_index(o, session);
-  if (!o.take.empty()) return take_index(o, session);
+  if (o.take) return take_index(o, session);
   DREAMDB_TRY(check_shard(o));
   catch_interrupts();
   const InterruptScope scope(interrupted);

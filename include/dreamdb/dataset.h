@@ -438,7 +438,7 @@ class Dataset {
   // commit, with both versions as its parents; nothing is encoded or copied. Rows that are here
   // alone are searched exactly until a shard encodes them. NotFound: no such ref, or no index
   // there. InvalidArgument: another dataset. Conflict: the index has codes of rows that are not
-  // here; build it on a branch that appends nothing.
+  // here, or the branch has changed more than the index; merge it then.
   Result<IndexInfo> take_index(std::string_view field, std::string_view from);
   // Searches are exact from then on. NotFound: the field has no index.
   Status drop_index(std::string_view field);

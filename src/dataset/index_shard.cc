@@ -39,7 +39,6 @@ class ShardJob {
                                          ": got codes, and the index does not know them: another "
                                          "writer takes them away; encode the shard again when it "
                                          "has ended");
-      last = entries.front();
       rows_all_ = done_ + rows_of(entries);
       uint64_t rows = 0;
       const auto end = std::ranges::find_if(entries, [&](const EntryPtr& entry) {
@@ -48,7 +47,8 @@ class ShardJob {
         return is_full;
       });
       entries.erase(end, entries.end());
-      DREAMDB_TRY(commit(entries));
+      DREAMDB_ASSIGN(const bool is_done, commit(entries));
+      if (is_done) last = entries.front();
     }
   }
 
@@ -85,7 +85,8 @@ class ShardJob {
     return fail(Code::kCancelled, "the shard was not encoded to its end: its caller ended it");
   }
 
-  Status commit(std::span<const EntryPtr> entries) {
+  // False: some of it got codes from another worker meanwhile.
+  Result<bool> commit(std::span<const EntryPtr> entries) {
     session_.before_upload(dataset_.tip());
     const Report tell = [&](std::string_view stage, uint64_t done, uint64_t of) {
       return stage == "encode" ? report(stage, done_ + done, rows_all_) : report(stage, done, of);
@@ -97,22 +98,23 @@ class ShardJob {
     AddedCodes added{field_.id, *spatial_, std::move(codes), {}};
     for (const EntryPtr& entry : entries) added.covered.push_back(*entry);
     change.codes = {std::move(added)};
+    bool are_left = true;
     const auto fits = [&](const Tip& tip, Change& onto) -> Result<bool> {
       DREAMDB_TRY(session_.may_publish());
       DREAMDB_ASSIGN(const auto rest, rest_of(*tip.manifest));
       std::set<std::pair<Address, uint64_t>> left;
       for (const EntryPtr& entry : rest) left.emplace(entry->child, entry->seq);
-      const bool are_left = std::ranges::all_of(entries, [&](const EntryPtr& entry) {
+      are_left = std::ranges::all_of(entries, [&](const EntryPtr& entry) {
         return left.contains({entry->child, entry->seq});
       });
       onto.codes[0].covers_rest = entries.size() == left.size();
       return are_left;
     };
     DREAMDB_TRY(fits(dataset_.tip(), change));
-    DREAMDB_TRY(dataset_.commit(std::move(change), fits));
+    if (are_left) DREAMDB_TRY(dataset_.commit(std::move(change), fits));
     session_.settle();
-    done_ += rows_of(entries);
-    return {};
+    if (are_left) done_ += rows_of(entries);
+    return are_left;
   }
 
   Dataset::Impl& dataset_;

@@ -19,13 +19,49 @@ Result<FieldIndex> fit_index(Objects& objects, const Manifest& manifest, FieldIn
                    return diff_trees(track, covered, have);
                  }));
   if (!diff.right_only.empty())
-    return fail(Code::kConflict, "the index of `" + std::string(from) +
-                                     "` has codes of rows that are not here, in " +
-                                     std::to_string(diff.right_only.size()) +
-                                     " segments; build it on a branch that appends nothing");
+    return fail(Code::kConflict,
+                "the index of `" + std::string(from) +
+                    "` has codes of rows that are not here, in " +
+                    std::to_string(diff.right_only.size()) +
+                    " segments; merge that branch, or build the index on one that appends nothing");
   // While all of the field is covered, both trees are one.
   if (diff.left_only.empty() && track != nullptr) index.covered = *track;
   return index;
+}
+
+// What `other` has changed since `base`, as far as it is not here, besides the index of the field;
+// "": nothing.
+std::string_view other_change(const Manifest& here, const Manifest& other, const Manifest& base,
+                              FieldId field) {
+  const auto is_new = [](const auto& theirs, const auto& before, const auto& ours) {
+    return theirs != before && theirs != ours;
+  };
+  if (is_new(other.tracks, base.tracks, here.tracks)) return "records or values";
+  if (is_new(other.ledger, base.ledger, here.ledger)) return "keys of idempotency";
+  if (is_new(other.schema, base.schema, here.schema)) return "fields";
+  if (is_new(other.meta, base.meta, here.meta)) return "remarks";
+  const auto spatial_of = [](const Manifest& manifest, FieldId id) {
+    const FieldIndex* const index = manifest.find_index(id);
+    return index == nullptr ? std::optional<Address>() : index->spatial;
+  };
+  for (const Field& each : other.schema.fields())
+    if (each.id != field &&
+        is_new(spatial_of(other, each.id), spatial_of(base, each.id), spatial_of(here, each.id)))
+      return "the index of another field";
+  return "";
+}
+
+// A version with two parents has all that both have. Conflict: this one would not.
+Status check_only_index(Objects& objects, const Tip& tip, const Tip& other, FieldId field,
+                        std::string_view from) {
+  DREAMDB_ASSIGN(const auto base, common_ancestor(objects, {tip.address(), tip.manifest}, objects,
+                                                  {other.address(), other.manifest}));
+  const std::string_view change =
+      base ? other_change(*tip.manifest, *other.manifest, *base->manifest, field)
+           : "all that it has";
+  if (change.empty()) return {};
+  return fail(Code::kConflict, "`" + std::string(from) + "` has changed more than the index (" +
+                                   std::string(change) + "); merge it, which brings its index too");
 }
 
 std::function<Status(Manifest&)> put_index(const FieldIndex& index, const Tip& other) {
@@ -42,6 +78,8 @@ std::function<Status(Manifest&)> put_index(const FieldIndex& index, const Tip& o
 }  // namespace
 
 Status take_index(Dataset::Impl& dataset, const Field& field, std::string_view from) {
+  if (from.empty())
+    return fail(Code::kInvalidArgument, "the ref to take an index from has no name");
   DREAMDB_ASSIGN(const Tip other, load_tip(dataset.objects(), from));
   const Tip tip = dataset.tip();
   if (other.manifest->timeline != tip.manifest->timeline)
@@ -57,6 +95,7 @@ Status take_index(Dataset::Impl& dataset, const Field& field, std::string_view f
   const auto fit = [&](const Tip& onto, Change& fitted) -> Result<bool> {
     DREAMDB_ASSIGN(const FieldIndex index,
                    fit_index(dataset.objects(), *onto.manifest, *built, from));
+    DREAMDB_TRY(check_only_index(dataset.objects(), onto, other, field.id, from));
     fitted.edit = put_index(index, other);
     const FieldIndex* const now = onto.manifest->find_index(field.id);
     return now == nullptr || *now != index;

@@ -48,8 +48,10 @@ void expect_error(const Result<IndexInfo>& result, Code code, const std::string&
 TEST(TakeIndex, TheOldOneServesUntilTheNewOneIsDone) {
   Dataset ds = filled();
   ASSERT_TRUE(ds.reindex("emb", of_cells(4)));
+  ASSERT_TRUE(ds.set_meta("round", "8"));
   auto branch = ds.branch("rebuilt");
   ASSERT_TRUE(branch);
+  // Versions that leave nothing, so that the branch is further on in generations.
   for (int i = 0; i < 9; ++i) ASSERT_TRUE(branch->set_meta("round", std::to_string(i)));
   IndexOptions train = of_cells(9);
   train.train_only = true;
@@ -78,6 +80,31 @@ TEST(TakeIndex, TheOldOneServesUntilTheNewOneIsDone) {
   EXPECT_EQ(info_of(ds).codes, 1030u);
   EXPECT_EQ(ds.reindex("emb", shard)->uncovered, 0u);
   EXPECT_EQ(info_of(ds).codes, 1080u);
+}
+
+// What else the branch has would be lost: its version is a parent of the one that is made.
+TEST(TakeIndex, ABranchWithMoreThanTheIndexIsMerged) {
+  const auto changes = std::vector<std::pair<std::string, std::function<void(Dataset&)>>>{
+      {"remarks", [](Dataset& ds) { ASSERT_TRUE(ds.set_meta("note", "x")); }},
+      {"fields",
+       [](Dataset& ds) { ASSERT_TRUE(ds.add_field(field_of("n", FieldType::kInt, false))); }},
+  };
+  for (const auto& [what, change] : changes) {
+    Dataset ds = filled();
+    ASSERT_TRUE(ds.set_meta("k", "1"));
+    auto branch = ds.branch("rebuilt");
+    ASSERT_TRUE(branch);
+    change(*branch);
+    ASSERT_TRUE(branch->reindex("emb", of_cells(5)));
+    ASSERT_TRUE(ds.set_meta("k", "2"));
+    const std::string before = ds.manifest();
+    expect_error(ds.take_index("emb", "rebuilt"), Code::kConflict, "(" + what + "); merge it");
+    EXPECT_EQ(ds.manifest(), before);
+    const auto merged = ds.merge(*branch);
+    ASSERT_TRUE(merged) << merged.error().message;
+    EXPECT_EQ(info_of(ds).cells, 5u);
+    EXPECT_EQ(ds.meta().at(0), (std::pair<std::string, std::string>("k", "2")));
+  }
 }
 
 TEST(TakeIndex, TakenTwiceIsTakenOnce) {

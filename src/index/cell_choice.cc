@@ -12,13 +12,6 @@ namespace {
 // Of a tree whose root has more pages below it a search needs few.
 constexpr size_t kPagesAhead = 128;
 
-// Cells that a query may look into, some at a time.
-struct Piece {
-  size_t query;
-  std::span<const uint32_t> cells;
-  std::vector<CellHit> nearest;  // of them
-};
-
 // Adds the pages below a root that is in memory.
 void add_pages_below(Objects& objects, const Root& root, std::vector<PageRef>& out) {
   const PagePtr page = objects.cache().find<Page>({root.page, Part::kPage});
@@ -99,21 +92,19 @@ class CentroidRows {
   std::vector<std::shared_ptr<const Buffer>> rows_;
 };
 
-// Of the hits of all pieces the best of each query.
-void keep_best(std::span<const Piece> pieces, std::span<ProbeQuery> queries,
-               std::span<const size_t> counts) {
-  for (ProbeQuery& query : queries) query.cells.clear();
-  for (const Piece& piece : pieces) {
-    std::vector<CellHit>& cells = queries[piece.query].cells;
-    cells.insert(cells.end(), piece.nearest.begin(), piece.nearest.end());
-  }
-  for (size_t q = 0; q < queries.size(); ++q) {
-    std::vector<CellHit>& cells = queries[q].cells;
-    std::ranges::sort(cells, [](const CellHit& a, const CellHit& b) {
-      return a.base != b.base ? a.base > b.base : a.cell < b.cell;
-    });
-    cells.resize(std::min(cells.size(), counts[q]));
-  }
+// Of `cells`, ascending, those from `first` to `last`.
+std::span<const uint32_t> between(std::span<const uint32_t> cells, uint32_t first, uint32_t last) {
+  const auto begin = std::ranges::lower_bound(cells, first);
+  return {begin, std::ranges::upper_bound(begin, cells.end(), last)};
+}
+
+// Adds hits to those a query has, of which the `count` best stay.
+void keep_best(std::vector<CellHit> more, size_t count, std::vector<CellHit>& hits) {
+  hits.insert(hits.end(), more.begin(), more.end());
+  std::ranges::sort(hits, [](const CellHit& a, const CellHit& b) {
+    return a.base != b.base ? a.base > b.base : a.cell < b.cell;
+  });
+  hits.resize(std::min(hits.size(), count));
 }
 
 }  // namespace
@@ -129,40 +120,36 @@ Status choose_cells(Objects& objects, const SpatialIndex& index, std::span<Probe
     if (index.has_centroids()) {
       query.cells = finder.nearest(query.placed, query.prepared, counts[q]);
     } else {
+      query.cells.clear();
       in_doubt[q] = finder.candidates(query.placed, query.prepared, counts[q]);
+      in_doubt[q].shrink_to_fit();  // it had room for all cells
     }
   });
   if (index.has_centroids()) {
     read_ahead(objects, codes, tracks);
     return {};
   }
-  std::vector<Piece> pieces;
-  for (size_t q = 0; q < queries.size(); ++q)
-    for (std::span<const uint32_t> left = in_doubt[q]; !left.empty();) {
-      pieces.push_back({q, left.first(std::min(left.size(), kCentroidsAtOnce)), {}});
-      left = left.subspan(pieces.back().cells.size());
-    }
+  std::vector<uint32_t> wanted;
+  for (const std::vector<uint32_t>& cells : in_doubt)
+    wanted.insert(wanted.end(), cells.begin(), cells.end());
+  std::ranges::sort(wanted);
+  wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
   std::vector<PageRef> ahead = pages_wanted_next(objects, codes, tracks);
-  for (size_t begin = 0, end = 0; begin < pieces.size(); begin = end) {
-    std::vector<uint32_t> cells;
-    for (; end < pieces.size(); ++end) {
-      const std::span<const uint32_t> more = pieces[end].cells;
-      if (end > begin && cells.size() + more.size() > kCentroidsAtOnce) break;
-      cells.insert(cells.end(), more.begin(), more.end());
-    }
-    std::ranges::sort(cells);
-    cells.erase(std::ranges::unique(cells).begin(), cells.end());
-    DREAMDB_ASSIGN(const auto rows, CentroidRows::read(objects, index, std::move(cells), ahead));
-    pool.parallel_for(end - begin, [&](size_t i) {
-      Piece& piece = pieces[begin + i];
-      const ProbeQuery& query = queries[piece.query];
-      std::vector<const float*> own;
-      for (const uint32_t cell : piece.cells) own.push_back(rows.row(cell));
-      piece.nearest = finder.rank(query.placed, piece.cells, own, counts[piece.query]);
+  // Each is read once for all queries.
+  for (std::span<const uint32_t> left = wanted; !left.empty();) {
+    const auto cells = left.first(std::min(left.size(), kCentroidsAtOnce));
+    left = left.subspan(cells.size());
+    DREAMDB_ASSIGN(const auto rows,
+                   CentroidRows::read(objects, index, {cells.begin(), cells.end()}, ahead));
+    pool.parallel_for(queries.size(), [&](size_t q) {
+      ProbeQuery& query = queries[q];
+      const auto own = between(in_doubt[q], cells.front(), cells.back());
+      std::vector<const float*> places;
+      for (const uint32_t cell : own) places.push_back(rows.row(cell));
+      keep_best(finder.rank(query.placed, own, places, counts[q]), counts[q], query.cells);
     });
     ahead.clear();
   }
-  keep_best(pieces, queries, counts);
   return {};
 }
 

@@ -11,7 +11,8 @@
 namespace dreamdb {
 
 // Sets the `cells` of each query to the nearest, counts[q] of them. Without centroids a wave for
-// each kCentroidsAtOnce that are in doubt and not in memory, 16 KiB or less each. With the first of
+// each kCentroidsAtOnce of those that are in doubt for any of the queries, 16 KiB or less each, if
+// they are not in memory. With the first of
 // them, or where codes have pages below their root that are not in memory in a wave of their own,
 // come the pages below the roots of `codes` and of `tracks`, which a search wants next.
 // Errors as Objects::extents.

@@ -9,6 +9,7 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kRowsAPiece = 2048;
+constexpr uint64_t kMeasureSeed = 0x6d6561737572650a;
 
 }  // namespace
 
@@ -65,7 +66,9 @@ Result<BuiltIndex> IndexBuilder::finish_without_codes() {
       for (const RowPiece& piece : pieces) seen += piece.anchors.size();
       return {};
     };
-    const RowChoice choice{part_of(root_, wanted), options_.seed.value_or(0), true};
+    // Other rows than those of the sample, whose draw begins with the seed itself.
+    const uint64_t seed = options_.seed.value_or(0) ^ kMeasureSeed;
+    const RowChoice choice{part_of(root_, wanted), seed, true};
     DREAMDB_TRY(feed_rows(objects_, field_, entries, choice, look));
   }
   return put_index();

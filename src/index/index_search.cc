@@ -1,6 +1,7 @@
 #include "index/index_search.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -289,17 +290,21 @@ Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t coun
   std::vector<std::vector<TopK>> found(count);
   std::vector<Status> statuses(count);
   Carried carried;
+  std::atomic<bool> stops = false;  // an error, or the caller's interrupt, which it alone hears
   shared_pool().parallel_for(count, [&](size_t i) {
+    if (stops) return;
     carried.run([&] {
       searches[i].work_ = {};
       IndexSearchOptions own = options;
       if (own.seen != nullptr) own.seen = &seen[i];
       statuses[i] = searches[i].run_together(queries.only(first + i), 0, 1, own, found[i]);
+      searches[i].at_hand_.reset();
+      if (!statuses[i]) stops = true;
     });
   });
   carried.rethrow();
+  for (Status& status : statuses) DREAMDB_TRY(std::move(status));
   for (size_t i = 0; i < count; ++i) {
-    DREAMDB_TRY(std::move(statuses[i]));
     work_.add(searches[i].work_);
     if (options.seen != nullptr) options.seen->add(seen[i], field_.row_bytes());
     out.push_back(std::move(found[i][0]));

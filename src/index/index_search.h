@@ -63,8 +63,9 @@ class IndexSearch {
 
   // One TopK a query: hits among the rows that have codes, scored exactly by the values that the
   // version has. Fewer than `top_k` only if no more match. 2 waves if nothing is cached but pages
-  // and footers, 1 more if the index has no centroids, `probes` cells hold enough that match, and
-  // the rows in doubt are few; 2 more for each time that a query looks further.
+  // and footers, 1 more for each kCentroidsAtOnce that are in doubt if the index has no centroids,
+  // `probes` cells hold enough that match, and the rows in doubt are few; 2 more for each time that
+  // a query looks further.
   Result<std::vector<TopK>> run(const QuerySet& queries, const IndexSearchOptions& options);
   // The same over rows that are named: no code is looked at.
   Result<std::vector<TopK>> score_rows(const QuerySet& queries, std::span<const uint64_t> anchors,

@@ -1,7 +1,7 @@
 // How many cells must be read for a recall: the nearest rows of some of a field's own, found
 // exactly among the rows that it is shown, and the cells that these are in.
 //
-// Thread rule: `scan` may be called from many threads at once, the rest by one.
+// Thread rule: one thread at a time.
 #pragma once
 
 #include <span>

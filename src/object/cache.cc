@@ -75,9 +75,11 @@ void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint
       ++refused_ % kRefusedForOne != 0)
     return;
   while (size_bytes_ + size_bytes > capacity) dropped.push_back(drop_oldest());
+  // All that may find no memory, before anything is changed.
+  numbers_.make_room();
   if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(items_.size()));
     items_.emplace_back();
+    free_.push_back(static_cast<uint32_t>(items_.size() - 1));
   }
   const uint32_t number = free_.back();
   free_.pop_back();

@@ -13,7 +13,8 @@ constexpr uint64_t kSlabBytes = 128 * 1024;
 // When all is taken, one in so many rows gets a place: of a round of more rows than there are
 // places some are found the next time.
 constexpr uint64_t kOneIn = 4;
-constexpr uint64_t kPlaceBytes = 48;  // of a row besides its bytes: its place, its number
+constexpr uint64_t kTurns = 4;  // rows by the slab that come in vain before a larger pool gives one
+constexpr uint64_t kPlaceBytes = 64;  // of a row besides its bytes: its place, its number
 
 uint64_t hash_of(uint64_t segment, uint64_t row) { return segment * 0xff51afd7ed558ccdu ^ row; }
 
@@ -57,6 +58,7 @@ void KeptRows::add(uint64_t segment, uint64_t row, std::span<const std::byte> by
   Pool* pool = find_pool(bytes.size());
   if (pool == nullptr) pool = &pools_.emplace_back(bytes.size());
   if (find(*pool, segment, row) != NumberTable::kNone) return;
+  pool->numbers.make_room();
   const uint32_t number = make_room(*pool, limit_bytes);
   if (number == NumberTable::kNone) return;
   pool->places[number] = {segment, row, true, false};
@@ -71,21 +73,30 @@ void KeptRows::shrink(uint64_t limit_bytes) {
   shrink_locked(limit_bytes);
 }
 
+KeptRows::Pool& KeptRows::largest() {
+  return *std::ranges::max_element(
+      pools_, {}, [](const Pool& pool) { return pool.slabs.size() * pool.slab_bytes(); });
+}
+
 void KeptRows::shrink_locked(uint64_t limit_bytes) {
-  const auto bytes = [](const Pool& pool) { return pool.slabs.size() * pool.slab_bytes(); };
-  while (size_bytes_ > limit_bytes) drop_slab(*std::ranges::max_element(pools_, {}, bytes));
+  while (size_bytes_ > limit_bytes) drop_slab(largest());
 }
 
 // A place that is free: of a new slab while there is room, of the row that goes otherwise.
 uint32_t KeptRows::make_room(Pool& pool, uint64_t limit_bytes) {
-  // Another pool's rows go only for one that has none.
-  if (pool.slabs.empty() && pool.slab_bytes() <= limit_bytes)
+  // Of a larger pool a slab goes now and then: the clock of its rows stands while nobody adds any.
+  const bool takes_turn = pool.is_full() && ++pool.turn % (kTurns * pool.slab_rows) == 0;
+  if ((pool.slabs.empty() || (takes_turn && largest().slabs.size() > pool.slabs.size() + 1)) &&
+      pool.slab_bytes() <= limit_bytes)
     shrink_locked(limit_bytes - pool.slab_bytes());
   if (pool.is_full() && size_bytes_ + pool.slab_bytes() <= limit_bytes) {
-    pool.hand = pool.places.size();
+    const size_t count = pool.places.size();
+    if (pool.places.capacity() < count + pool.slab_rows)
+      pool.places.reserve(std::max(2 * count, count + pool.slab_rows));
     pool.slabs.push_back(
         std::make_unique_for_overwrite<std::byte[]>(pool.slab_rows * pool.row_bytes));
-    pool.places.resize(pool.places.size() + pool.slab_rows);
+    pool.places.resize(count + pool.slab_rows);
+    pool.hand = count;
     size_bytes_ += pool.slab_bytes();
   }
   if (pool.places.empty() || (pool.is_full() && ++asked_ % kOneIn != 0)) return NumberTable::kNone;
@@ -112,6 +123,10 @@ void KeptRows::drop_slab(Pool& pool) {
     if (pool.places[i].is_taken) forget(pool, static_cast<uint32_t>(i));
   pool.places.resize(left);
   pool.slabs.pop_back();
+  if (pool.places.size() < pool.places.capacity() / 4) {
+    pool.places.shrink_to_fit();
+    pool.numbers.shrink();
+  }
   size_bytes_ -= pool.slab_bytes();
 }
 

@@ -47,9 +47,11 @@ class KeptRows {
     std::vector<Place> places;
     NumberTable numbers;
     size_t hand = 0;
+    uint64_t turn = 0;  // rows that came when it was full
   };
 
   Pool* find_pool(uint64_t row_bytes);
+  Pool& largest();
   static uint32_t find(const Pool& pool, uint64_t segment, uint64_t row);
   uint32_t make_room(Pool& pool, uint64_t limit_bytes);
   static void forget(Pool& pool, uint32_t number);

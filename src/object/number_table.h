@@ -4,9 +4,12 @@
 // Thread rule: one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "base/assert.h"
 
 namespace dreamdb {
 
@@ -24,9 +27,20 @@ class NumberTable {
     return kNone;
   }
 
+  // After it one `insert` needs no memory.
+  void make_room() {
+    if ((count_ + 1) * 2 > places_.size()) resize(std::max<size_t>(16, places_.size() * 2));
+  }
+  // Gives back what few numbers do not need.
+  void shrink() {
+    size_t size = 16;
+    while (size < count_ * 4) size *= 2;
+    if (size < places_.size()) resize(size);
+  }
+
   // number: not there yet.
   void insert(uint64_t hash, uint32_t number) {
-    if ((count_ + 1) * 2 > places_.size()) grow();
+    make_room();
     put({mark_of(hash), number});
     ++count_;
   }
@@ -34,7 +48,10 @@ class NumberTable {
   // number: there, under this hash.
   void erase(uint64_t hash, uint32_t number) {
     size_t hole = home_of(mark_of(hash));
-    while (places_[hole].number != number) hole = next(hole);
+    while (places_[hole].number != number) {
+      DREAMDB_ASSERT(places_[hole].number != kNone);
+      hole = next(hole);
+    }
     // What stands behind moves up, unless that would put it before its home.
     for (size_t at = next(hole); places_[at].number != kNone; at = next(at)) {
       const size_t home = home_of(places_[at].mark);
@@ -65,8 +82,8 @@ class NumberTable {
     places_[at] = place;
   }
 
-  void grow() {
-    std::vector<Place> old(places_.empty() ? 16 : places_.size() * 2);
+  void resize(size_t size) {
+    std::vector<Place> old(size);
     old.swap(places_);
     for (const Place& place : old)
       if (place.number != kNone) put(place);

@@ -99,7 +99,7 @@ std::string ref_key(std::string_view name) { return "refs/" + std::string(name);
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
     : store_(std::move(store)),
       cache_(cache_bytes / 16 * 6),
-      matrix_cache_(cache_bytes / 16 * 9, Eviction::kSeldom),
+      matrix_cache_(cache_bytes / 16 * 15, Eviction::kSeldom),
       cache_bytes_(cache_bytes) {}
 
 uint64_t Objects::row_cache_bytes() const {
@@ -107,10 +107,14 @@ uint64_t Objects::row_cache_bytes() const {
   return std::max(cache_bytes_ / 16, cache_bytes_ - std::min(cache_bytes_, taken));
 }
 
-void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
+void Objects::fit_caches() {
   matrix_cache_.set_capacity(matrix_room_bytes());
-  matrix_cache_.add<Buffer>(key, bytes, bytes->size());
   rows_.shrink(row_cache_bytes());
+}
+
+void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
+  matrix_cache_.add<Buffer>(key, bytes, bytes->size());
+  fit_caches();
 }
 
 void Objects::keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes) {
@@ -358,7 +362,7 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, con
   const size_t memory =
       segment_memory_bytes(loaded.segment, loaded.whole.size() + loaded.head.size());
   auto kept = std::make_shared<const LoadedSegment>(std::move(loaded));
-  cache_.add<LoadedSegment>({entry.child, Part::kSegment}, kept, memory);
+  keep<LoadedSegment>({entry.child, Part::kSegment}, kept, memory);
   return kept;
 }
 
@@ -475,11 +479,11 @@ Status Objects::put(std::span<const PutRequest> requests) {
 void Objects::remember(const Address& address, PagePtr page, uint64_t size_bytes) {
   const size_t memory = page_memory_bytes(*page, size_bytes);
   kin_.add(page);
-  cache_.add<Page>({address, Part::kPage}, std::move(page), memory);
+  keep<Page>({address, Part::kPage}, std::move(page), memory);
 }
 
 void Objects::remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes) {
-  cache_.add<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
+  keep<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
 }
 
 Result<EntryPtr> next_entry(Objects& objects, TreeCursor& cursor) {

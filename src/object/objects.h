@@ -87,6 +87,12 @@ class Objects {
 
   Store& store() { return *store_; }
   Cache& cache() { return cache_; }
+  // Keeps something small there; the others give way.
+  template <typename T>
+  void keep(const CacheKey& key, std::shared_ptr<const T> value, uint64_t size_bytes) {
+    cache_.add<T>(key, std::move(value), size_bytes);
+    fit_caches();
+  }
   // By which parts of blocks that were verified are known again.
   const MemoryTags& tags() const { return tags_; }
   // What searches come back to: pieces of matrices that exact ones scan, and codes.
@@ -104,6 +110,9 @@ class Objects {
     return rows_.copy(segment, row, to);
   }
   void keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes);
+  uint64_t kept_bytes() const {
+    return cache_.size_bytes() + matrix_cache_.size_bytes() + rows_.size_bytes();
+  }
   // How many bytes of rows may be kept now.
   uint64_t row_cache_bytes() const;
 
@@ -143,6 +152,8 @@ class Objects {
   void remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes);
 
  private:
+  // Matrices and rows have what small things leave.
+  void fit_caches();
   Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
   Result<PagePtr> keep_page(const Address& address, const Buffer& bytes);
   // `keep(i, reply)` is told what was read for each request, and again what was read instead of

@@ -109,8 +109,8 @@ class BlobAssembler final : public Assembler {
       // A copy: what is cached must not hold memory that the wave shares.
       DREAMDB_ASSIGN(decoded,
                      decode_index(segment, block, Buffer::copy_of(fetch.bytes(*id).span())));
-      objects_.cache().add<Buffer>({segment.address, Part::kDecoded, index.starts[block]},
-                                   std::make_shared<const Buffer>(decoded), decoded.size());
+      objects_.keep<Buffer>({segment.address, Part::kDecoded, index.starts[block]},
+                            std::make_shared<const Buffer>(decoded), decoded.size());
     }
     size_t at = 0;
     for (const MatchRun& run : part.match->runs)

@@ -162,8 +162,8 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       for (uint64_t at = 0; at < data.sizes[block]; at += row_bytes)
         tags.push_back(keeper_->tags().of(bytes.subspan(from + at, row_bytes)));
       const uint64_t memory = tags.size() * sizeof(MemoryTag);
-      keeper_->cache().add<RowTags>(tags_key(segment, block),
-                                    std::make_shared<const RowTags>(std::move(tags)), memory);
+      keeper_->keep<RowTags>(tags_key(segment, block),
+                             std::make_shared<const RowTags>(std::move(tags)), memory);
     }
   }
 

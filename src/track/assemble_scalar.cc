@@ -212,8 +212,8 @@ class ScalarAssembler final : public Assembler {
                             Buffer::copy_of(fetch.bytes(*part.dictionary_extent).span())));
       const size_t memory = decoded.raw.size() + decoded.words.size() * sizeof(std::string_view);
       part.dictionary = std::make_shared<const Dictionary>(std::move(decoded));
-      objects_.cache().add<Dictionary>({segment.address, Part::kDictionary, part.column->dict->at},
-                                       part.dictionary, memory);
+      objects_.keep<Dictionary>({segment.address, Part::kDictionary, part.column->dict->at},
+                                part.dictionary, memory);
     }
     return {};
   }
@@ -230,8 +230,8 @@ class ScalarAssembler final : public Assembler {
     if (raw.owner() == stored.owner() && (keeps_decoded_ || text_))
       raw = Buffer::copy_of(raw.span());
     if (keeps_decoded_)
-      objects_.cache().add<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
-                                   std::make_shared<const Buffer>(raw), raw.size());
+      objects_.keep<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
+                            std::make_shared<const Buffer>(raw), raw.size());
     return raw;
   }
 

@@ -144,9 +144,8 @@ Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const Segme
   for (size_t k = 0; k < asked.size(); ++k) {
     const Segment& s = segments[asked[k]]->segment;
     DREAMDB_ASSIGN(out[asked[k]], join_anchor_blocks(s, stored[k]));
-    objects.cache().add<Buffer>({s.address, Part::kAnchors},
-                                std::make_shared<const Buffer>(out[asked[k]]),
-                                out[asked[k]].size());
+    objects.keep<Buffer>({s.address, Part::kAnchors}, std::make_shared<const Buffer>(out[asked[k]]),
+                         out[asked[k]].size());
   }
   return out;
 }

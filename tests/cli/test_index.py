@@ -270,6 +270,7 @@ def test_an_index_is_taken_from_a_branch(tmp_path):
     assert dreamdb("log", store, "--json").lines()[0]["operation"] == "take_index"
     assert second_reader(store).returncode == 0
     assert "NotFound" in dreamdb("reindex", store, "e", "--take", "nowhere", code=3).err
+    assert "ref" in dreamdb("reindex", store, "e", "--take", "", code=2).err
     assert "--take" in dreamdb("reindex", store, "e", "--take", "rebuilt", "--cells", 3, code=2).err
     assert "--drop" in dreamdb("reindex", store, "e", "--take", "rebuilt", "--drop", code=2).err
 

@@ -50,10 +50,10 @@ class Indexing(Handle):
         Many workers build one together: one calls this with `train_only`, then each of m workers
         with `shard=(i, m)`, i from 0 to m - 1. Training commits an index without codes; what has
         none is searched exactly meanwhile, also if there was an index before; where that must go on
-        serving, train and encode on a branch and `take_index` from there. A shard encodes what has no code and falls to it,
-        and commits whenever it has the codes of `commit_rows` rows (by default 16,777,216):
-        stopped, or given twice, it goes on with what is left. It takes what was trained from the
-        index, so it goes without the options above.
+        serving, train and encode on a branch and `take_index` from there. A shard encodes what has
+        no code and falls to it, and commits whenever it has the codes of `commit_rows` rows (by
+        default 16,777,216): stopped, or given twice, it goes on with what is left. It takes what
+        was trained from the index, so it goes without the options above.
 
         `progress(stage, done, of)` is called now and then in the calling thread, `stage` being
         'sample', 'train', 'encode', 'measure' or 'write'; `of` counts rows. False ends the call
@@ -61,10 +61,11 @@ class Indexing(Handle):
         a shard has committed.
 
         Errors: InvalidArgumentError (no embedding, no rows yet, more cells than rows, an unknown
-        algorithm; a multi-index of fewer than 4 cells or of one dimension, hyperplanes in fewer than
-        3; no such shard, a shard with options of the training); NotFoundError (a shard before the
-        training); ConflictError (the index was dropped or another one built meanwhile). Cost: reads the field twice at most; memory does not grow with it, codes on
-        their way stand in TMPDIR when they are many (about 100 bytes a row)."""
+        algorithm; a multi-index of fewer than 4 cells or of one dimension, hyperplanes in fewer
+        than 3; no such shard, a shard with options of the training); NotFoundError (a shard before
+        the training); ConflictError (the index was dropped or another one built meanwhile). Cost:
+        reads the field twice at most; memory does not grow with it, codes on their way stand in
+        TMPDIR when they are many (about 100 bytes a row)."""
         self._check_nothing_waits()
         name = _check.optional_text(algorithm, "algorithm")
         if progress is not None and not callable(progress):
@@ -88,8 +89,8 @@ class Indexing(Handle):
         `reindex(field, shard=(0, 1))` encodes them.
 
         NotFoundError: no such ref, or no index there. InvalidArgumentError: another dataset.
-        ConflictError: the index has codes of rows that are not here; build it on a branch that
-        appends nothing. Nothing is copied or encoded."""
+        ConflictError: the index has codes of rows that are not here, or the branch has changed more
+        than the index; `merge` it then. Nothing is copied or encoded."""
         self._check_nothing_waits()
         return self._core.take_index(_check.text(field, "field"), _check.text(ref, "ref"))
 
