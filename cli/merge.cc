@@ -59,11 +59,12 @@ std::string conflicts_text(const MergeReport& report) {
   return text;
 }
 
-std::string merge_text(const MergeReport& report, const std::string& locator) {
+std::string merge_text(const MergeReport& report, const std::string& locator, bool dry_run) {
   if (report.outcome == "refused") return conflicts_text(report);
   if (report.outcome == "up-to-date")
     return locator + " has all of it, version " + report.manifest + "\n";
-  std::string text = report.outcome + " into " + locator + ": " + with_commas(report.records) +
+  std::string text = (dry_run ? "would be a " : "") + report.outcome + " into " + locator + ": " +
+                     with_commas(report.records) +
                      (report.records == 1 ? " new record" : " new records");
   if (!report.manifest.empty()) text += ", version " + report.manifest;
   text += "\n";
@@ -75,9 +76,10 @@ std::string merge_text(const MergeReport& report, const std::string& locator) {
   return text;
 }
 
-Status print(const MergeReport& report, const std::string& locator, Session& session) {
+Status print(const MergeReport& report, const std::string& locator, bool dry_run,
+             Session& session) {
   return session.json ? session.out.line(json_line(merge_json(report)))
-                      : session.out.write(merge_text(report, locator));
+                      : session.out.write(merge_text(report, locator, dry_run));
 }
 
 // A ref of the target's store, or a locator.
@@ -102,8 +104,8 @@ Status run_merge(const MergeArgs& o, Session& session) {
   options.forward_only = o.forward_only;
   options.refused = &refused;
   const auto report = target.merge(sources, options);
-  if (report) return print(*report, target.locator(), session);
-  if (!refused.outcome.empty()) DREAMDB_TRY(print(refused, target.locator(), session));
+  if (report) return print(*report, target.locator(), o.dry_run, session);
+  if (!refused.outcome.empty()) DREAMDB_TRY(print(refused, target.locator(), o.dry_run, session));
   return std::unexpected(report.error());
 }
 

@@ -253,7 +253,7 @@ def test_merge(tmp_path):
     dreamdb("append", f"{ints}@three", "--anchor", 3, "--set", "n=3")
     dreamdb("merge", ints, "two", "--fast-forward", code=5)
     assert dreamdb("merge", ints, "two", "three", "--dry-run").out.splitlines() == [
-        f"union into file://{ints}@main: 1 new record", "  n: 1 row"]
+        f"would be a union into file://{ints}@main: 1 new record", "  n: 1 row"]
     merged = dreamdb("merge", ints, "two", "three", "--json").json()
     assert (merged["outcome"], merged["records"], len(merged["sources"])) == ("union", 1, 2)
     log = dreamdb("log", ints, "--json").lines()[0]
