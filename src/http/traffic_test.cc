@@ -63,16 +63,20 @@ struct Gate {
 };
 
 TEST(Traffic, BeginsWithTheFirstLimitAndGrowsToTheMost) {
+  constexpr int kMost = 10, kGrown = 100;
   Gate gate;
   Gauge gauge;
+  std::atomic<int> answered = 0;
   ScriptedServer server([&](const Request&, Peer& peer) {
     gauge.enter();
     gate.wait();
+    // The limit has grown by then: each waits for as many as there may be.
+    if (answered++ >= kGrown) comes_to_be([&] { return gauge.most >= kMost; });
     pause_ms(2);
     gauge.leave();
     peer.reply(200);
   });
-  const auto client = make_client(narrow(server, 4, 10));
+  const auto client = make_client(narrow(server, 4, kMost));
   std::thread opener([&] {
     EXPECT_TRUE(comes_to_be([&] { return server.in_script() == 4; }));
     pause_ms(100);
@@ -81,7 +85,7 @@ TEST(Traffic, BeginsWithTheFirstLimitAndGrowsToTheMost) {
   });
   EXPECT_TRUE(all_ok(client->run(std::vector<HttpJob>(200, get("/a")))));
   opener.join();
-  EXPECT_EQ(gauge.most, 10);
+  EXPECT_EQ(gauge.most, kMost);
   EXPECT_EQ(server.count(), 200u);
 }
 
