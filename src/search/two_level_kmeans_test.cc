@@ -17,9 +17,9 @@ constexpr size_t kDim = 24;
 
 std::vector<float> normals(size_t rows, uint64_t seed, float size = 1) {
   std::mt19937_64 random(seed);
-  std::normal_distribution<float> normal(0, size);
+  std::normal_distribution<float> normal;
   std::vector<float> out(rows * kDim);
-  for (float& value : out) value = normal(random);
+  for (float& value : out) value = size * normal(random);
   return out;
 }
 
