@@ -8,34 +8,12 @@
 #include <thread>
 
 #include "search/assign.h"
+#include "search/training_test.h"
 
 namespace dreamdb {
 namespace {
 
 constexpr size_t kDim = 37;
-
-std::vector<float> normals(size_t rows, uint64_t seed, float size = 1) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> out(rows * kDim);
-  for (float& value : out) value = size * normal(random);
-  return out;
-}
-
-TrainOptions options_of(size_t cells, Metric metric = Metric::kL2) {
-  TrainOptions options;
-  options.cells = cells;
-  options.metric = metric;
-  return options;
-}
-
-// Rows about `centres`, row i about centre i % count.
-std::vector<float> rows_about(const std::vector<float>& centres, size_t rows, float size) {
-  auto out = normals(rows, 2, size);
-  for (size_t i = 0; i < out.size(); ++i)
-    out[i] += centres[i / kDim % (centres.size() / kDim) * kDim + i % kDim];
-  return out;
-}
 
 std::vector<size_t> sizes_of(const Training& trained, const std::vector<float>& rows) {
   std::vector<uint32_t> cells(rows.size() / kDim);
@@ -46,7 +24,7 @@ std::vector<size_t> sizes_of(const Training& trained, const std::vector<float>& 
 }
 
 TEST(Train, FindsClustersThatLieApart) {
-  const auto rows = rows_about(normals(20, 1, 10), 2000, 0.1f);
+  const auto rows = rows_about(normals(20, kDim, 1, 10), 2000, kDim, 0.1f);
   // With three cells a cluster each cluster gets one at least.
   const auto trained = train(rows, kDim, options_of(60));
   ASSERT_TRUE(trained) << trained.error().message;
@@ -58,7 +36,7 @@ TEST(Train, FindsClustersThatLieApart) {
 }
 
 TEST(Train, SpreadIsThatOfTheNearestCentroids) {
-  const auto rows = normals(3000, 5);
+  const auto rows = normals(3000, kDim, 5);
   const auto trained = train(rows, kDim, options_of(40));
   ASSERT_TRUE(trained);
   std::vector<uint32_t> cells(3000);
@@ -70,7 +48,7 @@ TEST(Train, SpreadIsThatOfTheNearestCentroids) {
 }
 
 TEST(Train, OneCellIsTheMean) {
-  const auto rows = normals(500, 3);
+  const auto rows = normals(500, kDim, 3);
   const auto trained = train(rows, kDim, options_of(1));
   ASSERT_TRUE(trained);
   for (size_t j = 0; j < kDim; ++j) {
@@ -81,7 +59,7 @@ TEST(Train, OneCellIsTheMean) {
 }
 
 TEST(Train, EachRoundMakesTheSpreadSmallerAndTheLastOnesHardly) {
-  const auto rows = rows_about(normals(30, 1, 2), 5000, 1);
+  const auto rows = rows_about(normals(30, kDim, 1, 2), 5000, kDim, 1);
   TrainOptions options = options_of(50);
   options.rounds_max = 100;
   std::vector<double> spreads;
@@ -101,7 +79,7 @@ TEST(Train, EachRoundMakesTheSpreadSmallerAndTheLastOnesHardly) {
 }
 
 TEST(Train, OneSeedGivesOneResultWhateverRunsIt) {
-  const auto rows = normals(6000, 4);
+  const auto rows = normals(6000, kDim, 4);
   TrainOptions options = options_of(70);
   const auto once = train(rows, kDim, options);
   // Pieces on threads, the last ones first.
@@ -127,8 +105,8 @@ TEST(Train, OneSeedGivesOneResultWhateverRunsIt) {
 // 3,900 of 4,000 rows in one heap: most of the cells that it got at first are needed elsewhere, and
 // those that lose all rows come back.
 TEST(Train, CellsWithoutRowsTakeHalfOfTheLargest) {
-  auto rows = normals(4000, 8, 0.01f);
-  const auto far = normals(100, 9, 100);
+  auto rows = normals(4000, kDim, 8, 0.01f);
+  const auto far = normals(100, kDim, 9, 100);
   std::ranges::copy(far, rows.begin());
   TrainOptions options = options_of(64);
   options.rounds_max = 40;
@@ -141,7 +119,7 @@ TEST(Train, CellsWithoutRowsTakeHalfOfTheLargest) {
 }
 
 TEST(Train, EqualRowsBecomeOneCell) {
-  const std::vector<float> row = normals(1, 6);
+  const std::vector<float> row = normals(1, kDim, 6);
   std::vector<float> rows;
   for (size_t i = 0; i < 200; ++i) rows.insert(rows.end(), row.begin(), row.end());
   const auto trained = train(rows, kDim, options_of(5));
@@ -152,8 +130,8 @@ TEST(Train, EqualRowsBecomeOneCell) {
 }
 
 TEST(Train, FewDifferentRowsBecomeAsManyCells) {
-  const auto few = normals(7, 6);
-  const auto rows = rows_about(few, 700, 0);
+  const auto few = normals(7, kDim, 6);
+  const auto rows = rows_about(few, 700, kDim, 0);
   const auto trained = train(rows, kDim, options_of(50));
   ASSERT_TRUE(trained);
   EXPECT_EQ(trained->cells, 7u);
@@ -162,7 +140,7 @@ TEST(Train, FewDifferentRowsBecomeAsManyCells) {
 }
 
 TEST(Train, ZeroVectorsAreLeftOutUnderCosineAlone) {
-  auto rows = normals(300, 6);
+  auto rows = normals(300, kDim, 6);
   for (size_t i = 0; i < 300; i += 3)
     std::fill_n(rows.begin() + static_cast<ptrdiff_t>(i * kDim), kDim, 0.0f);
   const auto cosine = train(rows, kDim, options_of(4, Metric::kCosine));
@@ -173,7 +151,7 @@ TEST(Train, ZeroVectorsAreLeftOutUnderCosineAlone) {
 }
 
 TEST(Train, NumbersNearTheLargestGiveFiniteCentroids) {
-  auto rows = normals(100, 6);
+  auto rows = normals(100, kDim, 6);
   for (float& value : rows) value *= 5e37f;
   const auto trained = train(rows, kDim, options_of(3));
   ASSERT_TRUE(trained);
@@ -188,7 +166,7 @@ void expect_error(const Result<Training>& result, Code code, const std::string& 
 }
 
 TEST(Train, SaysWhatIsWrong) {
-  auto rows = normals(10, 6);
+  auto rows = normals(10, kDim, 6);
   expect_error(train(rows, kDim, options_of(11)), Code::kInvalidArgument,
                "11 cells needs at least as many rows, and there are 10: ask for fewer cells");
   expect_error(train({}, kDim, options_of(1)), Code::kInvalidArgument, "there are 0");
@@ -204,7 +182,7 @@ TEST(Train, SaysWhatIsWrong) {
   expect_error(train(rows, kDim, options_of(2)), Code::kInvalidArgument, "row 3 of the sample");
   TrainOptions stopped = options_of(2);
   stopped.progress = [](const TrainProgress&) { return false; };
-  expect_error(train(normals(100, 1), kDim, stopped), Code::kCancelled, "asked to");
+  expect_error(train(normals(100, kDim, 1), kDim, stopped), Code::kCancelled, "asked to");
 }
 
 TEST(DefaultCells, AreTheRootUntilCellsWouldBeTooLarge) {

@@ -9,34 +9,12 @@
 #include <thread>
 
 #include "search/assign.h"
+#include "search/training_test.h"
 
 namespace dreamdb {
 namespace {
 
 constexpr size_t kDim = 24;
-
-std::vector<float> normals(size_t rows, uint64_t seed, float size = 1) {
-  std::mt19937_64 random(seed);
-  std::normal_distribution<float> normal;
-  std::vector<float> out(rows * kDim);
-  for (float& value : out) value = size * normal(random);
-  return out;
-}
-
-// Rows about `centres`, row i about centre i % count.
-std::vector<float> rows_about(const std::vector<float>& centres, size_t rows, float size) {
-  auto out = normals(rows, 2, size);
-  for (size_t i = 0; i < out.size(); ++i)
-    out[i] += centres[i / kDim % (centres.size() / kDim) * kDim + i % kDim];
-  return out;
-}
-
-TrainOptions options_of(size_t cells, Metric metric = Metric::kL2) {
-  TrainOptions options;
-  options.cells = cells;
-  options.metric = metric;
-  return options;
-}
 
 // All rows are the sample, in pieces of 700; counts how often it is read.
 struct Sample {
@@ -77,7 +55,7 @@ std::set<std::vector<float>> distinct(const Training& trained) {
 }
 
 TEST(TrainInTwoLevels, IsNearlyAsGoodAsOneLevel) {
-  Sample sample{rows_about(normals(200, 1, 3), 20'000, 1)};
+  Sample sample{rows_about(normals(200, kDim, 1, 3), 20'000, kDim, 1)};
   const auto one = train(sample.rows, kDim, options_of(400));
   const auto two = sample.train(options_of(400));
   ASSERT_TRUE(one && two) << two.error().message;
@@ -91,7 +69,7 @@ TEST(TrainInTwoLevels, IsNearlyAsGoodAsOneLevel) {
 }
 
 TEST(TrainInTwoLevels, HoldsAFewCoarseCellsAtATime) {
-  Sample sample{normals(6000, 3)};
+  Sample sample{normals(6000, kDim, 3)};
   const auto whole = sample.train(options_of(100));
   EXPECT_EQ(sample.passes, 1u + 1 + 3);
   sample.passes = 0;
@@ -109,7 +87,7 @@ TEST(TrainInTwoLevels, HoldsAFewCoarseCellsAtATime) {
 }
 
 TEST(TrainInTwoLevels, OneSeedGivesOneResultWhateverRunsIt) {
-  Sample sample{normals(6000, 4)};
+  Sample sample{normals(6000, kDim, 4)};
   TrainOptions options = options_of(90);
   const auto once = sample.train(options);
   options.run = [](size_t count, const std::function<void(size_t)>& work) {
@@ -132,7 +110,7 @@ TEST(TrainInTwoLevels, OneSeedGivesOneResultWhateverRunsIt) {
 }
 
 TEST(TrainInTwoLevels, AsManyCellsAsRows) {
-  Sample sample{normals(300, 5)};
+  Sample sample{normals(300, kDim, 5)};
   const auto trained = sample.train(options_of(300));
   ASSERT_TRUE(trained) << trained.error().message;
   EXPECT_GT(trained->cells, 280u);
@@ -141,8 +119,8 @@ TEST(TrainInTwoLevels, AsManyCellsAsRows) {
 }
 
 TEST(TrainInTwoLevels, FewDifferentRowsBecomeAsManyCells) {
-  const auto few = normals(7, 6);
-  Sample sample{rows_about(few, 700, 0)};
+  const auto few = normals(7, kDim, 6);
+  Sample sample{rows_about(few, 700, kDim, 0)};
   const auto trained = sample.train(options_of(50));
   ASSERT_TRUE(trained) << trained.error().message;
   EXPECT_EQ(trained->cells, 7u);
@@ -151,7 +129,7 @@ TEST(TrainInTwoLevels, FewDifferentRowsBecomeAsManyCells) {
 }
 
 TEST(TrainInTwoLevels, ZeroVectorsAreLeftOutUnderCosineAlone) {
-  Sample sample{normals(600, 6)};
+  Sample sample{normals(600, kDim, 6)};
   for (size_t i = 0; i < 600; i += 3)
     std::fill_n(sample.rows.begin() + static_cast<ptrdiff_t>(i * kDim), kDim, 0.0f);
   const auto cosine = sample.train(options_of(16, Metric::kCosine));
@@ -162,7 +140,7 @@ TEST(TrainInTwoLevels, ZeroVectorsAreLeftOutUnderCosineAlone) {
 }
 
 TEST(TrainInTwoLevels, NumbersNearTheLargestGiveFiniteCentroids) {
-  Sample sample{normals(400, 6, 5e37f)};
+  Sample sample{normals(400, kDim, 6, 5e37f)};
   const auto trained = sample.train(options_of(9));
   ASSERT_TRUE(trained);
   for (const float value : trained->centroids) EXPECT_TRUE(std::isfinite(value));
@@ -170,7 +148,7 @@ TEST(TrainInTwoLevels, NumbersNearTheLargestGiveFiniteCentroids) {
 }
 
 TEST(TrainInTwoLevels, ProgressGoesOnToTheEnd) {
-  Sample sample{normals(5000, 7)};
+  Sample sample{normals(5000, kDim, 7)};
   TrainOptions options = options_of(80);
   double last = 0;
   options.progress = [&](const TrainProgress& p) {
@@ -192,7 +170,7 @@ void expect_error(const Result<Training>& result, Code code, const std::string& 
 }
 
 TEST(TrainInTwoLevels, SaysWhatIsWrong) {
-  Sample sample{normals(100, 6)};
+  Sample sample{normals(100, kDim, 6)};
   expect_error(sample.train(options_of(101)), Code::kInvalidArgument,
                "101 cells needs at least as many rows");
   for (const size_t level : {0, 1}) {
