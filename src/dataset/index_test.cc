@@ -1,127 +1,19 @@
 // Spatial indexes of a dataset: what a search through one finds, under every metric, after appends,
-// replacements, on branches and at old versions, with filters; and what is told of bad input.
+// replacements, on branches and at old versions, with filters.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <set>
 
 #include "dataset/dataset_impl.h"
-#include "dataset/small_dataset.h"
+#include "dataset/index_test_data.h"
 #include "store/memory_store.h"
 
 namespace dreamdb {
 namespace {
 
 using namespace testing;
-
-constexpr size_t kDim = 48;
-
-Schema vectors_schema(const std::string& algorithm, Dtype dtype = Dtype::kF32) {
-  Schema schema;
-  Field vector = embedding_field("emb", kDim, false);
-  vector.algorithm = algorithm;
-  vector.dtype = dtype;
-  EXPECT_TRUE(schema.add(vector));
-  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt)));
-  return schema;
-}
-
-// Clustered vectors; row i follows from i alone.
-std::vector<float> vector_of(uint64_t i) {
-  std::mt19937_64 about(i % 23), own(i + 1000);
-  std::normal_distribution<float> normal;
-  std::vector<float> out(kDim);
-  for (float& value : out) value = normal(about);
-  for (float& value : out) value += 0.6f * normal(own);
-  return out;
-}
-
-NewRows rows_of(uint64_t first, uint64_t count) {
-  std::vector<float> values;
-  std::vector<int64_t> numbers;
-  for (uint64_t i = first; i < first + count; ++i) {
-    const auto vector = vector_of(i);
-    values.insert(values.end(), vector.begin(), vector.end());
-    numbers.push_back(static_cast<int64_t>(i));
-  }
-  return rows_at(range(first * 10, count, 10),
-                 {embedding_column("emb", kDim, values), int_column("n", numbers)});
-}
-
-// Other vectors than those of `rows_of`, among the same clusters.
-std::vector<float> vectors_of_others(uint64_t count) {
-  std::vector<float> out;
-  for (uint64_t i = 0; i < count; ++i) {
-    const auto vector = vector_of(500'000 + i);
-    out.insert(out.end(), vector.begin(), vector.end());
-  }
-  return out;
-}
-
-std::vector<float> queries_of(size_t count) {
-  std::vector<float> out;
-  for (size_t q = 0; q < count; ++q) {
-    auto vector = vector_of(1'000'000 + q * 37);
-    out.insert(out.end(), vector.begin(), vector.end());
-  }
-  return out;
-}
-
-Distance distance_of(const std::string& algorithm) {
-  if (algorithm.ends_with("l2")) return Distance::kL2;
-  return algorithm.ends_with("ip") ? Distance::kInnerProduct : Distance::kCosine;
-}
-
-SearchAnswer search(const Dataset& ds, size_t count, const SearchOptions& options) {
-  auto answer = ds.search("emb", queries_of(count), count, options);
-  EXPECT_TRUE(answer) << answer.error().message;
-  return answer ? *std::move(answer) : SearchAnswer{std::vector<SearchHits>(count), {}};
-}
-
-std::vector<uint64_t> anchors_of(const SearchHits& hits) {
-  return {hits.rows.anchors(), hits.rows.anchors() + hits.rows.rows()};
-}
-
-// The part of the true hits that were found; scores of those found are the true ones.
-double recall_of(const Dataset& ds, size_t count, SearchOptions options, SearchReport& report) {
-  const SearchAnswer found = search(ds, count, options);
-  options.exact = true;
-  const SearchAnswer truth = search(ds, count, options);
-  report = found.report;
-  EXPECT_TRUE(truth.report.algorithm.empty());
-  size_t met = 0, all = 0;
-  for (size_t q = 0; q < count; ++q) {
-    const auto a = anchors_of(found.hits[q]), b = anchors_of(truth.hits[q]);
-    EXPECT_EQ(a.size(), b.size());
-    all += b.size();
-    for (size_t i = 0; i < b.size(); ++i) {
-      const auto at = std::ranges::find(a, b[i]);
-      if (at == a.end()) continue;
-      ++met;
-      EXPECT_EQ(found.hits[q].scores[static_cast<size_t>(at - a.begin())], truth.hits[q].scores[i]);
-    }
-  }
-  return all == 0 ? 1 : static_cast<double>(met) / static_cast<double>(all);
-}
-
-Dataset indexed(const std::string& algorithm, uint64_t rows, const IndexOptions& options,
-                Dtype dtype = Dtype::kF32) {
-  auto ds = Dataset::create(fresh_locator(), vectors_schema(algorithm, dtype));
-  EXPECT_TRUE(ds);
-  EXPECT_TRUE(ds->append(rows_of(0, rows)));
-  const auto info = ds->reindex("emb", options);
-  EXPECT_TRUE(info) << info.error().message;
-  return *std::move(ds);
-}
-
-IndexOptions of_cells(size_t cells, uint32_t bits = 1) {
-  IndexOptions options;
-  options.cells = cells;
-  options.bits = bits;
-  return options;
-}
 
 class IndexTest : public ::testing::TestWithParam<std::string> {
  public:
@@ -431,86 +323,6 @@ TEST(Index, TheReportSaysWhyItWasNotUsed) {
   ASSERT_TRUE(ds->reindex("emb", appended));
   EXPECT_EQ(reason(as_it_is), "uncovered_rows");
   EXPECT_EQ(search(*ds, 1, {}).report.scanned, 10u);
-}
-
-// Beyond 1e15 bounds overflow; all rows of a cell are compared then.
-TEST(Index, HugeQueriesFindTheSame) {
-  const Dataset ds = indexed("dreamdb.ivf-l2", 1000, of_cells(6));
-  for (const float size : {1e-30f, 1e10f, 1e18f, 3e19f}) {
-    std::vector<float> query = queries_of(1);
-    for (float& value : query) value *= size;
-    SearchOptions options;
-    options.distance = Distance::kL2;
-    options.recall = 1;
-    const auto found = ds.search("emb", query, 1, options);
-    ASSERT_TRUE(found) << found.error().message;
-    EXPECT_EQ(found->hits[0].rows.rows(), 10u) << size;
-  }
-}
-
-TEST(Index, EqualRowsAndMissingOnesAreNoTrouble) {
-  auto ds = Dataset::create(fresh_locator(), vectors_schema("dreamdb.ivf-l2"));
-  ASSERT_TRUE(ds);
-  std::vector<float> same;
-  for (int i = 0; i < 300; ++i) same.insert(same.end(), kDim, 0.25f);
-  std::vector<int64_t> numbers(300);
-  ASSERT_TRUE(ds->append(
-      rows_at(range(0, 300), {embedding_column("emb", kDim, same), int_column("n", numbers)})));
-  ASSERT_TRUE(ds->append(rows_at(range(1000, 300), {int_column("n", numbers)})));
-  const auto info = ds->reindex("emb", of_cells(16));
-  ASSERT_TRUE(info) << info.error().message;
-  EXPECT_EQ(info->cells, 1u);
-  EXPECT_EQ(info->codes, 300u);
-  SearchOptions options;
-  options.distance = Distance::kL2;
-  options.top_k = 400;
-  EXPECT_EQ(search(*ds, 1, options).hits[0].rows.rows(), 300u);
-}
-
-TEST(Index, BadInputIsTold) {
-  auto empty = Dataset::create(fresh_locator(), vectors_schema("dreamdb.ivf-cosine"));
-  ASSERT_TRUE(empty);
-  const auto refuses = [](auto result, const std::string& text) {
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, Code::kInvalidArgument) << result.error().message;
-    EXPECT_NE(result.error().message.find(text), std::string::npos) << result.error().message;
-  };
-  refuses(empty->reindex("emb"), "no rows yet");
-  Dataset ds = indexed("dreamdb.ivf-cosine", 100, {});
-  refuses(ds.reindex("emb", of_cells(101)), "cells is 101");
-  refuses(ds.reindex("emb", of_cells(2, 9)), "bits is 9");
-  refuses(ds.reindex("emb", of_cells(2, 0)), "bits is 0");
-  refuses(ds.reindex("n"), "type int");
-  IndexOptions unknown;
-  unknown.algorithm = "dreamdb.tree";
-  refuses(ds.reindex("emb", unknown), "dreamdb.ivf-cosine");
-  for (const float recall : {0.0f, -0.5f, 1.5f, NAN}) {
-    SearchOptions options;
-    options.recall = recall;
-    refuses(ds.search("emb", queries_of(1), 1, options), "it is above 0 and at most 1");
-  }
-  refuses(ds.search("emb", queries_of(1), 2), "query dim 24 != schema dim 48");
-  refuses(ds.search("emb", queries_of(1), 0), "no query given");
-  refuses(ds.search("emb", queries_of(1), 5), "expected 5 x 48");
-  refuses(ds.search("emb", std::vector<float>(kDim, NAN), 1), "query 0 holds NaN");
-  refuses(ds.search("emb", std::vector<float>(kDim, 0), 1), "query 0 is the zero vector");
-  refuses(ds.search("n", queries_of(1), 1), "search needs an embedding");
-  refuses(ds.search("other", queries_of(1), 1), "there are emb, n");
-  SearchOptions filtered;
-  filtered.where = *Where::parse("other == 1");
-  refuses(ds.search("emb", queries_of(1), 1, filtered), "`other` is not declared");
-  filtered.top_k = 0;  // nothing is to be found, and the filter wrong all the same
-  refuses(ds.search("emb", queries_of(1), 1, filtered), "`other` is not declared");
-  SearchOptions many;
-  many.top_k = 1'000'001;
-  refuses(ds.search("emb", queries_of(1), 1, many), "top_k 1000001 is more than 1000000");
-  IndexOptions ended;
-  ended.progress = [](const IndexProgress&) { return false; };
-  const std::string before = ds.manifest();
-  const auto cancelled = ds.reindex("emb", ended);
-  ASSERT_FALSE(cancelled);
-  EXPECT_EQ(cancelled.error().code, Code::kCancelled);
-  EXPECT_EQ(ds.manifest(), before);
 }
 
 }  // namespace
