@@ -400,7 +400,7 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
     ASSERT_FALSE(history->next()->has_value());
   });
   EXPECT_EQ(listed.requests(), commits);
-  EXPECT_LE(small->objects().cache().size_bytes(), 1u << 20);
+  EXPECT_LE(small->objects().caches().small_size_bytes(), 1u << 20);
 }
 
 // Two branches of `segments` times a thousand records that each added a thousand.

@@ -14,7 +14,7 @@ constexpr size_t kPagesAhead = 128;
 
 // Adds the pages below a root that is in memory.
 void add_pages_below(Objects& objects, const Root& root, std::vector<PageRef>& out) {
-  const PagePtr page = objects.cache().find<Page>({root.page, Part::kPage});
+  const PagePtr page = objects.caches().find<Page>({root.page, Part::kPage});
   if (page == nullptr || page->height == 0 || page->entries.size() > kPagesAhead) return;
   for (const Entry& entry : page->entries) out.push_back({entry.child, entry.size});
 }
@@ -34,7 +34,7 @@ void read_ahead(Objects& objects, const Root& codes, std::span<const Root* const
   std::vector<PageRef> first;
   add_pages_below(objects, codes, first);
   const bool has_all = std::ranges::all_of(first, [&](const PageRef& ref) {
-    return objects.cache().find<Page>({ref.address, Part::kPage}) != nullptr;
+    return objects.caches().find<Page>({ref.address, Part::kPage}) != nullptr;
   });
   if (has_all) return;
   PageMap pages;
@@ -53,7 +53,7 @@ class CentroidRows {
     const Run& run = segment.spatial->centroids;
     std::vector<Extent> blocks;
     for (const uint32_t cell : out.cells_) {
-      out.rows_.push_back(objects.find_matrix(key_of(segment, cell)));
+      out.rows_.push_back(objects.caches().find_matrix(key_of(segment, cell)));
       const size_t block = cell / run.per;
       if (out.rows_.back() == nullptr && (blocks.empty() || blocks.back().first_block < block))
         blocks.push_back({index.segment(), &run, block, 1});
@@ -73,7 +73,7 @@ class CentroidRows {
       std::memcpy(row.data(), raw.data() + out.cells_[i] % run.per * row_bytes, row_bytes);
       std::memset(row.data() + row_bytes, 0, row.size() - row_bytes);
       out.rows_[i] = std::make_shared<const Buffer>(std::move(row).freeze());
-      objects.keep_matrix(key_of(segment, out.cells_[i]), out.rows_[i]);
+      objects.caches().keep_matrix(key_of(segment, out.cells_[i]), out.rows_[i]);
     }
     return out;
   }

@@ -123,8 +123,8 @@ Result<CodeBlocks> CodeBlocks::fetch_places(Objects& objects, const CodePlan& pl
     const SegmentPtr& segment = plan.segments[place.segment];
     const CodeParts& codes = *segment->segment.codes;
     const Run& run = place.is_extra ? *codes.extra : codes.codes;
-    out.raws_[i] =
-        objects.find_matrix({segment->segment.address, Part::kCodes, run.starts[place.block]});
+    out.raws_[i] = objects.caches().find_matrix(
+        {segment->segment.address, Part::kCodes, run.starts[place.block]});
     if (out.raws_[i] != nullptr) continue;
     const bool goes_on = !missing.empty() && missing.back().segment == segment &&
                          missing.back().run == &run &&
@@ -149,7 +149,7 @@ Result<CodeBlocks> CodeBlocks::fetch_places(Objects& objects, const CodePlan& pl
                                            : decode_codes(segment, block, stored));
       // A copy: the bytes read may be a part of many.
       auto kept = std::make_shared<const Buffer>(Buffer::copy_of(raw.span()));
-      objects.keep_matrix({segment.address, Part::kCodes, start}, kept);
+      objects.caches().keep_matrix({segment.address, Part::kCodes, start}, kept);
       out.raws_[first_of[e] + b] = std::move(kept);
     }
   }

@@ -263,7 +263,7 @@ bool IndexSearch::is_each_alone(const QuerySet& queries) const {
   const uint64_t words = index_->frame().words();
   const uint64_t row_bytes = words * index_->parts().bits * sizeof(uint64_t) + kCodeFactorsBytes;
   return queries.count() > 1 && !objects_.store().is_far() &&
-         place_->codes->rows * row_bytes <= objects_.matrix_room_bytes();
+         place_->codes->rows * row_bytes <= objects_.caches().matrix_room_bytes();
 }
 
 Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
@@ -285,7 +285,7 @@ Result<std::vector<TopK>> IndexSearch::run(const QuerySet& queries,
 
 Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t count,
                               const IndexSearchOptions& options, std::vector<TopK>& out) {
-  std::vector<IndexSearch> searches(count, *this);
+  std::vector<IndexWork> works(count);
   std::vector<SeenRows> seen(count);
   std::vector<std::vector<TopK>> found(count);
   std::vector<Status> statuses(count);
@@ -294,18 +294,19 @@ Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t coun
   shared_pool().parallel_for(count, [&](size_t i) {
     if (stops) return;
     carried.run([&] {
-      searches[i].work_ = {};
+      IndexSearch alone = *this;
+      alone.work_ = {};
       IndexSearchOptions own = options;
       if (own.seen != nullptr) own.seen = &seen[i];
-      statuses[i] = searches[i].run_together(queries.only(first + i), 0, 1, own, found[i]);
-      searches[i].at_hand_.reset();
+      statuses[i] = alone.run_together(queries.only(first + i), 0, 1, own, found[i]);
+      works[i] = alone.work_;
       if (!statuses[i]) stops = true;
     });
   });
   carried.rethrow();
   for (Status& status : statuses) DREAMDB_TRY(std::move(status));
   for (size_t i = 0; i < count; ++i) {
-    work_.add(searches[i].work_);
+    work_.add(works[i]);
     if (options.seen != nullptr) options.seen->add(seen[i], field_.row_bytes());
     out.push_back(std::move(found[i][0]));
   }

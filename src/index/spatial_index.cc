@@ -133,7 +133,7 @@ Result<SpatialIndexPtr> load_spatial_index(Objects& objects, const FieldIndex& p
     if (root) ahead.push_back({root->page, root->page_size});
   for (const Root* root : others)
     if (root != nullptr) ahead.push_back({root->page, root->page_size});
-  const bool is_whole = use == IndexUse::kEncode || place.size <= objects.matrix_cache_bytes();
+  const bool is_whole = use == IndexUse::kEncode || place.size <= objects.caches().matrix_bytes();
   DREAMDB_ASSIGN(const SegmentPtr loaded,
                  is_whole ? objects.whole_segment(entry, SegmentUse::kSpatial, ahead)
                           : objects.segment_tail(entry, SegmentUse::kSpatial,

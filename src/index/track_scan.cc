@@ -160,11 +160,11 @@ class TrackScan {
     const Segment& segment = piece.segment->segment;
     const Extent extent{piece.segment, &segment.data, piece.first_block, piece.block_count};
     const CacheKey key{segment.address, Part::kMatrix, extent.offset()};
-    std::shared_ptr<const Buffer> rows = objects_.find_matrix(key);
+    std::shared_ptr<const Buffer> rows = objects_.caches().find_matrix(key);
     if (rows == nullptr) {
       DREAMDB_ASSIGN(std::vector<Buffer> fetched, objects_.extents({&extent, 1}));
       rows = std::make_shared<const Buffer>(std::move(fetched[0]));
-      objects_.keep_matrix(key, rows);
+      objects_.caches().keep_matrix(key, rows);
     }
     const size_t first = piece.first_block * segment.data.per;
     const size_t count = rows->size() / segment.row_bytes;

@@ -97,29 +97,7 @@ std::string genesis_key(const Address& address) { return "genesis/" + address.te
 std::string ref_key(std::string_view name) { return "refs/" + std::string(name); }
 
 Objects::Objects(std::shared_ptr<Store> store, uint64_t cache_bytes)
-    : store_(std::move(store)),
-      cache_(cache_bytes / 16 * 6),
-      matrix_cache_(cache_bytes / 16 * 15, Eviction::kSeldom),
-      cache_bytes_(cache_bytes) {}
-
-uint64_t Objects::row_cache_bytes() const {
-  const uint64_t taken = cache_.size_bytes() + matrix_cache_.size_bytes();
-  return std::max(cache_bytes_ / 16, cache_bytes_ - std::min(cache_bytes_, taken));
-}
-
-void Objects::fit_caches() {
-  matrix_cache_.set_capacity(matrix_room_bytes());
-  rows_.shrink(row_cache_bytes());
-}
-
-void Objects::keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
-  matrix_cache_.add<Buffer>(key, bytes, bytes->size());
-  fit_caches();
-}
-
-void Objects::keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes) {
-  rows_.add(segment, row, bytes, row_cache_bytes());
-}
+    : store_(std::move(store)), caches_(cache_bytes) {}
 
 Status Objects::keep_all(std::span<const ReadRequest> requests,
                          std::span<const Result<Buffer>> replies, const Keep& keep) {
@@ -158,7 +136,7 @@ std::vector<Result<ManifestPtr>> Objects::manifests(std::span<const Address> add
   std::vector<ReadRequest> requests;
   std::vector<size_t> asked;
   for (size_t i = 0; i < addresses.size(); ++i) {
-    if (auto cached = cache_.find<Manifest>({addresses[i], Part::kManifest})) {
+    if (auto cached = caches_.find<Manifest>({addresses[i], Part::kManifest})) {
       out[i] = std::move(cached);
       continue;
     }
@@ -191,7 +169,7 @@ Status Objects::pages(std::span<const PageRef> refs, PageMap& into) {
   std::unordered_set<Address> seen;
   for (const PageRef& ref : refs) {
     if (into.find(ref.address) != nullptr || !seen.insert(ref.address).second) continue;
-    if (auto cached = cache_.find<Page>({ref.address, Part::kPage})) {
+    if (auto cached = caches_.find<Page>({ref.address, Part::kPage})) {
       into.add(ref.address, std::move(cached));
       continue;
     }
@@ -246,7 +224,7 @@ Result<std::vector<SegmentPtr>> Objects::segments(std::span<const EntryPtr> entr
   std::vector<size_t> asked;
   for (size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = *entries[i];
-    out[i] = cache_.find<LoadedSegment>({entry.child, Part::kSegment});
+    out[i] = caches_.find<LoadedSegment>({entry.child, Part::kSegment});
     if (out[i] != nullptr) {
       DREAMDB_TRY(check_entry(out[i]->segment, entry, use));
       continue;
@@ -290,7 +268,7 @@ Objects::PagesAhead Objects::missing_pages(std::span<const PageRef> refs) {
   std::unordered_set<Address> seen;
   for (const PageRef& ref : refs) {
     if (!seen.insert(ref.address).second) continue;
-    if (cache_.find<Page>({ref.address, Part::kPage}) != nullptr) continue;
+    if (caches_.find<Page>({ref.address, Part::kPage}) != nullptr) continue;
     out.addresses.push_back(ref.address);
     out.requests.push_back({.key = page_key(ref.address), .size = kPageBytesMax + 1});
   }
@@ -362,7 +340,7 @@ Result<SegmentPtr> Objects::keep_segment(const Entry& entry, SegmentUse use, con
   const size_t memory =
       segment_memory_bytes(loaded.segment, loaded.whole.size() + loaded.head.size());
   auto kept = std::make_shared<const LoadedSegment>(std::move(loaded));
-  keep<LoadedSegment>({entry.child, Part::kSegment}, kept, memory);
+  caches_.keep<LoadedSegment>({entry.child, Part::kSegment}, kept, memory);
   return kept;
 }
 
@@ -479,11 +457,11 @@ Status Objects::put(std::span<const PutRequest> requests) {
 void Objects::remember(const Address& address, PagePtr page, uint64_t size_bytes) {
   const size_t memory = page_memory_bytes(*page, size_bytes);
   kin_.add(page);
-  keep<Page>({address, Part::kPage}, std::move(page), memory);
+  caches_.keep<Page>({address, Part::kPage}, std::move(page), memory);
 }
 
 void Objects::remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes) {
-  keep<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
+  caches_.keep<Manifest>({address, Part::kManifest}, std::move(manifest), size_bytes * 2);
 }
 
 Result<EntryPtr> next_entry(Objects& objects, TreeCursor& cursor) {

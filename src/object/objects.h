@@ -7,7 +7,6 @@
 // Thread rule: every call may come from any thread, also in a child after fork().
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -18,8 +17,7 @@
 #include "dreamdb/result.h"
 #include "format/manifest.h"
 #include "format/segment.h"
-#include "object/cache.h"
-#include "object/kept_rows.h"
+#include "object/caches.h"
 #include "object/memory_tag.h"
 #include "object/page_kin.h"
 #include "plan/tree.h"
@@ -81,40 +79,12 @@ std::string ref_key(std::string_view name);
 
 class Objects {
  public:
-  // Of 16 parts of `cache_bytes` small things get 6, matrices 9 and what small things leave of
-  // theirs, single rows 1 and what both leave.
   Objects(std::shared_ptr<Store> store, uint64_t cache_bytes);
 
   Store& store() { return *store_; }
-  Cache& cache() { return cache_; }
-  // Keeps something small there; the others give way.
-  template <typename T>
-  void keep(const CacheKey& key, std::shared_ptr<const T> value, uint64_t size_bytes) {
-    cache_.add<T>(key, std::move(value), size_bytes);
-    fit_caches();
-  }
+  Caches& caches() { return caches_; }
   // By which parts of blocks that were verified are known again.
   const MemoryTags& tags() const { return tags_; }
-  // What searches come back to: pieces of matrices that exact ones scan, and codes.
-  std::shared_ptr<const Buffer> find_matrix(const CacheKey& key) {
-    return matrix_cache_.find<Buffer>(key);
-  }
-  // How many bytes of matrices are kept, whatever else is; and now.
-  uint64_t matrix_cache_bytes() const { return cache_bytes_ / 16 * 9; }
-  uint64_t matrix_room_bytes() const {
-    return cache_bytes_ / 16 * 15 - std::min(cache_.size_bytes(), cache_.capacity_bytes());
-  }
-  void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes);
-  // Single rows of matrices, verified. segment: LoadedSegment::number.
-  bool copy_row(uint64_t segment, uint64_t row, std::span<std::byte> to) {
-    return rows_.copy(segment, row, to);
-  }
-  void keep_row(uint64_t segment, uint64_t row, std::span<const std::byte> bytes);
-  uint64_t kept_bytes() const {
-    return cache_.size_bytes() + matrix_cache_.size_bytes() + rows_.size_bytes();
-  }
-  // How many bytes of rows may be kept now.
-  uint64_t row_cache_bytes() const;
 
   // A version. NotFound when it is not on the store; Corruption when its bytes are wrong.
   Result<ManifestPtr> manifest(const Address& address);
@@ -152,8 +122,6 @@ class Objects {
   void remember(const Address& address, ManifestPtr manifest, uint64_t size_bytes);
 
  private:
-  // Matrices and rows have what small things leave.
-  void fit_caches();
   Result<ManifestPtr> keep_manifest(const Address& address, const Result<Buffer>& bytes);
   Result<PagePtr> keep_page(const Address& address, const Buffer& bytes);
   // `keep(i, reply)` is told what was read for each request, and again what was read instead of
@@ -183,10 +151,7 @@ class Objects {
                      std::span<const ReadRequest> requests, std::vector<Buffer>& out);
 
   std::shared_ptr<Store> store_;
-  Cache cache_;
-  Cache matrix_cache_;
-  const uint64_t cache_bytes_;
-  KeptRows rows_;
+  Caches caches_;
   std::atomic<uint64_t> last_number_ = 0;  // of a segment
   const MemoryTags tags_;
   PageKin kin_;

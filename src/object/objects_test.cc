@@ -322,9 +322,9 @@ TEST(Objects, PagesCountWithTheirStatistics) {
   ASSERT_TRUE(small.pages(refs, pages));
   uint64_t kept = 0;
   for (const PageRef& ref : refs)
-    kept += small.cache().find<Page>({ref.address, Part::kPage}) != nullptr;
+    kept += small.caches().find<Page>({ref.address, Part::kPage}) != nullptr;
   // 500 columns of statistics a page, each at least as large as the type.
-  EXPECT_LE(kept * 500 * sizeof(ColumnStats), small.cache().capacity_bytes());
+  EXPECT_LE(kept * 500 * sizeof(ColumnStats), small.caches().small_bytes());
   EXPECT_GE(kept, 1u);
 }
 
@@ -358,30 +358,6 @@ TEST(Objects, APageTakesOverWhatTheOneItReplacesHas) {
   page.entries[0].rows = page.entries[0].records = 2;  // another first entry: no kin
   page.entries[0].last = 2;
   EXPECT_NE(read(), before);
-}
-
-// Whatever comes first, the whole stays within its bytes, and what comes later gets its part.
-TEST(Objects, CachesShareTheirBytes) {
-  constexpr uint64_t kBytes = 4 << 20, kEach = 10'000;
-  const auto value = std::make_shared<const Buffer>(Buffer::copy_of(std::string(kEach, 'x')));
-  enum Kind { kSmall, kMatrices, kRows };
-  for (const std::vector<Kind>& order : {std::vector{kSmall, kMatrices, kRows},
-                                         {kRows, kMatrices, kSmall},
-                                         {kMatrices, kRows, kSmall},
-                                         {kMatrices, kSmall, kRows}}) {
-    Objects objects(std::make_shared<MemoryStore>("shared"), kBytes);
-    for (const Kind kind : order)
-      for (uint64_t i = 0; i < 2 * kBytes / kEach; ++i) {
-        CacheKey key;
-        key.offset = i;
-        if (kind == kSmall) objects.keep<Buffer>(key, value, kEach);
-        if (kind == kMatrices) objects.keep_matrix(key, value);
-        if (kind == kRows) objects.keep_row(1, i, value->span());
-        ASSERT_LE(objects.kept_bytes(), kBytes) << kind << " " << i;
-      }
-    EXPECT_GT(objects.kept_bytes(), kBytes / 2);
-    EXPECT_GT(objects.cache().size_bytes(), kBytes / 16 * 5);
-  }
 }
 
 }  // namespace

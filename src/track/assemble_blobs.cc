@@ -92,7 +92,7 @@ class BlobAssembler final : public Assembler {
       for (size_t b = run.row / index.per; b <= (run.row + run.len - 1) / index.per; ++b) {
         if (!part.index_blocks.empty() && part.index_blocks.back().first >= b) continue;
         const auto cached =
-            objects_.cache().find<Buffer>({segment.address, Part::kDecoded, index.starts[b]});
+            objects_.caches().find<Buffer>({segment.address, Part::kDecoded, index.starts[b]});
         part.index_blocks.emplace_back(b, cached == nullptr ? Buffer() : *cached);
         if (cached == nullptr) index_wants_.push_back(fetch.want(part.match->segment, index, b, 1));
       }
@@ -109,8 +109,8 @@ class BlobAssembler final : public Assembler {
       // A copy: what is cached must not hold memory that the wave shares.
       DREAMDB_ASSIGN(decoded,
                      decode_index(segment, block, Buffer::copy_of(fetch.bytes(*id).span())));
-      objects_.keep<Buffer>({segment.address, Part::kDecoded, index.starts[block]},
-                            std::make_shared<const Buffer>(decoded), decoded.size());
+      objects_.caches().keep<Buffer>({segment.address, Part::kDecoded, index.starts[block]},
+                                     std::make_shared<const Buffer>(decoded), decoded.size());
     }
     size_t at = 0;
     for (const MatchRun& run : part.match->runs)

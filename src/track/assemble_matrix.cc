@@ -92,13 +92,13 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   }
 
   bool keeps_values_now() const {
-    return rows_ * field_.row_bytes() <= keeper_->row_cache_bytes() / kKeptPart;
+    return rows_ * field_.row_bytes() <= keeper_->caches().row_room_bytes() / kKeptPart;
   }
 
   // As many blocks as rows, at most. Tags of more would push out what every read needs.
   bool keeps_tags_now(const Run& data) const {
     return rows_ * (data.per * sizeof(MemoryTag) + kKeptTagsBytes) <=
-           keeper_->cache().capacity_bytes() / kKeptPart;
+           keeper_->caches().small_bytes() / kKeptPart;
   }
 
   // All rows stand together in one segment: handed out where they are.
@@ -130,7 +130,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       for (uint32_t k = 0; k < run.len; ++k) {
         const size_t place = places_.empty() ? run.pos + k : places_[run.pos + k];
         const auto to = values_.span().subspan(place * row_bytes, row_bytes);
-        if (!keeper_->copy_row(match.segment->number, run.row + k, to))
+        if (!keeper_->caches().copy_row(match.segment->number, run.row + k, to))
           left.push_back({run.pos + k, run.row + k, 1});
       }
     return left;
@@ -140,7 +140,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
   void keep(const LoadedSegment& loaded, const MatchRun& run, const std::byte* from) {
     const uint64_t row_bytes = loaded.segment.row_bytes;
     for (uint32_t k = 0; k < run.len; ++k)
-      keeper_->keep_row(loaded.number, run.row + k, {from + k * row_bytes, row_bytes});
+      keeper_->caches().keep_row(loaded.number, run.row + k, {from + k * row_bytes, row_bytes});
   }
 
   using RowTags = std::vector<MemoryTag>;  // of the rows of a block
@@ -162,8 +162,8 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       for (uint64_t at = 0; at < data.sizes[block]; at += row_bytes)
         tags.push_back(keeper_->tags().of(bytes.subspan(from + at, row_bytes)));
       const uint64_t memory = tags.size() * sizeof(MemoryTag);
-      keeper_->keep<RowTags>(tags_key(segment, block),
-                             std::make_shared<const RowTags>(std::move(tags)), memory);
+      keeper_->caches().keep<RowTags>(tags_key(segment, block),
+                                      std::make_shared<const RowTags>(std::move(tags)), memory);
     }
   }
 
@@ -186,7 +186,7 @@ class MatrixAssembler final : public Assembler, public ExtentTaker {
       const size_t block = row.row / data.per;
       if (block != last_block) {
         const bool is_dense = 2 * static_cast<uint64_t>(wanted_in(block)) > data.per;
-        tags = is_dense ? nullptr : keeper_->cache().find<RowTags>(tags_key(segment, block));
+        tags = is_dense ? nullptr : keeper_->caches().find<RowTags>(tags_key(segment, block));
       }
       last_block = block;
       if (tags == nullptr) {

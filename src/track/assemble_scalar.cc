@@ -149,7 +149,7 @@ class ScalarAssembler final : public Assembler {
         next = b + 1;
         const Address& address = part.match->segment->segment.address;
         if (auto cached =
-                objects_.cache().find<Buffer>({address, Part::kDecoded, cache_offset(run, b)})) {
+                objects_.caches().find<Buffer>({address, Part::kDecoded, cache_offset(run, b)})) {
           decoded.add(b, *cached);
           continue;
         }
@@ -172,7 +172,7 @@ class ScalarAssembler final : public Assembler {
   void want_dictionary(BlockFetch& fetch, Piece& part) {
     const Address& address = part.match->segment->segment.address;
     const Run& dict = *part.column->dict;
-    part.dictionary = objects_.cache().find<Dictionary>({address, Part::kDictionary, dict.at});
+    part.dictionary = objects_.caches().find<Dictionary>({address, Part::kDictionary, dict.at});
     if (part.dictionary == nullptr)
       part.dictionary_extent = fetch.want(part.match->segment, dict, 0, dict.blocks());
   }
@@ -184,7 +184,7 @@ class ScalarAssembler final : public Assembler {
   bool fits_in_cache(const BlockFetch& fetch) const {
     uint64_t rows = 0;
     for (const Want& want : wants_) rows += fetch.extent(want.extent).block_count * want.run->per;
-    return rows * sizeof(uint64_t) <= objects_.cache().capacity_bytes() / kKeptShare;
+    return rows * sizeof(uint64_t) <= objects_.caches().small_bytes() / kKeptShare;
   }
 
   // Decodes validity and what must stay; other blocks are decoded where they are used, one at a
@@ -212,8 +212,8 @@ class ScalarAssembler final : public Assembler {
                             Buffer::copy_of(fetch.bytes(*part.dictionary_extent).span())));
       const size_t memory = decoded.raw.size() + decoded.words.size() * sizeof(std::string_view);
       part.dictionary = std::make_shared<const Dictionary>(std::move(decoded));
-      objects_.keep<Dictionary>({segment.address, Part::kDictionary, part.column->dict->at},
-                                part.dictionary, memory);
+      objects_.caches().keep<Dictionary>(
+          {segment.address, Part::kDictionary, part.column->dict->at}, part.dictionary, memory);
     }
     return {};
   }
@@ -230,8 +230,8 @@ class ScalarAssembler final : public Assembler {
     if (raw.owner() == stored.owner() && (keeps_decoded_ || text_))
       raw = Buffer::copy_of(raw.span());
     if (keeps_decoded_)
-      objects_.keep<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
-                            std::make_shared<const Buffer>(raw), raw.size());
+      objects_.caches().keep<Buffer>({segment.address, Part::kDecoded, cache_offset(run, b)},
+                                     std::make_shared<const Buffer>(raw), raw.size());
     return raw;
   }
 

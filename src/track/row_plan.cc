@@ -133,7 +133,7 @@ Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const Segme
     const Segment& s = segments[i]->segment;
     if (!s.anchors) {
       out[i] = sequence_anchors(s);
-    } else if (auto cached = objects.cache().find<Buffer>({s.address, Part::kAnchors})) {
+    } else if (auto cached = objects.caches().find<Buffer>({s.address, Part::kAnchors})) {
       out[i] = *cached;
     } else {
       extents.push_back({segments[i], &*s.anchors, 0, s.anchors->blocks()});
@@ -144,8 +144,9 @@ Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const Segme
   for (size_t k = 0; k < asked.size(); ++k) {
     const Segment& s = segments[asked[k]]->segment;
     DREAMDB_ASSIGN(out[asked[k]], join_anchor_blocks(s, stored[k]));
-    objects.keep<Buffer>({s.address, Part::kAnchors}, std::make_shared<const Buffer>(out[asked[k]]),
-                         out[asked[k]].size());
+    objects.caches().keep<Buffer>({s.address, Part::kAnchors},
+                                  std::make_shared<const Buffer>(out[asked[k]]),
+                                  out[asked[k]].size());
   }
   return out;
 }
