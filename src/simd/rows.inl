@@ -37,11 +37,23 @@ struct SquaredNorm {
   }
 };
 
-// The line that the tile after this one will read; address arithmetic only, never a read.
+// The line that stands `ahead` values further; address arithmetic only, never a read.
+template <typename T>
+inline const void* line_ahead(const T* values, size_t ahead) {
+  return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(values) + ahead * sizeof(T));
+}
+
+// Into all caches.
 template <typename T>
 inline void prefetch(const T* values, size_t ahead) {
-  __builtin_prefetch(
-      reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(values) + ahead * sizeof(T)));
+  __builtin_prefetch(line_ahead(values, ahead));
+}
+
+// Into all but the first.
+template <typename T>
+inline void prefetch_far(const T* values, size_t ahead) {
+  constexpr int kToRead = 0, kSecond = 2;
+  __builtin_prefetch(line_ahead(values, ahead), kToRead, kSecond);
 }
 
 // out[q * stride + r] for R rows and Q queries.

