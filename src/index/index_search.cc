@@ -307,7 +307,7 @@ Status IndexSearch::run_alone(const QuerySet& queries, size_t first, size_t coun
   for (Status& status : statuses) DREAMDB_TRY(std::move(status));
   for (size_t i = 0; i < count; ++i) {
     work_.add(works[i]);
-    if (options.seen != nullptr) options.seen->add(seen[i], field_.row_bytes());
+    if (options.seen != nullptr) options.seen->add(std::move(seen[i]));
     out.push_back(std::move(found[i][0]));
   }
   return {};

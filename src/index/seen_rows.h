@@ -3,10 +3,14 @@
 // Thread rule: one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace dreamdb {
@@ -15,22 +19,38 @@ class SeenRows {
  public:
   // row: of as many bytes as all others.
   void add(uint64_t anchor, std::span<const std::byte> row) {
-    if (places_.emplace(anchor, values_.size()).second)
-      values_.insert(values_.end(), row.begin(), row.end());
+    const auto [place, is_new] = rows_.emplace(anchor, nullptr);
+    if (!is_new) return;
+    if (slabs_.empty() || used_ + row.size() > kSlabBytes) {
+      slabs_.push_back(
+          std::make_unique_for_overwrite<std::byte[]>(std::max<size_t>(kSlabBytes, row.size())));
+      used_ = 0;
+    }
+    std::byte* const to = slabs_.back().get() + used_;
+    std::memcpy(to, row.data(), row.size());
+    place->second = to;
+    used_ += row.size();
   }
-  void add(const SeenRows& other, size_t row_bytes) {
-    for (const auto& [anchor, place] : other.places_)
-      add(anchor, std::span(other.values_).subspan(place, row_bytes));
+  // Takes over what `other` has; it copies nothing.
+  void add(SeenRows&& other) {
+    rows_.merge(other.rows_);
+    used_ = kSlabBytes;  // the next row begins a slab
+    for (Slab& slab : other.slabs_) slabs_.push_back(std::move(slab));
+    other = {};
   }
-  // nullptr: it was not seen. Valid until the next `add`.
+  // nullptr: it was not seen. Valid as long as this is.
   const std::byte* find(uint64_t anchor) const {
-    const auto found = places_.find(anchor);
-    return found == places_.end() ? nullptr : values_.data() + found->second;
+    const auto found = rows_.find(anchor);
+    return found == rows_.end() ? nullptr : found->second;
   }
 
  private:
-  std::unordered_map<uint64_t, size_t> places_;  // in values_
-  std::vector<std::byte> values_;
+  using Slab = std::unique_ptr<std::byte[]>;
+  static constexpr size_t kSlabBytes = 32 * 1024;
+
+  std::unordered_map<uint64_t, const std::byte*> rows_;  // in slabs_
+  std::vector<Slab> slabs_;
+  size_t used_ = 0;  // of the last
 };
 
 }  // namespace dreamdb

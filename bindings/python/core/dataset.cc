@@ -132,7 +132,14 @@ nb::tuple search(const Dataset& self, const std::string& field, nb::handle queri
         numpy_view(Buffer::copy_of(bytes), Dtype::kF32, std::array<uint64_t, 1>{hit.scores.size()});
     out.append(nb::make_tuple(std::move(hit.rows), scores));
   }
-  return nb::make_tuple(out, to_dict(answer.report));
+  return nb::make_tuple(out, std::move(answer.report));
+}
+
+// None: no such field, or another type.
+std::optional<uint64_t> embedding_dim(const Dataset& self, const std::string& name) {
+  const auto field = self.schema().get(name);
+  if (!field || (*field)->type != FieldType::kEmbedding) return std::nullopt;
+  return (*field)->shape[0];
 }
 
 // Calls `progress` from the thread that waits for the job; an exception of it stays pending there.
@@ -228,6 +235,7 @@ void bind_reads(nb::class_<Dataset>& dataset) {
            nb::arg("top_k"), nb::arg("distance").none(), nb::arg("where").none(),
            nb::arg("fields").none(), nb::arg("start"), nb::arg("end"), nb::arg("probes"),
            nb::arg("recall").none(), nb::arg("exact"))
+      .def("embedding_dim", &embedding_dim, nb::arg("field"))
       .def("indexes", &indexes)
       .def("distinct_values", &distinct_values, nb::arg("field"))
       .def("stat",
@@ -339,6 +347,8 @@ void bind_versions(nb::class_<Dataset>& dataset) {
 
 void bind_dataset(nb::module_& module) {
   module.attr("CACHE_BYTES") = OpenOptions().cache_bytes;
+  nb::class_<SearchReport>(module, "SearchReport", "How hits were found.")
+      .def("to_dict", [](const SearchReport& self) { return to_dict(self); });
   nb::class_<Dataset> dataset(module, "Dataset", "A handle pinned to one version of one ref.");
   dataset
       .def_static("create", &create, nb::arg("locator"), nb::arg("schema"), nb::arg("origin_ns"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import _check
+from . import _check, _core
 from ._handle import Handle
 from .anchors import check_window
 from .errors import InvalidArgumentError, NotFoundError, WrongTypeError
+from .schema import Schema
 from .where import to_where
 
 DISTANCES = {
@@ -43,11 +44,17 @@ class SearchAnswer:
     `rows` read and compared, `fields` of the hits read; `requests`, `waves` and `bytes` asked of
     the store."""
 
-    __slots__ = ("hits", "report")
+    __slots__ = ("_report", "hits")
 
-    def __init__(self, hits: list[Any], report: dict[str, Any]) -> None:
+    def __init__(self, hits: list[Any], report: _core.SearchReport) -> None:
         self.hits = hits
-        self.report = report
+        self._report: _core.SearchReport | dict[str, Any] = report
+
+    @property
+    def report(self) -> dict[str, Any]:
+        if not isinstance(self._report, dict):  # most who search never look at it
+            self._report = self._report.to_dict()
+        return self._report
 
     def __repr__(self) -> str:
         return f"<SearchAnswer found so: {self.report}>"
@@ -98,17 +105,11 @@ class Searching(Handle):
         handle, else all vectors that the filter leaves."""
         import numpy as np
 
-        schema = self.schema
-        _check.text(field, "field")
-        if field not in schema:
-            raise InvalidArgumentError(
-                f"field `{field}` not in schema, which has "
-                + ", ".join(f"`{name}`" for name in schema.names)
-            )
-        _check_options(top_k, nprobe)
-        dim = schema[field].dim
+        core = self._core
+        dim = core.embedding_dim(_check.text(field, "field"))
         if dim is None:
-            raise InvalidArgumentError(f"field `{field}` is {schema[field].type}, not an embedding")
+            raise _no_embedding(self.schema, field)
+        _check_options(top_k, nprobe)
         if (query is None) == (like is None):
             raise InvalidArgumentError(
                 "say what to search for: `query` (a vector, or [n, dim]) or `like` (an anchor), "
@@ -116,19 +117,20 @@ class Searching(Handle):
             )
         if like is not None:
             query = self._vector_at(field, like)
-        queries = _queries(np, query, dim)
+        queries = query if _is_as_read(np, query, dim) else _queries(np, query, dim)
+        is_many = np.ndim(query) == 2
         names = _check.names(fields)
         if names is not None and field not in names:
             names.append(field)
         first, last = check_window(start_ns, end_ns)
         rows = _check.integer(batch_size, "batch_size", 1)
-        hits, report = self._core.search(
+        hits, report = core.search(
             field,
             queries,
-            len(queries),
+            len(queries) if is_many else 1,
             top_k,
             _distance(distance),
-            to_where(schema, where, where_eq),
+            None if where is where_eq is None else to_where(self.schema, where, where_eq),
             names,
             first,
             last,
@@ -137,7 +139,7 @@ class Searching(Handle):
             _check.flag(exact, "exact"),
         )
         results = [_batches(batch, scores, rows, as_numpy) for batch, scores in hits]
-        return SearchAnswer(results if np.ndim(query) == 2 else results[0], report)
+        return SearchAnswer(results if is_many else results[0], report)
 
     def iter_vector(
         self,
@@ -217,6 +219,26 @@ def _check_options(top_k: int, nprobe: int | None) -> None:
         raise InvalidArgumentError(f"nprobe (probe_count) must be >= 1, not {nprobe}")
 
 
+def _no_embedding(schema: Schema, field: str) -> InvalidArgumentError:
+    if field not in schema:
+        return InvalidArgumentError(
+            f"field `{field}` not in schema, which has "
+            + ", ".join(f"`{name}`" for name in schema.names)
+        )
+    return InvalidArgumentError(f"field `{field}` is {schema[field].type}, not an embedding")
+
+
+def _is_as_read(np: Any, query: Any, dim: int) -> bool:
+    """[dim] or [n, dim] float32, contiguous: what the core reads."""
+    return (
+        type(query) is np.ndarray
+        and query.dtype == np.float32
+        and query.ndim in (1, 2)
+        and query.shape[-1] == dim
+        and query.flags.c_contiguous
+    )
+
+
 def _queries(np: Any, query: Any, dim: int) -> Any:
     """[n, dim] float32, contiguous."""
     try:
@@ -247,6 +269,8 @@ def _distance(distance: str | None) -> str | None:
 def _batches(batch: Any, scores: Any, rows: int, as_numpy: bool) -> list[dict[str, Any]]:
     columns = batch.to_dict(as_numpy)
     columns["_score"] = scores if as_numpy else scores.tolist()
+    if 0 < len(batch) <= rows:
+        return [columns]
     return [
         {name: column[start : start + rows] for name, column in columns.items()}
         for start in range(0, len(batch), rows)
