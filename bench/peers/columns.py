@@ -9,6 +9,7 @@ from engine import Setting
 from remote import Remote
 
 LEVELS = (0.90, 0.95, 0.98, 0.99)
+WARMING = 2  # rates that are not counted before those that are: what an engine keeps, it has then
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +79,10 @@ def choose(remote: Remote, kind: str, threads: tuple[int, ...],
 
 def alternate(ours: Remote, our_choice: Choice, theirs: Remote, their_choice: Choice, kind: str,
               threads: int, repeats: int) -> Pairs:
-    """`repeats` pairs, the one that begins changing from pair to pair."""
+    """`repeats` pairs of warm engines, the one that begins changing from pair to pair."""
     pairs = Pairs([], [])
+    rates(ours, our_choice, kind, threads, 0)
+    rates(theirs, their_choice, kind, threads, 0)
     for i in range(repeats):
         for is_ours in (True, False) if i % 2 == 0 else (False, True):
             if is_ours:
@@ -90,4 +93,6 @@ def alternate(ours: Remote, our_choice: Choice, theirs: Remote, their_choice: Ch
 
 
 def rates(remote: Remote, choice: Choice, kind: str, threads: int, repeats: int) -> list[float]:
-    return [remote.rate(kind, threads, choice.setting) for _ in range(repeats)]
+    """Of a warm engine."""
+    every = [remote.rate(kind, threads, choice.setting) for _ in range(WARMING + repeats)]
+    return every[WARMING:]
