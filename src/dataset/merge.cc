@@ -24,11 +24,7 @@ std::vector<PutRequest> reachable(const Manifest& manifest, const std::vector<Ne
   std::map<Address, const NewPage*> pages;
   for (const NewPage& page : made) pages.emplace(page.address, &page);
   std::vector<Address> open;
-  for (const Root& root : manifest.tracks) open.push_back(root.page);
-  for (const FieldIndex& index : manifest.indexes)
-    for (const auto* root : {&index.codes, &index.covered})
-      if (*root) open.push_back((*root)->page);
-  if (manifest.ledger) open.push_back(manifest.ledger->page);
+  for (const TreeOfVersion& tree : manifest.trees()) open.push_back(tree.root->page);
   std::vector<PutRequest> out;
   while (!open.empty()) {
     const auto at = pages.find(open.back());

@@ -169,10 +169,6 @@ void MapReader::address(std::string_view key, Address& out) {
   });
 }
 
-void MapReader::null(std::string_view key) {
-  value(key, [](CborReader& in) { return in.null(); });
-}
-
 Status MapReader::end() {
   while (take_envelope_key()) continue;
   DREAMDB_TRY(std::move(status_));

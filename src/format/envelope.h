@@ -30,7 +30,6 @@ class MapReader {
   void text(std::string_view key, std::string& out, size_t bytes_max = SIZE_MAX);
   void fixed(std::string_view key, std::array<std::byte, 16>& out);
   void address(std::string_view key, Address& out);
-  void null(std::string_view key);
 
   // parse(CborReader&) -> Status reads the value of `key`.
   template <typename F>

@@ -13,7 +13,8 @@ namespace dreamdb {
 
 namespace {
 
-constexpr uint64_t kManifestVersionMax = 2;  // 2: with spatial indexes
+// 2: with spatial indexes; 3: with tombstones or replaced entries, and indexes or not.
+constexpr uint64_t kManifestVersionMax = 3;
 
 // The depths that a version of `depth` lists, newest first: the weights are the digits of `depth`
 // in the skew-binary system, 2^k - 1, the largest the oldest (S5.4).
@@ -96,12 +97,12 @@ Result<Root> parse_root(CborReader& in) {
   return root;
 }
 
-Status parse_tracks(CborReader& in, std::vector<Root>& out) {
+Status parse_roots(CborReader& in, std::vector<Root>& out) {
   DREAMDB_ASSIGN(const uint64_t count, in.array());
   for (uint64_t i = 0; i < count; ++i) {
     DREAMDB_ASSIGN(const Root root, parse_root(in));
     if (!out.empty() && out.back().field >= root.field)
-      return corrupt("tracks ascending by field id",
+      return corrupt("roots ascending by field id",
                      std::to_string(static_cast<uint32_t>(root.field)) + " behind " +
                          std::to_string(static_cast<uint32_t>(out.back().field)) + " (S5.5)");
     out.push_back(root);
@@ -116,10 +117,28 @@ Status parse_optional_root(CborReader& in, std::optional<Root>& out) {
   return {};
 }
 
+Status parse_tombstones(CborReader& in, std::vector<Root>& out) {
+  DREAMDB_ASSIGN(const CborType type, in.peek());
+  if (type == CborType::kNull) return in.null();
+  DREAMDB_TRY(parse_roots(in, out));
+  if (out.empty()) return corrupt("a root at least", "none (S5.6)");
+  return {};
+}
+
+// Of a tree that belongs to no field.
+Status check_no_field(const std::optional<Root>& root) {
+  if (root && root->field != kRecordTrack) return corrupt("field id 0", "another (S5.5)");
+  return {};
+}
+
 Status parse_ledger(CborReader& in, std::optional<Root>& out) {
   DREAMDB_TRY(parse_optional_root(in, out));
-  if (out && out->field != kRecordTrack) return corrupt("field id 0", "another (S5.5)");
-  return {};
+  return check_no_field(out);
+}
+
+Status parse_replaced(CborReader& in, std::optional<Root>& out) {
+  DREAMDB_ASSIGN(out, parse_root(in));
+  return check_no_field(out);
 }
 
 Status parse_spatial(CborReader& in, FieldIndex& index) {
@@ -171,6 +190,11 @@ void write_root(const Root& root, CborWriter& out) {
   for (const uint64_t value :
        {root.first, root.last, root.rows, root.records, root.segments, root.bytes})
     out.uint(value);
+}
+
+void write_roots(const std::vector<Root>& roots, CborWriter& out) {
+  out.array(roots.size());
+  for (const Root& root : roots) write_root(root, out);
 }
 
 void write_optional_root(const std::optional<Root>& root, CborWriter& out) {
@@ -230,10 +254,39 @@ Status check_tracks(const Manifest& manifest) {
   return {};
 }
 
-// Indexes are of embeddings, and a version that has some says so (12.8).
-Status check_indexes(const Manifest& manifest, uint64_t version) {
-  if (manifest.indexes.empty() != (version == 1))
-    return corrupt("`indexes` in version 2, and only there", "version " + std::to_string(version));
+// The least that a reader must know to see all of it (S5.6).
+uint64_t version_of(const Manifest& manifest) {
+  if (!manifest.tombstones.empty() || manifest.replaced) return 3;
+  return manifest.indexes.empty() ? 1 : 2;
+}
+
+Status check_version(const Manifest& manifest, uint64_t version) {
+  const uint64_t wanted = version_of(manifest);
+  if (version != wanted)
+    return corrupt("version " + std::to_string(wanted) + ", by the keys that are there",
+                   "version " + std::to_string(version) + " (S5.6)");
+  return {};
+}
+
+// Deleted are records and values of fields, and no more records than there are (S5.3, S5.5).
+Status check_tombstones(const Manifest& manifest) {
+  for (const Root& root : manifest.tombstones)
+    if (root.field != kRecordTrack && manifest.schema.find(root.field) == nullptr)
+      return corrupt(
+          "tombstones of fields of the schema",
+          "some of field " + std::to_string(static_cast<uint32_t>(root.field)) + " (S5.5)");
+  const Root* deleted = manifest.find_tombstones(kRecordTrack);
+  const Root* records = manifest.find_track(kRecordTrack);
+  const uint64_t standing = records == nullptr ? 0 : records->records;
+  if (deleted != nullptr && deleted->records > standing)
+    return corrupt(
+        "at most " + std::to_string(standing) + " deleted records that stand in the record track",
+        std::to_string(deleted->records) + " (S5.3)");
+  return {};
+}
+
+// Indexes are of embeddings (12.8).
+Status check_indexes(const Manifest& manifest) {
   for (const FieldIndex& index : manifest.indexes) {
     const Field* field = manifest.schema.find(index.field);
     if (field == nullptr || field->type != FieldType::kEmbedding)
@@ -242,6 +295,21 @@ Status check_indexes(const Manifest& manifest, uint64_t version) {
           "one of field " + std::to_string(static_cast<uint32_t>(index.field)) + " (12.8)");
   }
   return {};
+}
+
+const Root* find_root(const std::vector<Root>& roots, FieldId field) {
+  for (const Root& root : roots)
+    if (root.field == field) return &root;
+  return nullptr;
+}
+
+void set_root(std::vector<Root>& roots, const Root& root) {
+  const auto at = std::ranges::lower_bound(roots, root.field, {}, &Root::field);
+  if (at != roots.end() && at->field == root.field) {
+    *at = root;
+  } else {
+    roots.insert(at, root);
+  }
 }
 
 Status over_limit(std::string_view what, size_t found, size_t max) {
@@ -271,19 +339,28 @@ Status check_user_parts(const Manifest& manifest) {
 
 }  // namespace
 
-const Root* Manifest::find_track(FieldId field) const {
-  for (const Root& root : tracks)
-    if (root.field == field) return &root;
-  return nullptr;
-}
+const Root* Manifest::find_track(FieldId field) const { return find_root(tracks, field); }
 
-void Manifest::set_track(const Root& root) {
-  const auto at = std::ranges::lower_bound(tracks, root.field, {}, &Root::field);
-  if (at != tracks.end() && at->field == root.field) {
-    *at = root;
-  } else {
-    tracks.insert(at, root);
+void Manifest::set_track(const Root& root) { set_root(tracks, root); }
+
+const Root* Manifest::find_tombstones(FieldId field) const { return find_root(tombstones, field); }
+
+void Manifest::set_tombstones(const Root& root) { set_root(tombstones, root); }
+
+std::vector<TreeOfVersion> Manifest::trees() const {
+  std::vector<TreeOfVersion> out;
+  const auto add = [&out](TreeKind kind, const std::optional<Root>& root) {
+    if (root) out.push_back({kind, &*root});
+  };
+  for (const Root& root : tracks) out.push_back({TreeKind::kTrack, &root});
+  for (const FieldIndex& index : indexes) {
+    add(TreeKind::kCodes, index.codes);
+    add(TreeKind::kCovered, index.covered);
   }
+  add(TreeKind::kLedger, ledger);
+  for (const Root& root : tombstones) out.push_back({TreeKind::kTombstones, &root});
+  add(TreeKind::kReplaced, replaced);
+  return out;
 }
 
 const FieldIndex* Manifest::find_index(FieldId field) const {
@@ -294,7 +371,8 @@ const FieldIndex* Manifest::find_index(FieldId field) const {
 
 uint64_t Manifest::record_count() const {
   const Root* root = find_track(kRecordTrack);
-  return root == nullptr ? 0 : root->records;
+  const Root* deleted = find_tombstones(kRecordTrack);
+  return root == nullptr ? 0 : root->records - (deleted == nullptr ? 0 : deleted->records);
 }
 
 Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_view name) {
@@ -311,26 +389,29 @@ Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_vi
     DREAMDB_ASSIGN(m.schema, parse_schema(r));
     return {};
   });
-  in.value("tracks", [&](CborReader& r) { return parse_tracks(r, m.tracks); });
+  in.value("tracks", [&](CborReader& r) { return parse_roots(r, m.tracks); });
   in.text("writer", m.writer, kWriterBytesMax);
   in.optional("indexes", [&](CborReader& r) { return parse_indexes(r, m.indexes); });
   in.value("parents", [&](CborReader& r) { return parse_parents(r, m.parents); });
   in.uint("time_ns", m.time_ns);
+  in.optional("replaced", [&](CborReader& r) { return parse_replaced(r, m.replaced); });
   in.address("timeline", m.timeline);
   in.value("ancestors", [&](CborReader& r) { return parse_ancestors(r, m.ancestors); });
   in.text("operation", m.operation, kOperationBytesMax);
   in.uint("generation", m.generation);
-  in.null("tombstones");
+  in.value("tombstones", [&](CborReader& r) { return parse_tombstones(r, m.tombstones); });
+  in.check([&] { return check_version(m, in.version()); });
   in.check([&] { return check_ancestry(m); });
   in.check([&] { return check_tracks(m); });
-  in.check([&] { return check_indexes(m, in.version()); });
+  in.check([&] { return check_tombstones(m); });
+  in.check([&] { return check_indexes(m); });
   DREAMDB_TRY(in.finish());
   return m;
 }
 
 Result<Buffer> write_manifest(const Manifest& m) {
   DREAMDB_TRY(check_user_parts(m));
-  CborMap map = new_envelope("manifest", m.nonce, m.indexes.empty() ? 1 : kManifestVersionMax);
+  CborMap map = new_envelope("manifest", m.nonce, version_of(m));
   map["timeline"].bytes(m.timeline.bytes());
   map["generation"].uint(m.generation);
   map["depth"].uint(m.depth);
@@ -345,12 +426,15 @@ Result<Buffer> write_manifest(const Manifest& m) {
     ancestors.bytes(ancestor.manifest.bytes());
   }
   write_schema(m.schema, map["schema"]);
-  CborWriter& tracks = map["tracks"];
-  tracks.array(m.tracks.size());
-  for (const Root& root : m.tracks) write_root(root, tracks);
+  write_roots(m.tracks, map["tracks"]);
   if (!m.indexes.empty()) write_indexes(m.indexes, map["indexes"]);
   write_optional_root(m.ledger, map["ledger"]);
-  map["tombstones"].null();
+  if (m.tombstones.empty()) {
+    map["tombstones"].null();
+  } else {
+    write_roots(m.tombstones, map["tombstones"]);
+  }
+  if (m.replaced) write_root(*m.replaced, map["replaced"]);
   map["operation"].text(m.operation);
   map["writer"].text(m.writer);
   map["write"].bytes(m.write);

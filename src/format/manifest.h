@@ -38,6 +38,24 @@ struct FieldIndex {
   bool operator==(const FieldIndex&) const = default;
 };
 
+// What a tree of a version is for.
+enum class TreeKind : uint8_t {
+  kTrack,       // segments of a field, or of the record track
+  kCodes,       // code segments of an index
+  kCovered,     // segments of a track, as kTrack, of which an index has codes
+  kLedger,      // idempotency keys: no objects
+  kTombstones,  // segments of deleted anchors
+  kReplaced,    // addresses of entries that were taken out of trees: no objects
+};
+// Whether the leaf entries of such a tree are segments.
+constexpr bool names_segments(TreeKind kind) {
+  return kind != TreeKind::kLedger && kind != TreeKind::kReplaced;
+}
+struct TreeOfVersion {
+  TreeKind kind;
+  const Root* root;
+};
+
 struct Ancestor {
   uint64_t depth = 0;
   Address manifest;
@@ -55,6 +73,8 @@ struct Manifest {
   std::vector<Root> tracks;         // ascending by field; empty tracks left out
   std::vector<FieldIndex> indexes;  // ascending by field
   std::optional<Root> ledger;
+  std::vector<Root> tombstones;  // ascending by field; 0: of whole records, else of values
+  std::optional<Root> replaced;
   std::string operation;
   std::string writer;
   WriteId write{};
@@ -64,7 +84,11 @@ struct Manifest {
   const Root* find_track(FieldId field) const;
   void set_track(const Root& root);
   const FieldIndex* find_index(FieldId field) const;
-  uint64_t record_count() const;  // records of track 0
+  const Root* find_tombstones(FieldId field) const;
+  void set_tombstones(const Root& root);
+  // All trees, each once: whoever follows, compares or keeps what a version has goes by this.
+  std::vector<TreeOfVersion> trees() const;
+  uint64_t record_count() const;  // records of track 0 that are not deleted
 };
 
 Result<Manifest> parse_manifest(std::span<const std::byte> bytes, std::string_view name);

@@ -80,6 +80,8 @@ void expect_equal(const Manifest& a, const Manifest& b) {
   EXPECT_EQ(a.tracks, b.tracks);
   EXPECT_EQ(a.indexes, b.indexes);
   EXPECT_EQ(a.ledger, b.ledger);
+  EXPECT_EQ(a.tombstones, b.tombstones);
+  EXPECT_EQ(a.replaced, b.replaced);
   EXPECT_EQ(a.operation, b.operation);
   EXPECT_EQ(a.writer, b.writer);
   EXPECT_EQ(a.write, b.write);
@@ -111,9 +113,20 @@ Manifest indexed_manifest() {
   return m;
 }
 
+// The same with deleted records, deleted values of field 2, and entries that were replaced.
+Manifest deleted_manifest() {
+  Manifest m = indexed_manifest();
+  m.tombstones = {root_at(kRecordTrack), root_at(FieldId{2})};
+  m.tombstones[0].records = 150;
+  m.replaced = root_at(kRecordTrack);
+  return m;
+}
+
 TEST(Manifest, RoundTrips) {
-  for (const Manifest& m :
-       {full_manifest(), indexed_manifest(), version_at(0), version_at(1), version_at(1000)}) {
+  Manifest replaced = full_manifest();
+  replaced.replaced = root_at(kRecordTrack);
+  for (const Manifest& m : {full_manifest(), indexed_manifest(), deleted_manifest(), replaced,
+                            version_at(0), version_at(1), version_at(1000)}) {
     const auto bytes = write_manifest(m);
     ASSERT_TRUE(bytes);
     const auto back = parse_manifest(bytes->span(), "manifests/x");
@@ -128,6 +141,27 @@ TEST(Manifest, FindsTracks) {
   EXPECT_EQ(m.find_track(FieldId{1})->field, FieldId{1});
   EXPECT_EQ(m.find_track(FieldId{2}), nullptr);
   EXPECT_EQ(version_at(0).record_count(), 0u);
+}
+
+TEST(Manifest, DeletedRecordsAreNotCounted) {
+  EXPECT_EQ(deleted_manifest().record_count(), 250u);
+  EXPECT_EQ(deleted_manifest().find_tombstones(FieldId{2})->field, FieldId{2});
+  EXPECT_EQ(deleted_manifest().find_tombstones(FieldId{1}), nullptr);
+}
+
+TEST(Manifest, ListsEachOfItsTrees) {
+  Manifest m = deleted_manifest();
+  m.indexes[0].covered = root_at(FieldId{3});
+  m.set_tombstones(root_at(FieldId{1}));
+  std::vector<std::pair<TreeKind, uint32_t>> found;
+  for (const TreeOfVersion& tree : m.trees())
+    found.emplace_back(tree.kind, static_cast<uint32_t>(tree.root->field));
+  const std::vector<std::pair<TreeKind, uint32_t>> expected{
+      {TreeKind::kTrack, 0},      {TreeKind::kTrack, 1},      {TreeKind::kCodes, 3},
+      {TreeKind::kCovered, 3},    {TreeKind::kLedger, 0},     {TreeKind::kTombstones, 0},
+      {TreeKind::kTombstones, 1}, {TreeKind::kTombstones, 2}, {TreeKind::kReplaced, 0}};
+  EXPECT_EQ(found, expected);
+  EXPECT_TRUE(version_at(0).trees().empty());
 }
 
 TEST(Manifest, IndexesAreOfEmbeddings) {
@@ -170,6 +204,7 @@ void check_flips(const Buffer& good) {
 TEST(Manifest, FlippedBitsAreRefusedOrWrittenAgain) {
   check_flips(write_manifest(full_manifest()).value());
   check_flips(write_manifest(indexed_manifest()).value());
+  check_flips(write_manifest(deleted_manifest()).value());
 }
 
 TEST(Manifest, WriterRefusesWhatUsersMakeTooLong) {

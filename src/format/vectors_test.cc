@@ -236,6 +236,11 @@ void expect_manifest(const Manifest& m, const json& value) {
   for (size_t i = 0; i < m.tracks.size(); ++i) expect_root(m.tracks[i], value["tracks"][i]);
   ASSERT_EQ(m.ledger.has_value(), !value["ledger"].is_null());
   if (m.ledger) expect_root(*m.ledger, value["ledger"]);
+  const json tombstones = value["tombstones"].is_null() ? json::array() : value["tombstones"];
+  ASSERT_EQ(m.tombstones.size(), tombstones.size());
+  for (size_t i = 0; i < m.tombstones.size(); ++i) expect_root(m.tombstones[i], tombstones[i]);
+  ASSERT_EQ(m.replaced.has_value(), value.contains("replaced"));
+  if (m.replaced) expect_root(*m.replaced, value["replaced"]);
 }
 
 TEST(Vectors, Manifest) {

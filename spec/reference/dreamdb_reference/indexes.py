@@ -23,11 +23,18 @@ class Row(NamedTuple):
 class Index:
     """One index whose places have been checked when it was made, and its codes by `check_codes`.
 
-    `field` is that of the schema, `track` the entries of its track.
+    `field` is that of the schema, `track` the entries of its track, `deleted` the anchors where the
+    field has no value any more.
     """
 
     def __init__(
-        self, objects: Objects, named: structures.Index, field: dict, track: list, generation: int
+        self,
+        objects: Objects,
+        named: structures.Index,
+        field: dict,
+        track: list,
+        generation: int,
+        deleted: set,
     ):
         self.objects, self.named, self.field, self.generation = objects, named, field, generation
         self.key = address.object_key("segments", named.spatial)
@@ -43,7 +50,11 @@ class Index:
         self.covered, self.gone = self._find_covered(track)
         self._codes_at = self._rows_at(self.codes)
         self._values_at = self._rows_at(track)
-        self._covered_at = self._rows_at(self.covered)
+        self._covered_at = {
+            anchor: rows
+            for anchor, rows in self._rows_at(self.covered).items()
+            if anchor not in deleted
+        }
         self.checked_codes = self.older_codes = 0
         for anchor in self._covered_at:
             require(

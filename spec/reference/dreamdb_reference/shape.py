@@ -30,10 +30,6 @@ def boolean(value, name: str) -> bool:
     return value
 
 
-def null(value, name: str) -> None:
-    require(value is None, "S3.9", f"{name} must be null, is {value!r:.60}")
-
-
 def byte_string(value, name: str) -> bytes:
     require(isinstance(value, bytes), "S3.9", f"{name} must be a byte string, is {value!r:.60}")
     return value

@@ -9,7 +9,7 @@ from .folder import Folder
 from .indexes import CHECKED_NUMBERS, Index
 from .stats import STRING_TYPES
 from .structures import RECORD_TRACK
-from .track import Objects, check_segment, check_seq, leaves
+from .track import Objects, check_segment, check_seq, check_tombstones, leaves
 
 
 class Dataset:
@@ -30,6 +30,7 @@ class Dataset:
         self._newest = {field: {} for field in self.fields}
         self._valued = {}
         self._records = set()
+        self._deleted = {}  # by field, 0: whole records: anchors
         self.ledger = []
         self.indexes = []
         objects.get(
@@ -45,8 +46,12 @@ class Dataset:
 
     @property
     def anchors(self) -> list:
-        """The anchors of all records, ascending."""
-        return sorted(self._records)
+        """The anchors of all records that are not deleted, ascending."""
+        return sorted(self._records - self.deleted(RECORD_TRACK))
+
+    def deleted(self, field: int) -> set:
+        """The anchors where records (field 0) or values of a field are deleted (6.6)."""
+        return self._deleted.get(field, set())
 
     def _read_tracks(self) -> None:
         tracks = [(root, leaves(self.objects, root)) for root in self.manifest["tracks"]]
@@ -54,6 +59,7 @@ class Dataset:
         self.ledger = leaves(self.objects, ledger, ledger=True) if ledger else []
         for entry in [entry for _, entries in tracks for entry in entries] + self.ledger:
             check_seq(entry, self.manifest["generation"])
+        tombstones = self._read_tombstones()
         for root, entries in tracks:  # the records first: track 0 is the first track
             for entry in entries:
                 self._add_segment(root.field, entry)
@@ -63,9 +69,16 @@ class Dataset:
                     "S5.3",
                     f"{root.records} records are stated, {len(self._records)} are there",
                 )
+        for key, standing, entry in tombstones:
+            require(
+                standing & self._records == (standing if entry.records else set()),
+                "S6.9",
+                f"the entry of {key} states {entry.records} records that stand",
+            )
+        known = self._records | self.deleted(RECORD_TRACK)
         for root, entries in tracks:
             for entry in entries:
-                strange = set(self.objects.segment(entry.child).anchors) - self._records
+                strange = set(self.objects.segment(entry.child).anchors) - known
                 require(
                     not strange,
                     "S6.3",
@@ -79,9 +92,31 @@ class Dataset:
                 self.fields[named.field],
                 entries_of.get(named.field, []),
                 self.manifest["generation"],
+                self.deleted(named.field) | self.deleted(RECORD_TRACK),
             )
             index.check_codes(self.checked)
             self.indexes.append(index)
+
+    def _read_tombstones(self) -> list:
+        """All that is deleted; the entries of whole records: key, anchors, entry."""
+        whole = []
+        for root in self.manifest["tombstones"] or []:
+            found = self._deleted.setdefault(root.field, set())
+            for entry in leaves(self.objects, root):
+                check_seq(entry, self.manifest["generation"])
+                segment = self.objects.segment(entry.child)
+                key = address.object_key("segments", entry.child)
+                anchors = set(segment.anchors)
+                try:
+                    check_tombstones(segment, entry)
+                    again = min(found & anchors, default=None)
+                    require(again is None, "S6.9", f"{again} has two tombstones")
+                except Violation as error:
+                    raise error.at(key) from None
+                found |= anchors
+                if root.field == RECORD_TRACK:
+                    whole.append((key, anchors, entry))
+        return whole
 
     def _add_segment(self, track: int, entry) -> None:
         segment = self.objects.segment(entry.child)
@@ -112,7 +147,10 @@ class Dataset:
                 continue
             value = segment.value(field, row)
             may_meet = self.fields[field]["type"] != "embedding"
-            if anchor in valued and not (may_meet and _same(valued[anchor], value)):
+            agrees = anchor not in valued or (
+                may_meet and (_same(valued[anchor], value) or self._is_deleted(field, anchor))
+            )
+            if not agrees:
                 raise Violation(
                     "S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}"
                 )
@@ -121,10 +159,13 @@ class Dataset:
             if before is None or before[0] < entry.seq:
                 newest[anchor] = (entry.seq, segment, row)
 
+    def _is_deleted(self, field: int, anchor: int) -> bool:
+        return anchor in self.deleted(field) or anchor in self.deleted(RECORD_TRACK)
+
     def value(self, field: int, anchor: int):
         """The value of a field at an anchor, None if there is none."""
         found = self._newest[field].get(anchor)
-        if found is None:
+        if found is None or self._is_deleted(field, anchor):
             return None
         value = found[1].value(field, found[2])
         return value.decode() if self.fields[field]["type"] in STRING_TYPES + ("text",) else value
@@ -142,6 +183,10 @@ class Dataset:
         found = [Dataset(self.objects, one, self.checked) for one in self.manifest["parents"]]
         try:
             _check_descent(self.manifest, [parent.manifest for parent in found])
+            for parent in found if self.manifest["operation"] != "restore" else []:
+                for field, anchors in parent._deleted.items():
+                    lost = min(anchors - self.deleted(field), default=None)
+                    require(lost is None, "S6.10", f"the tombstone of {lost} in a parent is gone")
         except Violation as error:
             raise error.at(self.key) from None
         return found

@@ -9,7 +9,7 @@ from .schema import BLOB_TYPES, MATRIX_TYPES, parse_schema
 
 RECORD_TRACK = 0
 CHECK_BYTES = 16
-MANIFEST_VERSION_MAX = 2  # with indexes (12.8)
+MANIFEST_VERSION_MAX = 3  # 2: indexes (12.8); 3: tombstones (6.6) or replaced entries (6.7)
 SEGMENT_FRAME_BYTES = 64 + 16  # header and trailer
 
 
@@ -156,19 +156,29 @@ def parse_root(value, name: str) -> Root:
     return root
 
 
-def _parse_tracks(value, name: str) -> list:
+def _parse_roots(value, name: str) -> list:
     roots = [parse_root(root, f"{name}[{i}]") for i, root in enumerate(shape.array(value, name))]
     ids = [root.field for root in roots]
     require(ids == sorted(set(ids)), "S5.5", f"{name} are of fields {ids}, not ascending")
     return roots
 
 
-def _parse_ledger(value, name: str):
-    if value is None:
-        return None
+def _parse_root_of_no_field(value, name: str) -> Root:
     root = parse_root(value, name)
     require(root.field == 0, "S5.5", f"{name} has field id {root.field}, not 0")
     return root
+
+
+def _parse_ledger(value, name: str):
+    return None if value is None else _parse_root_of_no_field(value, name)
+
+
+def _parse_tombstones(value, name: str):
+    if value is None:
+        return None
+    roots = _parse_roots(value, name)
+    require(bool(roots), "S5.6", f"{name} is empty, and not null")
+    return roots
 
 
 # 12.8 Indexes
@@ -256,18 +266,19 @@ def parse_manifest(data: bytes) -> dict:
         "parents": lambda items, name: [shape.b33(one, name) for one in shape.array(items, name)],
         "ancestors": _parse_ancestors,
         "schema": parse_schema,
-        "tracks": _parse_tracks,
+        "tracks": _parse_roots,
         "ledger": _parse_ledger,
-        "tombstones": shape.null,
+        "tombstones": _parse_tombstones,
         "operation": shape.text,
         "writer": shape.text,
         "write": shape.b16,
         "time_ns": shape.uint,
         "meta": shape.text_map,
     }
-    if value["v"] > 1:
-        keys["indexes"] = _parse_indexes
-    manifest = shape.fields(value, "manifest", shape.ENVELOPE | keys)
+    later = {"indexes": _parse_indexes, "replaced": _parse_root_of_no_field}
+    manifest = shape.fields(value, "manifest", shape.ENVELOPE | keys, later)
+    wanted = version_of(manifest)
+    require(value["v"] == wanted, "S5.6", f"v is {value['v']}, not {wanted}")
     _check_manifest(manifest)
     return manifest
 
@@ -306,12 +317,27 @@ def _check_manifest(manifest: dict) -> None:
     for root in manifest["tracks"]:
         has_track = root.field == RECORD_TRACK or known.get(root.field) in BLOB_TYPES + MATRIX_TYPES
         require(has_track, "S5.5", f"a track of field {root.field}, which has none")
+    for root in manifest["tombstones"] or []:
+        is_known = root.field == RECORD_TRACK or root.field in known
+        require(is_known, "S5.5", f"tombstones of field {root.field}, which the schema has not")
+    deleted, records = (
+        sum(root.records for root in roots or [] if root.field == RECORD_TRACK)
+        for roots in (manifest["tombstones"], manifest["tracks"])
+    )
+    require(deleted <= records, "S5.3", f"{deleted} of {records} records are deleted")
     for index in manifest.get("indexes", []):
         require(
             known.get(index.field) == "embedding",
             "S12.9",
             f"an index of field {index.field}, which is no embedding",
         )
+
+
+def version_of(manifest: dict) -> int:
+    """The `v` that a manifest with these keys has (S5.6)."""
+    if manifest["tombstones"] is not None or "replaced" in manifest:
+        return 3
+    return 2 if "indexes" in manifest else 1
 
 
 def index_map(index: Index) -> dict:
@@ -326,7 +352,7 @@ def index_map(index: Index) -> dict:
 
 
 def encode_manifest(nonce: bytes, indexes: list = (), **keys) -> bytes:
-    """`indexes`: Index, ascending by field; with them `v` is 2."""
+    """`indexes`: Index, ascending by field."""
     if indexes:
         keys["indexes"] = [index_map(index) for index in indexes]
-    return cbor.encode(shape.new("manifest", nonce, 2 if indexes else 1, **keys))
+    return cbor.encode(shape.new("manifest", nonce, version_of(keys), **keys))

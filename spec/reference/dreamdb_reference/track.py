@@ -134,6 +134,14 @@ def check_segment(segment: Segment, entry: pages.LeafEntry, track: int, fields: 
     stats.check_cover(entry.stats, segment.true_stats, "its entry")
 
 
+def check_tombstones(segment: Segment, entry: pages.LeafEntry) -> None:
+    """A segment of deleted anchors has no columns (6.6), and is what its entry says."""
+    check_entry(segment, entry)
+    footer = segment.footer
+    bare = footer.type == "scalar" and not footer.columns and not entry.stats
+    require(bare, "S7.8", f"a {footer.type} segment with values in tombstones")
+
+
 def _check_field(segment: Segment, field: dict) -> None:
     footer, kind = segment.footer, field["type"]
     wanted = "blob" if kind in BLOB_TYPES else "matrix"

@@ -137,6 +137,11 @@ def layer(builder: Builder, anchors: list, counts: list, seq: int):
     return builder.segment(data, seq, primary=False)
 
 
+def tombstones(builder: Builder, anchors: list, seq: int, standing: bool = True):
+    """The entry of deleted anchors; `standing`: what is deleted is in the tracks."""
+    return builder.segment(write_scalar(builder.nonce(), anchors, []), seq, primary=standing)
+
+
 def build(root: pathlib.Path) -> Builder:
     """Four versions: empty, two appends (the second by key), a layer; a branch and a snapshot."""
     builder = Builder(root)

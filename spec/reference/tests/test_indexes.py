@@ -6,7 +6,7 @@ import struct
 import index_builder
 import pytest
 from index_builder import VECTOR, build_indexed, coded, named, replaced, spatial, vectors
-from space_builder import Builder, records, trees
+from space_builder import Builder, records, tombstones, trees
 
 from dreamdb_reference import Violation, address, read_space
 from dreamdb_reference.__main__ import main
@@ -33,6 +33,26 @@ def test_an_index_and_its_codes_are_read(tmp_path, metric, bits):
     assert all_ancestors(dataset) == 5
     assert read_space(tmp_path, "main@trained").indexes[0].summary()["codes"] == 4
     assert dataset.value(VECTOR, 7).flat() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("field", [0, VECTOR])
+def test_what_is_deleted_needs_no_code(tmp_path, field):
+    builder = Builder(tmp_path)
+    first = records(builder, [0, 10, 20], 0)
+    index = spatial(builder)
+    some = coded(builder, index, [first[VECTOR]], 1, lambda rows: rows[:-1])
+    place = named(builder, index, [some], [first[VECTOR]])
+    builder.commit(trees(builder, [first]))
+    lacking = index_builder.rows_of(builder, index, [first[VECTOR]])[-1].anchor
+    for anchors in ([lacking], [0]):
+        gone = [builder.tree(field, [tombstones(builder, anchors, 1)])]
+        builder.commit(trees(builder, [first]), indexes=[place], tombstones=gone)
+        builder.swap("main", builder.versions[-1][0])
+        if anchors == [lacking]:
+            assert read_space(tmp_path).indexes[0].checked_codes == 2
+        else:
+            with pytest.raises(Violation, match="S12.10"):
+                read_space(tmp_path)
 
 
 def test_only_some_codes_are_made_again_unless_all_are_asked_for(tmp_path):

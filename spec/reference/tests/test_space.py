@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import space_builder
-from space_builder import Builder, build, layer, records, trees
+from space_builder import Builder, build, layer, records, tombstones, trees
 
 from dreamdb_reference import (
     Violation,
@@ -44,6 +44,74 @@ def test_rows_are_those_written_and_the_newer_wins(tmp_path):
     assert rows[7]["caption"] == "text 1"
     assert rows[7]["vector"].flat() == [7.0, 0.5, -1.0]
     assert len(dataset.ledger) == 3
+
+
+def _delete(builder: Builder, roots: dict, **changes) -> None:
+    """A version with the last one's tracks and these tombstones: entries by field."""
+    tracks = builder.versions[-1][1]["tracks"]
+    made = [builder.tree(field, entries) for field, entries in sorted(roots.items())]
+    builder.commit(tracks, tombstones=made or None, operation="delete", **changes)
+    builder.swap("main", builder.versions[-1][0])
+
+
+def test_deleted_records_and_values_are_hidden(tmp_path):
+    builder = build(tmp_path)
+    whole = [tombstones(builder, [5, 30], 4), tombstones(builder, [20], 4)]
+    gone = tombstones(builder, [6], 4, standing=False)
+    roots = {0: whole + [gone], 2: [tombstones(builder, [7, 10], 4)]}
+    roots[3] = [tombstones(builder, [7], 4), tombstones(builder, [20, 100], 4)]
+    _delete(builder, roots)
+    dataset = read_space(tmp_path)
+    rows = {row["anchor"]: row["values"] for row in dataset.rows()}
+    assert list(rows) == [0, 7, 10, 11, 100]
+    assert [rows[anchor]["count"] for anchor in (7, 10, 100)] == [None, 20, None]
+    assert [rows[anchor]["vector"] is None for anchor in (0, 7, 10, 11)] == [False, True, True, False]
+    assert rows[7]["caption"] == "text 1" and rows[7]["label"] == "dog"
+    assert dataset.deleted(0) == {5, 6, 20, 30} and dataset.deleted(1) == set()
+    assert all_ancestors(dataset) == 5
+
+
+def test_what_is_deleted_may_have_values_that_came_later(tmp_path):
+    builder = build(tmp_path)
+    first = records(builder, [0, 10], 1)
+    purged = tombstones(builder, [20], 4, standing=False)
+    builder.commit(
+        trees(builder, [first], [layer(builder, [20], [1], 4)]),
+        tombstones=[builder.tree(0, [purged])],
+    )
+    builder.swap("main", builder.versions[-1][0])
+    assert read_space(tmp_path).anchors == [0, 10]
+
+
+def test_deleted_values_of_one_seq_may_differ(tmp_path):
+    builder = build(tmp_path)
+    layers = [layer(builder, [7], [70], 3), layer(builder, [7], [71], 3)]
+    parts = [records(builder, [7, 8], 1)]
+    for deleted in ({3: [7]}, {0: [7]}, {0: [8]}):
+        made = [
+            builder.tree(field, [tombstones(builder, anchors, 4)])
+            for field, anchors in deleted.items()
+        ]
+        builder.commit(trees(builder, parts, layers), tombstones=made)
+        builder.swap("main", builder.versions[-1][0])
+        if 7 in next(iter(deleted.values())):
+            assert read_space(tmp_path).anchors == ([8] if 0 in deleted else [7, 8])
+        else:
+            with pytest.raises(Violation, match="S6.4"):
+                read_space(tmp_path)
+
+
+def test_a_restored_version_may_have_fewer_tombstones(tmp_path):
+    builder = build(tmp_path)
+    _delete(builder, {0: [tombstones(builder, [5], 4)]})
+    builder.commit(builder.versions[-1][1]["tracks"], operation="restore")
+    builder.swap("main", builder.versions[-1][0])
+    assert all_ancestors(read_space(tmp_path)) == 6
+    builder.commit(builder.versions[-3][1]["tracks"], tombstones=builder.versions[-2][1]["tombstones"])
+    builder.commit(builder.versions[-1][1]["tracks"], operation="append")
+    builder.swap("main", builder.versions[-1][0])
+    with pytest.raises(Violation, match="S6.10"):
+        all_ancestors(read_space(tmp_path))
 
 
 def test_refs_name_their_versions(tmp_path):
@@ -388,6 +456,22 @@ def _id_again(builder):
     builder.commit([])
 
 
+def _tombstones(field, *parts, **entry):
+    """Adds tombstones: each part is anchors, and whether what they delete stands in the tracks."""
+
+    def change(builder):
+        builder.commit(trees(builder, _two(builder)))
+        made = [tombstones(builder, anchors, 2, standing) for anchors, standing in parts]
+        _delete(builder, {field: [one._replace(**entry) for one in made]})
+
+    return change
+
+
+def _tombstones_with_columns(builder):
+    builder.commit(trees(builder, _two(builder)))
+    _delete(builder, {0: [records(builder, [0, 10], 2)[0]]})
+
+
 WRONG_STATS = {3: [1, 20, 20, None], 4: [2, b"bat", b"bat", [b"bat"]]}
 BROKEN = [
     (_primary_twice, "S6.3"),
@@ -424,6 +508,13 @@ BROKEN = [
     (_wrong_column_type, "S7.8"),
     (_column_of_a_blob, "S7.8"),
     (_text_not_utf8, "S7.7"),
+    (_tombstones(0, ([0, 10], True), ([10, 20], True)), "S6.9"),
+    (_tombstones(3, ([0, 10], True), ([5, 10], True)), "S6.9"),
+    (_tombstones(0, ([0, 1], True)), "S6.9"),
+    (_tombstones(0, ([0, 1], False)), "S6.9"),
+    (_tombstones(0, ([0], True), seq=9), "S6.6"),
+    (_tombstones(0, ([0], True), size=9999), "S6.6"),
+    (_tombstones_with_columns, "S7.8"),
     (_commit(time_ns=0), "S5.1"),
     (_commit(generation=5), "S5.5"),
     (_commit(timeline=address.address_of(b"no genesis")), "9.2"),

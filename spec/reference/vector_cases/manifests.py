@@ -112,7 +112,7 @@ def manifest() -> dict:
                 name, structures.encode_manifest(nonce(12), **keys), structures.parse_manifest
             )
         )
-    accept += _with_indexes()
+    accept += _with_indexes() + _with_tombstones()
     few = {"fields": [every_field()[0], every_field()[7]], "next": 14}
     base = cbor.decode(
         structures.encode_manifest(nonce(12), **full | {"schema": few, "tracks": roots[:2]})
@@ -123,6 +123,7 @@ def manifest() -> dict:
         "refuse": envelope_refusals(base, "manifest")
         + _manifest_refusals(base)
         + _index_refusals()
+        + _tombstone_refusals()
         + _schema_refusals(),
     }
 
@@ -189,7 +190,8 @@ def _index_refusals() -> list:
         return one(field=field)
 
     cases = [
-        ("version 1 with indexes", {"v": 1}, "S3.8"),
+        ("version 1 with indexes", {"v": 1}, "S5.6"),
+        ("version 3 with indexes alone", {"v": 3}, "S5.6"),
         ("indexes empty", {"indexes": []}, "S3.9"),
         ("indexes null", {"indexes": None}, "S3.9"),
         ("indexes a map", {"indexes": six}, "S3.9"),
@@ -226,14 +228,86 @@ def _index_refusals() -> list:
         refuse(name, cbor.encode(base | changes), rule) for name, changes, rule in cases
     ]
     bare = without(base, "indexes")
-    return refused + [refuse("version 2 without indexes", cbor.encode(bare), "S3.8")]
+    return refused + [refuse("version 2 without indexes", cbor.encode(bare), "S5.6")]
+
+
+def _tombstones(field: int, **changes) -> Root:
+    """Tombstones of 90 records, or of values of a field."""
+    name = name_of(f"tombstones {field}")
+    return Root(field, name, 700, 0, 5, 890, 90, 90, 2, 2000)._replace(**changes)
+
+
+_REPLACED = Root(0, name_of("replaced"), 400, 0, 7, 2**63, 6, 0, 3, 0)
+
+
+def _with_tombstones() -> list:
+    keys = _two_embeddings()
+    purged = _tombstones(0, records=0)
+    later = _later(7, schema=keys["schema"], tracks=keys["tracks"])
+    cases = [
+        ("deleted records", keys | {"tombstones": [_tombstones(0)]}, []),
+        ("deleted records, purged", keys | {"tombstones": [purged]}, []),
+        ("all records deleted and purged", keys | {"tombstones": [purged], "tracks": []}, []),
+        (
+            "deleted values of a scalar and of an embedding",
+            later | {"tombstones": [_tombstones(6), _tombstones(8)]},
+            [],
+        ),
+        ("replaced entries", keys | {"replaced": _REPLACED}, []),
+        (
+            "deleted records and values, replaced entries, an index",
+            later | {"tombstones": [_tombstones(0), _tombstones(5)], "replaced": _REPLACED},
+            [_index(6)],
+        ),
+    ]
+    return [
+        accepted(
+            name,
+            structures.encode_manifest(nonce(14), indexes=indexes, **keys),
+            structures.parse_manifest,
+        )
+        for name, keys, indexes in cases
+    ]
+
+
+def _tombstone_refusals() -> list:
+    fields = [_field(1, "a", "blob"), _field(2, "b", "int")]
+    tracks = [Root(0, name_of("page 0"), 300, 0, 0, 999, 100, 100, 2, 70000)]
+    both = [_tombstones(0), _tombstones(2)]
+    more = _tombstones(0, rows=101, records=101)
+    keys = {"schema": {"fields": fields, "next": 3}, "tracks": tracks}
+    deleted = _first(**keys, tombstones=both)
+    replaced = _first(**keys, replaced=_REPLACED)
+    cases = [
+        ("version 1 with tombstones", deleted | {"v": 1}, "S5.6"),
+        ("version 2 with tombstones", deleted | {"v": 2}, "S5.6"),
+        ("version 1 with replaced entries", replaced | {"v": 1}, "S5.6"),
+        ("version 2 with replaced entries", replaced | {"v": 2}, "S5.6"),
+        ("version 3 with neither", _first(**keys) | {"v": 3}, "S5.6"),
+        ("tombstones empty", deleted | {"tombstones": []}, "S5.6"),
+        ("tombstones a root", deleted | {"tombstones": both[0]}, "S3.9"),
+        ("tombstones a map", deleted | {"tombstones": {}}, "S3.9"),
+        ("tombstones descending", deleted | {"tombstones": both[::-1]}, "S5.5"),
+        ("tombstones of a field twice", deleted | {"tombstones": both[:1] * 2}, "S5.5"),
+        ("tombstones of no field", deleted | {"tombstones": [_tombstones(3)]}, "S5.5"),
+        ("tombstones of 9 parts", deleted | {"tombstones": [both[0][:9]]}, "S3.9"),
+        ("no tombstones", without(deleted, "tombstones"), "S3.8"),
+        ("more deleted than there are", deleted | {"tombstones": [more]}, "S5.3"),
+        ("deleted records of no track", deleted | {"tracks": []}, "S5.3"),
+        ("replaced null", replaced | {"replaced": None}, "S3.9"),
+        ("replaced an array of roots", replaced | {"replaced": [_REPLACED]}, "S3.9"),
+        ("replaced of field 1", replaced | {"replaced": _REPLACED._replace(field=1)}, "S5.5"),
+        ("replaced of height 13", replaced | {"replaced": _REPLACED._replace(height=13)}, "S1.3"),
+    ]
+    envelope = {"kind": "manifest", "v": 3, "nonce": nonce(14)}
+    return [refuse(name, cbor.encode(envelope | value), rule) for name, value, rule in cases]
 
 
 def _manifest_refusals(base: dict) -> list:
     tracks, chain = base["tracks"], base["ancestors"]
     zero = bytes(33)
     cases = [
-        ("tombstones not null", {"tombstones": [1]}, "S3.9"),
+        ("tombstones of a number", {"tombstones": [1]}, "S3.9"),
         ("meta not text", {"meta": {"a": 1}}, "S3.9"),
         ("ledger of field 1", {"ledger": [1] + base["ledger"][1:]}, "S5.5"),
         ("timeline no address", {"timeline": zero}, "S1.2"),

@@ -19,8 +19,8 @@ def envelope_refusals(value: dict, kind: str) -> list:
         ("nonce as text", value | {"nonce": "0123456789abcdef"}, "S3.9"),
     ]
     refused = [refuse(name, cbor.encode(changed), rule) for name, changed, rule in cases]
-    future = value | {"v": 3, "new in version 3": [1, 2]}
-    refused.append(refuse("version 3", cbor.encode(future), "S3.7", code="Unsupported"))
+    future = value | {"v": 4, "new in version 4": [1, 2]}
+    refused.append(refuse("version 4", cbor.encode(future), "S3.7", code="Unsupported"))
     refused.append(refuse("an array", cbor.encode([value]), "S3.9"))
     refused.append(refuse("a byte follows", cbor.encode(value) + b"\0", "S3.5"))
     refused.append(refuse("last byte cut", cbor.encode(value)[:-1], "S3.5"))
