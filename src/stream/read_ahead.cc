@@ -45,13 +45,16 @@ Batch pick_where(const Batch& batch, const Keep& keep) {
   return rows.size() == batch.rows() ? batch : pick_rows(batch, rows);
 }
 
-// The tracks of the fields that are not in the record track.
-std::vector<const Root*> wide_tracks(const Manifest& manifest,
+// What is read besides the record track: tracks of the fields, and tombstones.
+std::vector<const Root*> other_trees(const Manifest& manifest,
                                      std::span<const Field* const> fields) {
   std::vector<const Root*> out;
   for (const Field* field : fields)
     if (const Root* root = manifest.find_track(field->id); root && !is_scalar(field->type))
       out.push_back(root);
+  for (const Root& root : manifest.tombstones)
+    if (root.field == kRecordTrack || std::ranges::count(fields, root.field, &Field::id) > 0)
+      out.push_back(&root);
   return out;
 }
 
@@ -113,7 +116,7 @@ class ReadAhead::Queue : public std::enable_shared_from_this<ReadAhead::Queue> {
         pool_(limits_.is_far ? waiting_pool() : shared_pool()),
         scan_(*objects_, manifest, options_.first, options_.last,
               options_.filter ? &*options_.filter : nullptr,
-              limits_.is_far ? wide_tracks(*manifest, all_fields()) : std::vector<const Root*>()) {}
+              limits_.is_far ? other_trees(*manifest, all_fields()) : std::vector<const Root*>()) {}
 
   Status top_up() {
     if (limits_.is_far) {

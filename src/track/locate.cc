@@ -89,4 +89,12 @@ void keep_newest(std::span<std::vector<MatchRun>> lists, size_t wanted) {
   }
 }
 
+void take_out(const std::vector<bool>& marks, std::vector<MatchRun>& runs) {
+  std::vector<MatchRun> kept;
+  for (const MatchRun& run : runs)
+    for (uint32_t k = 0; k < run.len; ++k)
+      if (!marks[run.pos + k]) append_match(kept, run.pos + k, run.row + k);
+  runs = std::move(kept);
+}
+
 }  // namespace dreamdb

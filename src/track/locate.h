@@ -27,4 +27,7 @@ std::vector<MatchRun> match_rows(const Entry& entry, std::span<const uint64_t> h
 // at most one list: the newest wins. lists: oldest first. wanted: how many anchors there are.
 void keep_newest(std::span<std::vector<MatchRun>> lists, size_t wanted);
 
+// Takes out of `runs` the wanted anchors that are marked; marks: one for each wanted anchor.
+void take_out(const std::vector<bool>& marks, std::vector<MatchRun>& runs);
+
 }  // namespace dreamdb

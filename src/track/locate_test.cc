@@ -53,6 +53,21 @@ RC_GTEST_PROP(Locate, MatchesAsLookingAtEachRow, ()) {
   }
 }
 
+RC_GTEST_PROP(Locate, TakesOutWhatIsMarked, ()) {
+  std::vector<MatchRun> runs;
+  uint32_t pos = 0;
+  for (const auto& [gap, len] : *rc::gen::container<std::vector<std::pair<uint8_t, uint8_t>>>(
+           rc::gen::pair(rc::gen::inRange<uint8_t>(0, 4), rc::gen::inRange<uint8_t>(1, 9)))) {
+    runs.push_back({pos + gap, 3 * pos, len});
+    pos += gap + len;
+  }
+  const auto marks = *rc::gen::container<std::vector<bool>>(pos, rc::gen::arbitrary<bool>());
+  std::map<uint32_t, uint32_t> expected = unrolled(runs);
+  std::erase_if(expected, [&](const auto& match) { return marks[match.first]; });
+  take_out(marks, runs);
+  RC_ASSERT(unrolled(runs) == expected);
+}
+
 TEST(Locate, MatchesAtTheEndsOfTheTimeline) {
   Entry entry;
   entry.rows = 3;

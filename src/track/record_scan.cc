@@ -4,7 +4,9 @@
 #include <functional>
 #include <utility>
 
+#include "dreamdb/interrupt.h"
 #include "track/row_reader.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -14,30 +16,56 @@ namespace {
 constexpr size_t kSegmentsAheadMax = 512;
 constexpr size_t kPagesAheadMax = 16;  // of one companion: up to 1 MiB
 
-std::function<bool(const Entry&)> entry_filter(const Filter* filter, bool has_layers) {
+// What of a tree is read. Of the record track: primary segments.
+std::function<bool(const Entry&)> entry_filter(const Root& root, const Manifest& manifest,
+                                               const Filter* filter, bool has_layers,
+                                               bool has_deleted_values) {
+  if (&root != manifest.find_track(kRecordTrack)) return nullptr;
   // A layer may change what the statistics of the primary segment say; then segments are judged
   // one by one, together with the layers over them.
   const Filter* prune = has_layers ? nullptr : filter;
-  return [prune](const Entry& entry) {
-    return entry.records > 0 && (prune == nullptr || prune->can_match(entry.stats, entry.rows));
+  return [prune, has_deleted_values](const Entry& entry) {
+    // Statistics count values that are deleted: any row may be null.
+    const uint64_t rows = has_deleted_values ? UINT64_MAX : entry.rows;
+    return entry.records > 0 && (prune == nullptr || prune->can_match(entry.stats, rows));
   };
+}
+
+bool deletes_values(const Manifest& manifest) {
+  return std::ranges::any_of(manifest.tombstones,
+                             [](const Root& root) { return root.field != kRecordTrack; });
 }
 
 }  // namespace
 
 RecordScan::RecordScan(Objects& objects, ManifestPtr manifest, uint64_t first, uint64_t last,
                        const Filter* filter, std::vector<const Root*> companions)
+    : RecordScan(objects, manifest, manifest->find_track(kRecordTrack),
+                 tombstones_of(*manifest, kRecordTrack), first, last, filter,
+                 std::move(companions)) {}
+
+RecordScan RecordScan::of_tombstones(Objects& objects, ManifestPtr manifest, const Root& root,
+                                     uint64_t first, uint64_t last) {
+  return RecordScan(objects, std::move(manifest), &root, {}, first, last, nullptr, {});
+}
+
+RecordScan::RecordScan(Objects& objects, ManifestPtr manifest, const Root* root,
+                       std::vector<const Root*> hidden, uint64_t first, uint64_t last,
+                       const Filter* filter, std::vector<const Root*> companions)
     : objects_(objects),
       manifest_(std::move(manifest)),
-      root_(manifest_->find_track(kRecordTrack)),
+      root_(root),
+      hidden_(std::move(hidden)),
       first_(first),
       last_(last),
       filter_(filter),
       has_layers_(root_ != nullptr && root_->rows != root_->records),
+      has_deleted_values_(deletes_values(*manifest_)),
       companions_(std::move(companions)),
       companions_from_(first) {
   if (root_ != nullptr && first <= last)
-    tree_.emplace(*root_, first, last, entry_filter(filter, has_layers_));
+    tree_.emplace(*root_, first, last,
+                  entry_filter(*root_, *manifest_, filter, has_layers_, has_deleted_values_));
 }
 
 uint64_t RecordScan::Cursor::rows_up_to(uint64_t bound) const {
@@ -183,7 +211,7 @@ void RecordScan::emit(std::vector<uint64_t>& out, size_t rows_max) {
   if (least->done() || least->current() > last_) active_.erase(least);
 }
 
-Result<Buffer> RecordScan::next(size_t rows_max) {
+Result<std::vector<uint64_t>> RecordScan::next_standing(size_t rows_max) {
   std::vector<uint64_t> out;
   out.reserve(std::min<size_t>(rows_max, 1u << 18));
   DREAMDB_TRY(look_ahead(rows_max));
@@ -205,12 +233,27 @@ Result<Buffer> RecordScan::next(size_t rows_max) {
       std::adjacent_find(out.begin(), out.end(), std::greater_equal<>()) == out.end() &&
       (out.empty() || !last_emitted_ || *last_emitted_ < out.front());
   if (!ascends)
-    return fail(Code::kCorruption, "the record track of version " +
-                                       std::to_string(manifest_->generation) +
+    return fail(Code::kCorruption, "a track of version " + std::to_string(manifest_->generation) +
                                        " does not list anchors in order, each once (S6.1, S6.3); "
                                        "restore its pages from a copy");
   if (!out.empty()) last_emitted_ = out.back();
-  return Buffer::copy_of(std::as_bytes(std::span(out)));
+  return out;
+}
+
+Result<Buffer> RecordScan::next(size_t rows_max) {
+  for (;;) {
+    DREAMDB_ASSIGN(std::vector<uint64_t> anchors, next_standing(rows_max));
+    const bool at_end = anchors.empty();
+    DREAMDB_ASSIGN(const auto deleted, find_deleted(objects_, hidden_, anchors));
+    if (!deleted.empty()) {
+      size_t kept = 0;
+      for (size_t i = 0; i < anchors.size(); ++i)
+        if (!deleted[i]) anchors[kept++] = anchors[i];
+      anchors.resize(kept);
+    }
+    if (at_end || !anchors.empty()) return Buffer::copy_of(std::as_bytes(std::span(anchors)));
+    DREAMDB_TRY(check_interrupt());
+  }
 }
 
 }  // namespace dreamdb

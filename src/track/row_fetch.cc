@@ -24,16 +24,23 @@ class Joined {
   Task task_;
 };
 
+// Where the field's values stand; nullptr: nowhere.
+const TrackMatch* find_match(const RowPlan& plan, const Field& field) {
+  const TrackMatch* found = nullptr;
+  for (const TrackMatch& track : plan.tracks) {
+    if (track.field == field.id) return &track;
+    if (track.field == kRecordTrack && is_scalar(field.type)) found = &track;
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<Batch> RowReader::fetch(const RowPlan& plan) const {
   const size_t rows = plan.anchors.size() / 8;
   std::vector<std::unique_ptr<Assembler>> columns;
   for (const Field* field : plan.fields) {
-    const FieldId track = is_scalar(field->type) ? kRecordTrack : field->id;
-    const auto it = std::find_if(plan.tracks.begin(), plan.tracks.end(),
-                                 [track](const TrackMatch& t) { return t.field == track; });
-    const TrackMatch* match = it == plan.tracks.end() ? nullptr : &*it;
+    const TrackMatch* const match = find_match(plan, *field);
     if (is_matrix(field->type)) {
       Objects* const keeper = plan.keeps_rows_of == field->id ? &objects_ : nullptr;
       columns.push_back(assemble_matrix(*field, rows, match, plan.matrix_rows, keeper));

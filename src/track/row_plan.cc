@@ -1,6 +1,7 @@
 // Finding the segments and rows that hold wanted anchors: the first half of a read.
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <unordered_map>
 
@@ -10,28 +11,12 @@ namespace dreamdb {
 
 namespace {
 
-// The leaf entries of several tracks that may hold the anchors, one wave a level for all tracks.
-Result<std::vector<std::vector<EntryPtr>>> find_in_tracks(Objects& objects,
-                                                          std::span<const Root* const> roots,
-                                                          std::span<const uint64_t> anchors) {
-  PageMap pages;
-  for (;;) {
-    std::vector<std::vector<EntryPtr>> entries;
-    std::vector<PageRef> missing;
-    for (const Root* root : roots) {
-      DREAMDB_ASSIGN(Found found, find_entries(*root, anchors, pages));
-      missing.insert(missing.end(), found.missing.begin(), found.missing.end());
-      entries.push_back(std::move(found.entries));
-    }
-    if (missing.empty()) return entries;
-    DREAMDB_TRY(objects.pages(missing, pages));
-  }
-}
-
-Buffer sequence_anchors(const Segment& segment) {
-  MutableBuffer out(segment.rows * 8);
+// Of a segment, or of its entry, whose anchors are a sequence.
+template <typename T>
+Buffer sequence_anchors(const T& sequence) {
+  MutableBuffer out(sequence.rows * 8);
   auto* anchors = reinterpret_cast<uint64_t*>(out.data());
-  for (uint64_t i = 0; i < segment.rows; ++i) anchors[i] = segment.first + i * segment.step;
+  for (uint64_t i = 0; i < sequence.rows; ++i) anchors[i] = sequence.first + i * sequence.step;
   return std::move(out).freeze();
 }
 
@@ -101,6 +86,10 @@ uint64_t text_bytes(const TrackMatch& track, const Field& field) {
   return bytes;
 }
 
+FieldType type_of(const RowPlan& plan, FieldId id) {
+  return (*std::ranges::find(plan.fields, id, &Field::id))->type;
+}
+
 // Leaves every anchor of a wide track to its newest segment, and adds up what is to be read.
 void finish_plan(RowPlan& plan) {
   const size_t wanted = plan.anchor_span().size();
@@ -114,6 +103,7 @@ void finish_plan(RowPlan& plan) {
         if (is_string(field->type)) plan.bytes += text_bytes(track, *field);
       continue;
     }
+    if (is_scalar(type_of(plan, track.field))) continue;
     std::vector<std::vector<MatchRun>> lists;
     for (SegmentMatch& match : track.segments) lists.push_back(std::move(match.runs));
     keep_newest(lists, wanted);
@@ -123,7 +113,62 @@ void finish_plan(RowPlan& plan) {
   }
 }
 
+void take_out(const std::vector<bool>& marks, TrackMatch& track) {
+  for (SegmentMatch& match : track.segments) take_out(marks, match.runs);
+  std::erase_if(track.segments, [](const SegmentMatch& match) { return match.runs.empty(); });
+}
+
+// Of the wanted anchors: those that have a tombstone, by field, 0 of whole records.
+using Deleted = std::map<FieldId, std::vector<bool>>;
+
+// Leaves nothing of what is deleted in the plan.
+void take_out_deleted(const Deleted& deleted, RowPlan& plan) {
+  const auto whole = deleted.find(kRecordTrack);
+  if (whole != deleted.end()) {
+    take_out(whole->second, plan.records);
+    for (TrackMatch& track : plan.tracks) take_out(whole->second, track);
+  }
+  const auto find_track = [&plan](FieldId id) {
+    return std::ranges::find(plan.tracks, id, &TrackMatch::field);
+  };
+  for (const Field* field : plan.fields) {
+    const auto values = deleted.find(field->id);
+    if (values == deleted.end()) continue;
+    if (is_scalar(field->type)) {
+      const auto records = find_track(kRecordTrack);
+      if (records == plan.tracks.end()) continue;
+      plan.tracks.push_back({field->id, records->segments});
+    }
+    if (const auto track = find_track(field->id); track != plan.tracks.end())
+      take_out(values->second, *track);
+  }
+}
+
 }  // namespace
+
+Result<std::vector<std::vector<EntryPtr>>> find_in_trees(Objects& objects,
+                                                         std::span<const Root* const> roots,
+                                                         std::span<const uint64_t> anchors,
+                                                         PageMap& pages) {
+  for (;;) {
+    std::vector<std::vector<EntryPtr>> entries;
+    std::vector<PageRef> missing;
+    for (const Root* root : roots) {
+      DREAMDB_ASSIGN(Found found, find_entries(*root, anchors, pages));
+      missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+      entries.push_back(std::move(found.entries));
+    }
+    if (missing.empty()) return entries;
+    DREAMDB_TRY(objects.pages(missing, pages));
+  }
+}
+
+Result<Buffer> anchors_of(Objects& objects, const EntryPtr& entry) {
+  if (entry->step > 0) return sequence_anchors(*entry);
+  DREAMDB_ASSIGN(const auto segments, objects.segments({&entry, 1}));
+  DREAMDB_ASSIGN(auto lists, anchor_lists(objects, segments));
+  return std::move(lists[0]);
+}
 
 Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const SegmentPtr> segments) {
   std::vector<Buffer> out(segments.size());
@@ -209,7 +254,13 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
   };
   if (find_records) need(kRecordTrack);
   for (const Field* field : fields) need(is_scalar(field->type) ? kRecordTrack : field->id);
-  DREAMDB_ASSIGN(const auto entries, find_in_tracks(objects_, roots, wanted));
+  const size_t tracks = roots.size();  // tombstones come behind them
+  for (const Root& root : manifest_->tombstones)
+    if (tracks > 0 &&
+        (root.field == kRecordTrack || std::ranges::count(fields, root.field, &Field::id) > 0))
+      roots.push_back(&root);
+  PageMap pages;
+  DREAMDB_ASSIGN(const auto entries, find_in_trees(objects_, roots, wanted, pages));
   // One call for all tracks, so that footers and anchor lists are one wave each.
   std::vector<EntryPtr> all;
   std::unordered_map<const Entry*, size_t> track_of;
@@ -220,11 +271,20 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
     }
   DREAMDB_ASSIGN(std::vector<SegmentMatch> matches,
                  match_entries(objects_, all, wanted, [&](const Entry& entry) {
-                   return scalars > 0 || roots[track_of.at(&entry)]->field != kRecordTrack;
+                   const size_t t = track_of.at(&entry);
+                   return t < tracks && (scalars > 0 || roots[t]->field != kRecordTrack);
                  }));
-  for (const Root* root : roots) plan.tracks.push_back({root->field, {}});
+  for (size_t t = 0; t < tracks; ++t) plan.tracks.push_back({roots[t]->field, {}});
+  Deleted deleted;
   for (SegmentMatch& match : matches) {
-    TrackMatch& track = plan.tracks[track_of.at(match.entry.get())];
+    const size_t t = track_of.at(match.entry.get());
+    if (t >= tracks) {
+      std::vector<bool>& marks = deleted[roots[t]->field];
+      marks.resize(wanted.size());
+      for (const MatchRun& run : match.runs) std::fill_n(marks.begin() + run.pos, run.len, true);
+      continue;
+    }
+    TrackMatch& track = plan.tracks[t];
     if (track.field == kRecordTrack && match.entry->records > 0 && find_records)
       plan.records.insert(plan.records.end(), match.runs.begin(), match.runs.end());
     if (match.segment == nullptr) continue;
@@ -235,6 +295,7 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
   }
   std::sort(plan.records.begin(), plan.records.end(),
             [](const MatchRun& a, const MatchRun& b) { return a.pos < b.pos; });
+  take_out_deleted(deleted, plan);
   finish_plan(plan);
   return plan;
 }

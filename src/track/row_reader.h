@@ -28,9 +28,10 @@ struct SegmentMatch {
 };
 
 // Where the wanted anchors stand in one track: segments oldest first. In wide tracks an anchor is
-// in one segment only; in the record track layers may hold other columns of it.
+// in one segment only; in the record track layers may hold other columns of it. Of what is deleted
+// nothing stands there.
 struct TrackMatch {
-  FieldId field{0};
+  FieldId field{0};  // also of a scalar of which values are deleted: what is left of its column
   std::vector<SegmentMatch> segments;
 };
 
@@ -39,7 +40,7 @@ struct RowPlan {
   Buffer anchors;  // u64[rows], ascending, unique
   std::vector<const Field*> fields;
   std::vector<TrackMatch> tracks;  // those that the fields need
-  std::vector<MatchRun> records;   // anchors that have a record, when asked for; ascending
+  std::vector<MatchRun> records;   // anchors of records (not deleted), when asked for; ascending
   uint64_t bytes = 0;              // about what `fetch` hands out
   // Where each anchor's row of an embedding or array goes, a permutation; empty: in their order.
   std::vector<uint32_t> matrix_rows;
@@ -63,7 +64,8 @@ class RowReader {
 
   const Manifest& manifest() const { return *manifest_; }
 
-  // fields: of the manifest's schema. An anchor without a record has no values.
+  // fields: of the manifest's schema. An anchor without a record has no values, and neither has one
+  // whose record is deleted.
   // `find_records` tells which anchors have one, for no extra wave.
   Result<RowPlan> plan(Buffer anchors, std::span<const Field* const> fields,
                        bool find_records = false) const;
@@ -76,13 +78,21 @@ class RowReader {
   ManifestPtr manifest_;
 };
 
+// The leaf entries of several trees that may hold the anchors (ascending, unique): one wave a level
+// for all trees. `pages`: at hand; gets those that are read.
+Result<std::vector<std::vector<EntryPtr>>> find_in_trees(Objects& objects,
+                                                         std::span<const Root* const> roots,
+                                                         std::span<const uint64_t> anchors,
+                                                         PageMap& pages);
+
 // The segments of `entries` with the rows that hold `wanted`, oldest first. Fetches anchor lists
 // where anchors are no sequence, and the footers of all that match if `load` says so of an entry.
 Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<const EntryPtr> entries,
                                                 std::span<const uint64_t> wanted,
                                                 const std::function<bool(const Entry&)>& load);
 
-// Which of `anchors` (ascending, unique) have a record in the version: runs of positions.
+// Which of `anchors` (ascending, unique) have a record in the record track, deleted or not: runs of
+// positions.
 Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,
                                            std::span<const uint64_t> anchors);
 // The same with pages that are at hand; those that are read come to them.
@@ -92,6 +102,8 @@ Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& man
 // Corruption unless the segment holds rows of the field as the schema describes it (spec S7.8).
 Status check_matrix(const Segment& segment, const Field& field);
 
+// All anchors (u64, ascending) of one that an entry names; of a sequence the entry tells them.
+Result<Buffer> anchors_of(Objects& objects, const EntryPtr& entry);
 // All anchors (u64, ascending) of each segment; those that are no arithmetic sequence come from
 // the cache or in one wave.
 Result<std::vector<Buffer>> anchor_lists(Objects& objects, std::span<const SegmentPtr> segments);

@@ -11,6 +11,7 @@
 #include "store/counting_store.h"
 #include "track/record_scan.h"
 #include "track/testing.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 namespace {
@@ -36,6 +37,7 @@ class RandomVersion {
 
   void commit() {
     version_.next_commit();
+    if (deletes_ && !records_.empty() && below(3) == 0) return erase();
     if (records_.empty() || below(2) == 0) {
       // New records, interleaved with those there are, in one segment or two.
       std::set<uint64_t> fresh;
@@ -44,7 +46,7 @@ class RandomVersion {
       const bool sequence = below(2) == 0;
       for (size_t i = 1 + below(rows_max_); i > 0; --i) {
         const uint64_t anchor = sequence ? first + i * step : below(10 * rows_max_);
-        if (!records_.contains(anchor)) fresh.insert(anchor);
+        if (!records_.contains(anchor) && !deleted_.contains(anchor)) fresh.insert(anchor);
       }
       write({fresh.begin(), fresh.end()}, true);
     } else {
@@ -167,7 +169,54 @@ class RandomVersion {
 
   size_t left_out() const { return left_out_; }
 
+  void expect_tombstones() {
+    std::vector<uint64_t> found;
+    if (const Root* root = version_.manifest->find_tombstones(kRecordTrack)) {
+      auto scan =
+          RecordScan::of_tombstones(*version_.objects, version_.manifest, *root, 0, UINT64_MAX);
+      for (;;) {
+        auto piece = scan.next(1 + below(rows_max_));
+        ASSERT_TRUE(piece) << piece.error().message;
+        if (piece->empty()) break;
+        const auto* anchors = reinterpret_cast<const uint64_t*>(piece->data());
+        found.insert(found.end(), anchors, anchors + piece->size() / 8);
+      }
+    }
+    ASSERT_TRUE(std::ranges::equal(found, deleted_));
+    const std::vector<uint64_t> some = some_anchors();
+    const auto taken = find_taken(*version_.objects, *version_.manifest, some);
+    ASSERT_TRUE(taken);
+    for (size_t i = 0; i < some.size(); ++i)
+      ASSERT_EQ(!taken->empty() && (*taken)[i],
+                records_.contains(some[i]) || deleted_.contains(some[i]));
+    tombstones_ += found.size();
+  }
+
+  size_t tombstones() const { return tombstones_; }
+
  private:
+  // Deletes some records, in one segment or two, and then some values.
+  void erase() {
+    std::vector<uint64_t> lists[2];
+    const uint64_t keep = 1 + below(8);
+    for (const auto& [anchor, record] : records_)
+      if (below(keep) == 0) lists[below(2)].push_back(anchor);
+    for (const std::vector<uint64_t>& list : lists) {
+      for (const uint64_t anchor : list) records_.erase(anchor), deleted_.insert(anchor);
+      if (list.empty()) continue;
+      ASSERT_TRUE(version_.erase(kRecordTrack, list));
+    }
+    const Field& field = fields_[below(fields_.size())];
+    std::vector<uint64_t> values;
+    for (auto& [anchor, record] : records_)
+      if (below(keep) == 0 && deleted_values_.emplace(field.id, anchor).second) {
+        values.push_back(anchor);
+        record.erase(field.id);
+      }
+    if (values.empty()) return;
+    ASSERT_TRUE(version_.erase(field.id, values));
+  }
+
   void write(const std::vector<uint64_t>& anchors, bool fresh) {
     if (anchors.empty()) return;
     std::vector<Column> columns;
@@ -183,7 +232,8 @@ class RandomVersion {
       for (size_t i = 0; i < anchors.size(); ++i) {
         if (nulls > 0 && below(3) == 0) continue;
         values[i] = static_cast<int>(base + below(7));
-        records_[anchors[i]][field.id] = value_text(field, *values[i]);
+        if (!deleted_values_.contains({field.id, anchors[i]}))
+          records_[anchors[i]][field.id] = value_text(field, *values[i]);
         present.push_back(anchors[i]);
         dense.push_back(values[i]);
       }
@@ -218,7 +268,10 @@ class RandomVersion {
   TestVersion version_;
   std::vector<Field> fields_;
   std::map<uint64_t, Record> records_;
-  size_t left_out_ = 0;
+  const bool deletes_ = below(2) == 0;
+  std::set<uint64_t> deleted_;
+  std::set<std::pair<FieldId, uint64_t>> deleted_values_;
+  size_t left_out_ = 0, tombstones_ = 0;
 };
 
 class Versions : public ::testing::TestWithParam<std::pair<size_t, uint64_t>> {
@@ -245,6 +298,15 @@ TEST_P(Versions, RecordsComeInOrderAndOnce) {
   each([](RandomVersion& version) {
     for (int i = 0; i < 4; ++i) version.expect_scan();
   });
+}
+
+TEST_P(Versions, WhatIsDeletedIsToldAndTaken) {
+  size_t tombstones = 0;
+  each([&](RandomVersion& version) {
+    for (int i = 0; i < 2; ++i) version.expect_tombstones();
+    tombstones += version.tombstones();
+  });
+  EXPECT_GT(tombstones, 0u);
 }
 
 TEST_P(Versions, PruningLosesNoRow) {

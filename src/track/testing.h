@@ -122,23 +122,36 @@ struct TestVersion {
   // Puts a segment into its track. records: it introduces its anchors (record track).
   Status add(FieldId track, const Result<BuiltSegment>& built, bool records) {
     if (!built) return std::unexpected(built.error());
-    Entry entry = built->entry;
+    DREAMDB_ASSIGN(const Root root,
+                   grow(manifest->find_track(track), track, *built,
+                        track == kRecordTrack && !records ? 0 : built->entry.rows));
+    manifest->set_track(root);
+    return {};
+  }
+
+  // Deletes records (field 0), or values of a field. standing: they are in the tracks.
+  Status erase(FieldId field, std::span<const uint64_t> anchors, bool standing = true) {
+    DREAMDB_ASSIGN(const BuiltSegment built, build_scalar_segment(nonce, anchors, {}));
+    DREAMDB_ASSIGN(const Root root, grow(manifest->find_tombstones(field), field, built,
+                                         standing ? built.entry.rows : 0));
+    manifest->set_tombstones(root);
+    return {};
+  }
+
+  // The tree with the segment, which is put with the new pages.
+  Result<Root> grow(const Root* root, FieldId field, const BuiltSegment& built, uint64_t records) {
+    Entry entry = built.entry;
     entry.seq = seq;
-    entry.records = track == kRecordTrack && !records ? 0 : entry.rows;
-    std::vector<PutRequest> puts = {{segment_key(entry.child), built->object}};
-    const Root* root = manifest->find_track(track);
+    entry.records = records;
+    std::vector<PutRequest> puts = {{segment_key(entry.child), built.object}};
     PageMap pages;
     DREAMDB_ASSIGN(Inserted inserted, with_pages(*objects, pages, [&](const PageMap& have) {
                      return insert_entries(root == nullptr ? std::nullopt : std::optional(*root),
-                                           track, {entry}, nonce, have);
+                                           field, {entry}, nonce, have);
                    }));
     for (const NewPage& page : inserted.pages) puts.push_back({page_key(page.address), page.body});
     DREAMDB_TRY(objects->put(puts));
-    std::erase_if(manifest->tracks, [&](const Root& r) { return r.field == track; });
-    manifest->tracks.push_back(*inserted.root);
-    std::sort(manifest->tracks.begin(), manifest->tracks.end(),
-              [](const Root& a, const Root& b) { return a.field < b.field; });
-    return {};
+    return *inserted.root;
   }
 
   // The nonce makes equal segments of two commits two objects.
