@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "runtime/alone.h"
 #include "runtime/fork.h"
 #include "runtime/futex.h"
 
@@ -59,6 +60,7 @@ size_t default_thread_count() {
 class PoolOfProcess {
  public:
   ThreadPool& get(size_t (*thread_count)()) {
+    if (AloneScope::innermost() != nullptr) return no_threads_;
     const uint64_t generation = fork_generation();
     Made* made = made_.load(std::memory_order_acquire);
     if (made != nullptr && made->generation == generation) return made->pool;
@@ -78,6 +80,7 @@ class PoolOfProcess {
     uint64_t generation;
     ThreadPool pool;
   };
+  ThreadPool no_threads_{0};  // for who is to be alone
   std::atomic<Made*> made_{nullptr};
   ForkSafeMutex making_;
 };
@@ -156,7 +159,9 @@ Task ThreadPool::submit(std::function<void()> work) {
   Task task;
   task.state_ = std::make_shared<Task::State>();
   task.state_->work = std::move(work);
-  if (threads_.empty()) {
+  if (AloneScope* const alone = AloneScope::innermost()) {
+    alone->keep(task);
+  } else if (threads_.empty()) {
     Task::run(*task.state_);
   } else {
     enqueue([state = task.state_] { Task::run(*state); }, 1);

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/alone.h"
 #include "runtime/fork.h"
 
 namespace dreamdb {
@@ -103,6 +104,7 @@ class TickingJob final : public Ticking {
 }  // namespace
 
 std::unique_ptr<Ticking> start_ticking(std::function<void()> tick) {
+  if (AloneScope* const alone = AloneScope::innermost()) return alone->start(std::move(tick));
   auto job = std::make_shared<Job>();
   job->tick = std::move(tick);
   return std::make_unique<TickingJob>(std::move(job));
