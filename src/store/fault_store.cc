@@ -21,6 +21,7 @@ bool has_meaning(FaultKind kind, StoreOp op) {
     case FaultKind::kListRepeats:
     case FaultKind::kListReorders: return op == StoreOp::kList;
     case FaultKind::kConditionIgnored:
+    case FaultKind::kNotAtomic:
     case FaultKind::kToldConflict:
     case FaultKind::kFalseConflict: return op == StoreOp::kSwap;
     case FaultKind::kHtmlPage:
@@ -92,6 +93,7 @@ std::optional<FaultRule> FaultStore::begin(StoreOp op, std::string_view key) {
       if ((rule.only_ops & ops(op)) == 0 || !has_meaning(rule.kind, op)) continue;
       if (rule.times_max == 0 || !key.starts_with(rule.key_prefix)) continue;
       if (rule.at && *rule.at != number) continue;
+      if (rule.kind == FaultKind::kThrottled && is_allowed(rule)) continue;
       if (rule.probability < 1 &&
           std::uniform_real_distribution<double>(0, 1)(random_) >= rule.probability) {
         continue;
@@ -109,6 +111,13 @@ std::optional<FaultRule> FaultStore::begin(StoreOp op, std::string_view key) {
   for (const Late& one : due) one.act();
   if (struck && struck->kind == FaultKind::kDelay) runtime_.sleep_ns(struck->delay_ns);
   return struck;
+}
+
+bool FaultStore::is_allowed(const FaultRule& rule) {
+  const uint64_t second = runtime_.monotonic_ns() / 1'000'000'000;
+  Allowed& allowed = allowed_[rule.key_prefix];
+  if (allowed.second != second) allowed = {second, 0};
+  return allowed.count++ < rule.allowed_a_second;
 }
 
 std::vector<size_t> FaultStore::wave_order(size_t count) {
@@ -148,7 +157,13 @@ void FaultStore::defer(const FaultRule& fault, std::function<void()> act) {
 Status FaultStore::strike_write(const FaultRule& fault, std::string_view key,
                                 const std::function<Status()>& act) {
   switch (fault.kind) {
+    case FaultKind::kThrottled:
     case FaultKind::kError: return planned_error(fault.code, key);
+    case FaultKind::kLateReply: {
+      Status done = act();
+      runtime_.sleep_ns(fault.delay_ns);
+      return done;
+    }
     case FaultKind::kLate:
       defer(fault, [act] { (void)act(); });
       return planned_error(Code::kOutcomeUnknown, key);
@@ -164,9 +179,14 @@ Status FaultStore::strike_write(const FaultRule& fault, std::string_view key,
 }
 
 Status FaultStore::strike_read(const std::optional<FaultRule>& fault, std::string_view key) const {
-  if (fault && fault->kind == FaultKind::kError) return planned_error(fault->code, key);
+  if (fault && (fault->kind == FaultKind::kError || fault->kind == FaultKind::kThrottled))
+    return planned_error(fault->code, key);
   if (fault && fault->kind == FaultKind::kReplyLost) return planned_error(Code::kUnavailable, key);
   return crashed_status();
+}
+
+void FaultStore::wait_for_reply(const std::optional<FaultRule>& fault) {
+  if (fault && fault->kind == FaultKind::kLateReply) runtime_.sleep_ns(fault->delay_ns);
 }
 
 std::vector<Result<Buffer>> FaultStore::read_many(std::span<const ReadRequest> requests) {
@@ -181,6 +201,7 @@ Result<Buffer> FaultStore::read_one(const ReadRequest& request) {
   DREAMDB_TRY(strike_read(fault, request.key));
   auto results = inner_->read_many(std::span(&request, 1));
   Result<Buffer> result = std::move(results.front());
+  wait_for_reply(fault);
   if (!result) return result;
   if (fault && fault->kind == FaultKind::kOtherBody) {
     const std::lock_guard lock(mutex_);
@@ -230,7 +251,9 @@ Result<Loaded> FaultStore::load(std::string_view key) {
   DREAMDB_TRY(crashed_status());
   const auto fault = begin(StoreOp::kLoad, key);
   DREAMDB_TRY(strike_read(fault, key));
-  DREAMDB_ASSIGN(Loaded loaded, inner_->load(key));
+  auto result = inner_->load(key);
+  wait_for_reply(fault);
+  DREAMDB_ASSIGN(Loaded loaded, std::move(result));
   {
     const std::lock_guard lock(mutex_);
     std::deque<Loaded>& seen = seen_[std::string(key)];
@@ -252,16 +275,22 @@ Status FaultStore::swap_delete(std::string_view key, const Version& expected) {
   return {};
 }
 
+std::optional<Version> FaultStore::version_of(std::string_view key) const {
+  const auto current = inner_->load(key);
+  return current ? std::optional(current->version) : std::nullopt;
+}
+
 // Without `body` a deletion.
 Result<Version> FaultStore::swap_any(std::string_view key, std::optional<Version> expected,
                                      const Buffer* body) {
   DREAMDB_TRY(crashed_status());
   const auto fault = begin(StoreOp::kSwap, key);
-  if (fault && fault->kind == FaultKind::kConditionIgnored) {
-    const auto current = inner_->load(key);
-    expected = current ? std::optional(current->version) : std::nullopt;
-    if (!body && !expected) return Version{};
+  if (fault && fault->kind == FaultKind::kNotAtomic && version_of(key) == expected) {
+    runtime_.sleep_ns(fault->delay_ns);
+    expected = version_of(key);
   }
+  if (fault && fault->kind == FaultKind::kConditionIgnored) expected = version_of(key);
+  if (fault && !body && !expected) return Version{};
   const bool deletes = body == nullptr;
   const Buffer sent = deletes ? Buffer() : fault ? spoil(*fault, *body) : *body;
   // A late swap outlives this call.
@@ -281,7 +310,9 @@ Result<ListPage> FaultStore::list(std::string_view prefix, std::string_view star
   DREAMDB_TRY(crashed_status());
   const auto fault = begin(StoreOp::kList, prefix);
   DREAMDB_TRY(strike_read(fault, prefix));
-  DREAMDB_ASSIGN(ListPage page, inner_->list(prefix, start_after, limit));
+  auto result = inner_->list(prefix, start_after, limit);
+  wait_for_reply(fault);
+  DREAMDB_ASSIGN(ListPage page, std::move(result));
   if (fault) spoil_page(*fault, page);
   return page;
 }

@@ -28,6 +28,8 @@ enum class FaultKind : uint8_t {
   kTwice,             // done twice, as by a retry below us; the caller gets the second reply
   kLate,              // write: the caller is told OutcomeUnknown; done `late_by` operations later
   kDelay,             // waits `delay_ns` first
+  kLateReply,         // done, then waits `delay_ns` before it is told
+  kThrottled,         // fails with `code` from the `allowed_a_second`-th on within a second
   kCutBody,           // get, load: the body is cut short; put, swap: a cut body is stored
   kFlipBit,           // the same with one bit flipped
   kOtherBody,         // get: the bytes of another object that was read before
@@ -36,6 +38,7 @@ enum class FaultKind : uint8_t {
   kListRepeats,       // list: one key comes twice
   kListReorders,      // list: the order is random
   kConditionIgnored,  // swap: takes place whatever the version is
+  kNotAtomic,         // swap: looks at the condition, waits `delay_ns`, then takes place
   kToldConflict,      // swap: takes place, but the caller is told Conflict
   kFalseConflict,     // swap: does not take place although it could, and Conflict is told
   kHtmlPage,          // get, load: the page of a proxy in place of the body
@@ -63,7 +66,8 @@ struct FaultRule {
   uint64_t times_max = std::numeric_limits<uint64_t>::max();  // then the rule is used up
   Code code = Code::kUnavailable;                             // kError
   uint64_t late_by = 1;                                       // kLate, operations
-  uint64_t delay_ns = 0;                                      // kDelay
+  uint64_t delay_ns = 0;                                      // kDelay, kLateReply, kNotAtomic
+  uint64_t allowed_a_second = 0;                              // kThrottled
 };
 
 struct FaultPlan {
@@ -114,9 +118,17 @@ class FaultStore final : public Store {
     std::function<void()> act;
   };
 
+  struct Allowed {
+    uint64_t second = 0, count = 0;
+  };
+
   // Counts the operation and says which fault strikes it.
   std::optional<FaultRule> begin(StoreOp op, std::string_view key);
   Status crashed_status() const;
+  // Whether the rule lets one more operation of this second through; counts it.
+  bool is_allowed(const FaultRule& rule);
+  void wait_for_reply(const std::optional<FaultRule>& fault);
+  std::optional<Version> version_of(std::string_view key) const;
   std::vector<size_t> wave_order(size_t count);
   uint64_t draw(uint64_t bound);  // below `bound`
   Buffer spoil(const FaultRule& fault, const Buffer& body);
@@ -142,6 +154,7 @@ class FaultStore final : public Store {
   uint64_t faults_ = 0;
   bool crashed_ = false;
   std::deque<Late> late_;
+  std::map<std::string, Allowed> allowed_;  // by prefix
   std::string last_read_key_;
   Buffer last_read_;
   std::map<std::string, std::deque<Loaded>, std::less<>> seen_;  // the last two versions loaded

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "store/memory_store.h"
@@ -178,19 +179,72 @@ TEST_F(FaultStoreTest, ACrashStrikesTheNthOperationAndAllThatFollow) {
   }
 }
 
+// Its clock stands still but for sleeps, during which `meanwhile` happens.
+class FakeRuntime final : public Runtime {
+ public:
+  uint64_t now_ns() override { return 1 + slept_ns; }
+  uint64_t monotonic_ns() override { return 1 + slept_ns; }
+  void sleep_ns(uint64_t duration_ns) override {
+    slept_ns += duration_ns;
+    if (meanwhile) meanwhile();
+  }
+  void random(std::span<std::byte>) override {}
+  uint64_t slept_ns = 0;
+  std::function<void()> meanwhile;
+};
+
 TEST_F(FaultStoreTest, DelaysGoThroughTheRuntime) {
-  class FakeRuntime final : public Runtime {
-   public:
-    uint64_t now_ns() override { return 1; }
-    uint64_t monotonic_ns() override { return 1; }
-    void sleep_ns(uint64_t duration_ns) override { slept_ns += duration_ns; }
-    void random(std::span<std::byte>) override {}
-    uint64_t slept_ns = 0;
-  } runtime;
+  FakeRuntime runtime;
   FaultStore store(inner_, {.seed = 0, .rules = {{.kind = FaultKind::kDelay, .delay_ns = 5}}},
                    runtime);
   ASSERT_EQ(get(store, "none").error().code, Code::kNotFound);
   EXPECT_EQ(runtime.slept_ns, 5u);
+}
+
+TEST_F(FaultStoreTest, ALateReplyComesAfterTheDeed) {
+  FakeRuntime runtime;
+  FaultStore store(inner_, {.seed = 0, .rules = {{.kind = FaultKind::kLateReply, .delay_ns = 5}}},
+                   runtime);
+  std::string seen;
+  runtime.meanwhile = [&] { seen = std::string(inner_->load("refs/m")->body.view()); };
+  const auto version = store.swap("refs/m", std::nullopt, Buffer::copy_of("1"));
+  ASSERT_TRUE(version.has_value());
+  EXPECT_EQ(seen, "1");
+  // What is read is as it was when it was asked for.
+  runtime.meanwhile = [&] { (void)inner_->swap("refs/m", *version, Buffer::copy_of("2")); };
+  EXPECT_EQ(store.load("refs/m")->body.view(), "1");
+  EXPECT_EQ(runtime.slept_ns, 10u);
+}
+
+TEST_F(FaultStoreTest, AConditionThatIsNotAtomicLetsARivalsWriteBeLost) {
+  FakeRuntime runtime;
+  FaultStore store(inner_, {.seed = 0, .rules = {{.kind = FaultKind::kNotAtomic, .delay_ns = 5}}},
+                   runtime);
+  const auto first = inner_->swap("refs/m", std::nullopt, Buffer::copy_of("1"));
+  runtime.meanwhile = [&] {
+    ASSERT_TRUE(inner_->swap("refs/m", *first, Buffer::copy_of("rival")));
+  };
+  EXPECT_TRUE(store.swap("refs/m", *first, Buffer::copy_of("2")).has_value());
+  EXPECT_EQ(inner_->load("refs/m")->body.view(), "2");
+  runtime.meanwhile = nullptr;
+  EXPECT_EQ(store.swap("refs/m", *first, Buffer::copy_of("3")).error().code, Code::kConflict);
+  EXPECT_EQ(store.swap_delete("refs/m", *first).error().code, Code::kConflict);
+}
+
+TEST_F(FaultStoreTest, ThrottlingIsByPrefixAndSecond) {
+  FakeRuntime runtime;
+  FaultStore store(
+      inner_,
+      {.seed = 0,
+       .rules = {{.kind = FaultKind::kThrottled, .key_prefix = "a/", .allowed_a_second = 2}}},
+      runtime);
+  const auto code = [&](const std::string& key) { return get(store, key).error().code; };
+  EXPECT_EQ(code("a/1"), Code::kNotFound);
+  EXPECT_EQ(code("a/2"), Code::kNotFound);
+  EXPECT_EQ(code("a/3"), Code::kUnavailable);
+  EXPECT_EQ(code("b/1"), Code::kNotFound);
+  runtime.slept_ns = 1'000'000'000;
+  EXPECT_EQ(code("a/3"), Code::kNotFound);
 }
 
 TEST_F(FaultStoreTest, ASeedRepeatsItself) {
