@@ -393,6 +393,22 @@ TEST(Commit, ARefIsMadeOnceWhateverTheReplies) {
   }
 }
 
+TEST(Commit, WhoCannotReadWhatIsInTheWayOfARefDoesNotSayThatItWasNotMade) {
+  Fixture f;
+  const Tip main = f.create("main");
+  const FaultRule twice{.kind = FaultKind::kTwice, .only_ops = ops(StoreOp::kSwap), .times_max = 1};
+  FaultRule unread{.only_ops = ops(StoreOp::kLoad), .times_max = 1};
+  const auto make = [&](const std::string& name) {
+    f.faults->set_plan({.rules = {twice, unread}});
+    return create_ref(f.objects, f.runtime, f.writer, name, main.address(), main.manifest, false,
+                      random_write_id(real_runtime()));
+  };
+  const auto made = make("b");
+  EXPECT_TRUE(made) << made.error().message;
+  unread.times_max = UINT64_MAX;
+  EXPECT_EQ(make("c").error().code, Code::kOutcomeUnknown);
+}
+
 // Sole writer, three of ten replies lost of every kind of request, some swaps done twice: every
 // commit is in, once, though some have to be asked for again.
 TEST(Commit, AHundredCommitsOnABadStore) {

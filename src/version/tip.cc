@@ -105,7 +105,9 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
                                             std::string(name) + "` already exists in " +
                                             objects.store().describe() +
                                             "; open it, or choose another name");
-    if (swapped.error().code == Code::kConflict && found.error().code != Code::kNotFound)
+    const bool is_lost = swapped.error().code == Code::kConflict;
+    // It may be our own write that was in the way: who cannot read what is there asks again.
+    if (is_lost && found.error().code != Code::kNotFound && !is_unanswered(found.error()))
       return std::unexpected(std::move(found).error());
     unclear = unclear || swapped.error().code != Code::kUnavailable;
     if (pauses.wait()) continue;
