@@ -92,6 +92,17 @@ Status build_index(Dataset::Impl& dataset, const Field& field, const IndexOption
   return {};
 }
 
+// What a commit has made. Whoever cannot read it now is not told that nothing was committed.
+Result<IndexInfo> describe_committed(const Dataset::Impl& dataset, FieldId field) {
+  const ManifestPtr after = dataset.manifest();
+  auto info = describe_index(dataset.space(), *after, *after->find_index(field));
+  if (info) return info;
+  return fail(Code::kOutcomeUnknown, "the index is committed, in version " +
+                                         dataset.tip().address().text() +
+                                         ", and cannot be described: " + info.error().message +
+                                         "; open the dataset and look");
+}
+
 }  // namespace
 
 Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& options) {
@@ -102,8 +113,7 @@ Result<IndexInfo> Dataset::reindex(std::string_view name, const IndexOptions& op
   DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
   DREAMDB_TRY(options.shard ? encode_shard(*impl_, *field, options)
                             : build_index(*impl_, *field, options));
-  const ManifestPtr after = impl_->manifest();
-  return describe_index(impl_->space(), *after, *after->find_index(field->id));
+  return describe_committed(*impl_, field->id);
 }
 
 Result<IndexInfo> Dataset::take_index(std::string_view name, std::string_view from) {
@@ -112,8 +122,7 @@ Result<IndexInfo> Dataset::take_index(std::string_view name, std::string_view fr
   const ManifestPtr manifest = impl_->manifest();
   DREAMDB_ASSIGN(const Field* field, get_embedding(manifest->schema, name));
   DREAMDB_TRY(dreamdb::take_index(*impl_, *field, from));
-  const ManifestPtr after = impl_->manifest();
-  return describe_index(impl_->space(), *after, *after->find_index(field->id));
+  return describe_committed(*impl_, field->id);
 }
 
 Status Dataset::drop_index(std::string_view name) {
