@@ -177,7 +177,7 @@ class Merge {
 
   // The common ancestor, or those above it that merges have made, where they make a difference.
   Result<std::vector<VersionPoint>> bases_of(const Tip& tip, const Source& source) {
-    if (leaves_open(source.base, *tip.manifest, *source.point.manifest)) {
+    if (may_differ_by_base(*tip.manifest, *source.point.manifest)) {
       DREAMDB_ASSIGN(
           std::vector<VersionPoint> above,
           merged_ancestors(objects_, {tip.address(), tip.manifest}, source.point, source.base));

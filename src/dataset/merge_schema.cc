@@ -94,16 +94,14 @@ const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manife
   return is_old(ours) && !is_old(theirs) ? theirs : ours;
 }
 
-bool leaves_open(const VersionPoint& base, const Manifest& target, const Manifest& source) {
-  MergeReport report;
-  UserMap map = target.meta;
-  unite_meta({&base, 1}, source.meta, map, report);
-  if (!report.meta_conflicts.empty()) return true;
-  return std::ranges::any_of(source.indexes, [&](const FieldIndex& theirs) {
-    const FieldIndex* const ours = target.find_index(theirs.field);
-    const FieldIndex* const before = base.manifest->find_index(theirs.field);
-    return !same_index(ours, &theirs) && !same_index(before, &theirs) && !same_index(before, ours);
-  });
+bool may_differ_by_base(const Manifest& target, const Manifest& source) {
+  if (target.meta != source.meta) return true;
+  const auto differs = [](const Manifest& one, const Manifest& other) {
+    return std::ranges::any_of(one.indexes, [&](const FieldIndex& index) {
+      return !same_index(&index, other.find_index(index.field));
+    });
+  };
+  return differs(target, source) || differs(source, target);
 }
 
 }  // namespace dreamdb

@@ -32,7 +32,8 @@ const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manife
                                FieldId field);
 bool same_index(const FieldIndex* a, const FieldIndex* b);
 
-// Whether both sides seem to have changed something that nearer ancestors may decide.
-bool leaves_open(const VersionPoint& base, const Manifest& target, const Manifest& source);
+// Whether it matters which bases the sides are compared with. What one of them alone seems to have
+// changed since their common ancestor may have come to the other by a merge and been changed back.
+bool may_differ_by_base(const Manifest& target, const Manifest& source);
 
 }  // namespace dreamdb

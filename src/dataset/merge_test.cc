@@ -292,6 +292,24 @@ TEST_P(Merge, KnowsOfTheUserMapAndIndexesWhatWasMergedBefore) {
   EXPECT_EQ(left.merge(right).error().code, Code::kConflict);
 }
 
+TEST_P(Merge, WhatWasMergedAndUndoneStaysUndone) {
+  Dataset left = branch("left"), right = branch("right");
+  ASSERT_TRUE(right.set_meta("k", "1"));
+  IndexOptions options;
+  options.cells = 4;
+  ASSERT_TRUE(right.reindex("emb", options));
+  merged(left, right);
+  // As they were before, at the common ancestor.
+  ASSERT_TRUE(left.remove_meta("k"));
+  ASSERT_TRUE(left.drop_index("emb"));
+  ASSERT_TRUE(right.append(small_rows(range(300, 20))));
+  merged(left, right);
+  EXPECT_TRUE(left.meta().empty());
+  EXPECT_TRUE(left.indexes()->empty());
+  merged(right, left);
+  EXPECT_TRUE(right.meta().empty());
+}
+
 TEST_P(Merge, BringsTheKeysOfIdempotency) {
   Dataset left = branch("left"), right = branch("right");
   AppendOptions keyed;
