@@ -11,13 +11,16 @@ namespace {
 
 using Check = std::array<std::byte, 16>;
 
-constexpr std::string_view kWriterText = "writer";
-constexpr std::string_view kReaderText = "reader";
+constexpr std::array<std::pair<SessionRole, std::string_view>, 3> kRoles = {{
+    {SessionRole::kWriter, "writer"},
+    {SessionRole::kReader, "reader"},
+    {SessionRole::kCollector, "collector"},
+}};
 
 // All keys of a session but `check`.
 CborMap session_map(const SessionBody& session) {
   CborMap map = new_envelope("session", session.nonce);
-  map["role"].text(session.role == SessionRole::kWriter ? kWriterText : kReaderText);
+  map["role"].text(role_name(session.role));
   map["ref"].text(session.ref);
   map["epoch"].uint(session.epoch);
   CborWriter& pins = map["pins"];
@@ -42,10 +45,12 @@ Check check_of(const SessionBody& session) {
 
 Status parse_role(CborReader& in, SessionRole& out) {
   DREAMDB_ASSIGN(const std::string_view text, in.text());
-  if (text != kWriterText && text != kReaderText)
-    return corrupt("the role `writer` or `reader`", "another");
-  out = text == kWriterText ? SessionRole::kWriter : SessionRole::kReader;
-  return {};
+  for (const auto& [role, name] : kRoles) {
+    if (text != name) continue;
+    out = role;
+    return {};
+  }
+  return corrupt("the role `writer`, `reader` or `collector`", "another");
 }
 
 Status parse_pins(CborReader& in, std::vector<Address>& out) {
@@ -62,6 +67,10 @@ Status parse_pins(CborReader& in, std::vector<Address>& out) {
 }
 
 }  // namespace
+
+std::string_view role_name(SessionRole role) {
+  return std::ranges::find(kRoles, role, &std::pair<SessionRole, std::string_view>::first)->second;
+}
 
 Result<SessionBody> parse_session(std::span<const std::byte> bytes, std::string_view name) {
   SessionBody session;

@@ -16,7 +16,10 @@
 
 namespace dreamdb {
 
-enum class SessionRole : uint8_t { kWriter, kReader };
+enum class SessionRole : uint8_t { kWriter, kReader, kCollector };
+
+// As it stands in a session: "writer".
+std::string_view role_name(SessionRole role);
 
 struct SessionBody {
   Nonce nonce{};  // of the objects that the session writes

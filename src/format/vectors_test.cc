@@ -166,8 +166,7 @@ TEST(Vectors, Session) {
       [&](const SessionBody& session) { return (kept = write_session(session)).span(); },
       [](const SessionBody& session, const json& value) {
         EXPECT_EQ(hex_of(session.nonce), value["nonce"]["hex"].get<std::string>());
-        EXPECT_EQ(session.role == SessionRole::kReader ? "reader" : "writer",
-                  value["role"].get<std::string>());
+        EXPECT_EQ(role_name(session.role), value["role"].get<std::string>());
         EXPECT_EQ(session.ref, value["ref"].get<std::string>());
         EXPECT_EQ(session.epoch, value["epoch"].get<uint64_t>());
         EXPECT_EQ(session.pins.size(), value["pins"].size());

@@ -110,7 +110,7 @@ def parse_session(data: bytes) -> dict:
         "check": shape.b16,
     }
     shape.fields(value, "session", shape.ENVELOPE | keys)
-    require(value["role"] in ("writer", "reader"), "S3.9", f"the role is {value['role']!r}")
+    require(value["role"] in ("writer", "reader", "collector"), "S3.9", f"the role is {value['role']!r}")
     sizes = {
         "host": limits.HOST_BYTES,
         "program": limits.WRITER_BYTES,

@@ -34,6 +34,7 @@ def session() -> dict:
         value
         | {"fenced": True, "epoch": 2**64 - 1, "process": 2**64 - 1, "start_ns": 0, "beat_ns": 0}
     )
+    collector = checked(value | {"role": "collector", "ref": ""})
     largest = checked(value | {"host": "h" * 64, "program": "p" * 1024, "ref": "r" * 1039})
     cases = [
         ("role of no one", value | {"role": "guest"}, "S3.9"),
@@ -71,6 +72,7 @@ def session() -> dict:
         "accept": [
             accepted("a writer", writer, structures.parse_session),
             accepted("a reader with 64 pins", reader, structures.parse_session),
+            accepted("a collector", collector, structures.parse_session),
             accepted("a fenced one", fenced, structures.parse_session),
             accepted("the longest labels", largest, structures.parse_session),
         ],
