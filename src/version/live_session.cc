@@ -77,6 +77,22 @@ void LiveSession::settle() {
   id_.clear();
 }
 
+Status LiveSession::begin(std::vector<Address> pins) {
+  before_upload({});
+  std::sort(pins.begin(), pins.end());
+  pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
+  {
+    const std::lock_guard lock(mutex_);
+    pins_ = std::move(pins);
+  }
+  return renew();
+}
+
+std::string LiveSession::key() {
+  const std::lock_guard lock(mutex_);
+  return beat_ ? session_key(id_) : "";
+}
+
 Status LiveSession::may_publish() {
   {
     const std::lock_guard lock(mutex_);
@@ -96,6 +112,11 @@ void LiveSession::tick() {
   {
     const std::lock_guard lock(mutex_);
     if (fenced_ || is_given_up_) return;
+    // A session that begins as late would seem to cover what may have been collected.
+    if (!beat_ && unpublished_ && between(*unpublished_, now()) > kUnpublishedMaxNs) {
+      fenced_ = true;
+      return;
+    }
     const bool begins = !beat_ && unpublished_ && between(*unpublished_, now()) >= kSessionAfterNs;
     const bool renews = beat_ && between(*beat_, now()) >= kSessionBeatNs;
     if (!begins && !renews) return;
@@ -117,16 +138,18 @@ Status LiveSession::renew() {
     is_first = !beat_;
     if (id_.empty()) {
       id_ = random_hex(runtime_, kIdBytes);
-      start_ns_ = at.wall_ns;
+      start_ = unpublished_.value_or(at);
     }
     body.ref = ref_;
     body.epoch = epoch_;
+    body.pins = pins_;
+    body.start_ns = at.wall_ns - std::min(at.wall_ns, between(*start_, at));
   }
   body.nonce = writer_.nonce;
+  body.role = role_;
   body.host = host_name();
   body.process = process_id();
   body.program = writer_.program;
-  body.start_ns = start_ns_;
   body.beat_ns = at.wall_ns;
   body.write = random_write_id(runtime_);
   const std::string key = session_key(id_);

@@ -31,8 +31,9 @@ std::string session_key(const std::string& id);
 class LiveSession {
  public:
   // `store` and `runtime` must outlive this.
-  LiveSession(Store& store, Runtime& runtime, WriterIdentity writer)
-      : store_(store), runtime_(runtime), writer_(std::move(writer)) {}
+  LiveSession(Store& store, Runtime& runtime, WriterIdentity writer,
+              SessionRole role = SessionRole::kWriter)
+      : store_(store), runtime_(runtime), writer_(std::move(writer)), role_(role) {}
   // Deletes the session if it was begun: one request. Of a store that did not answer last nothing
   // is asked: a session that is not deleted expires.
   ~LiveSession();
@@ -52,6 +53,12 @@ class LiveSession {
   // Others: the session is old and cannot be renewed, see `Store::swap`.
   Status may_publish();
 
+  // Begins it now, or renews it: one request. `pins`: versions that stay readable while it lives.
+  // Errors as `may_publish`.
+  Status begin(std::vector<Address> pins = {});
+  // "sessions/<id>"; empty while there is none.
+  std::string key();
+
   // What is due now: begins or renews the session. Called in the background, about every second.
   void tick();
 
@@ -69,6 +76,7 @@ class LiveSession {
   Store& store_;
   Runtime& runtime_;
   const WriterIdentity writer_;
+  const SessionRole role_;
   ForkSafeMutex mutex_;  // guards all below, but for what `requests_` guards
   uint64_t generation_ = fork_generation();
   std::optional<Time> unpublished_;  // since when objects wait for a version
@@ -81,8 +89,9 @@ class LiveSession {
   std::atomic<bool> is_given_up_ = false;
   std::shared_ptr<std::mutex> requests_ = std::make_shared<std::mutex>();  // one request at a time
   std::string id_;
+  std::vector<Address> pins_;
   Version version_;
-  uint64_t start_ns_ = 0;
+  std::optional<Time> start_;  // when the first object went up that the session covers
 };
 
 }  // namespace dreamdb
