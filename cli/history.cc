@@ -24,6 +24,8 @@ Status run_log(const LogOptions& o, Session& session) {
   DREAMDB_ASSIGN(HistoryStream history, dataset.history());
   for (uint64_t i = 0; i < o.limit; ++i) {
     DREAMDB_ASSIGN(const std::optional<CommitInfo> commit, history.next());
+    if (!commit && history.collected() && !session.json)
+      return session.out.line("the history before was collected");
     if (!commit) break;
     const std::string time = iso_time(static_cast<int64_t>(commit->time_ns));
     if (session.json) {

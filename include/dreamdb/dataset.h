@@ -203,7 +203,10 @@ class BatchStream {
 // grow to 256 versions, each in O(log) waves.
 class HistoryStream {
  public:
+  // nullopt after the first version, or where the history before was collected.
   Result<std::optional<CommitInfo>> next();
+  // At the end: the depth of the newest version that was collected; nullopt: the first was reached.
+  std::optional<uint64_t> collected() const;
 
   class Impl;
   explicit HistoryStream(std::unique_ptr<Impl> impl);
@@ -326,7 +329,8 @@ class Dataset {
   // Makes a new branch at the pinned version and opens it. AlreadyExists. 2 waves.
   Result<Dataset> branch(std::string_view name) const;
   Result<HistoryStream> history() const;
-  // The version at `depth` steps from the first one. O(log) requests.
+  // The version at `depth` steps from the first one. NotFound: it was collected, or one on the way.
+  // O(log) requests.
   Result<CommitInfo> version_at(uint64_t depth) const;
   // What differs between this version and that of `other` (same space or not).
   Result<DiffReport> diff(const Dataset& other) const;

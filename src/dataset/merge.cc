@@ -15,7 +15,7 @@ constexpr size_t kNamedMax = 10;
 
 struct Source {
   VersionPoint point;
-  VersionPoint base;  // the common ancestor with the target
+  std::optional<VersionPoint> base;  // the common ancestor with the target, if it is there
 };
 
 // Pages of `made` below the roots of `manifest`. Merging one source after the other makes others,
@@ -86,18 +86,21 @@ class Merge {
     report_.manifest = report_.target;
     sources_.clear();
     for (const VersionPoint& source : given_) {
-      DREAMDB_ASSIGN(std::optional<VersionPoint> base,
-                     common_ancestor(objects_, {tip.address(), tip.manifest}, objects_, source));
-      if (!base)
-        return fail(Code::kConflict,
-                    manifest_key(source.address) + " and the target have no version in common");
-      if (base->address == source.address) continue;
+      std::optional<VersionPoint> base;
+      auto found = common_ancestor(objects_, {tip.address(), tip.manifest}, objects_, source);
+      if (found || found.error().code != Code::kNotFound) {  // else it was collected
+        DREAMDB_ASSIGN(base, std::move(found));
+        if (!base)
+          return fail(Code::kConflict,
+                      manifest_key(source.address) + " and the target have no version in common");
+        if (base->address == source.address) continue;
+      }
       report_.sources.push_back(source.address.text());
-      sources_.push_back({source, *std::move(base)});
+      sources_.push_back({source, std::move(base)});
     }
-    if (sources_.empty()) return false;
-    report_.common_ancestor = sources_[0].base.address.text();
-    return sources_.size() == 1 && sources_[0].base.address == tip.address();
+    if (sources_.empty() || !sources_[0].base) return false;
+    report_.common_ancestor = sources_[0].base->address.text();
+    return sources_.size() == 1 && sources_[0].base->address == tip.address();
   }
 
   Result<MergeReport> unite(const Tip& tip) {
@@ -177,13 +180,14 @@ class Merge {
 
   // The common ancestor, or those above it that merges have made, where they make a difference.
   Result<std::vector<VersionPoint>> bases_of(const Tip& tip, const Source& source) {
+    if (!source.base) return std::vector<VersionPoint>();
     if (may_differ_by_base(*tip.manifest, *source.point.manifest)) {
-      DREAMDB_ASSIGN(
-          std::vector<VersionPoint> above,
-          merged_ancestors(objects_, {tip.address(), tip.manifest}, source.point, source.base));
-      if (!above.empty()) return above;
+      auto above =
+          merged_ancestors(objects_, {tip.address(), tip.manifest}, source.point, *source.base);
+      if (above && !above->empty()) return above;
+      if (!above && above.error().code != Code::kNotFound) return above;  // else: collected
     }
-    return std::vector<VersionPoint>{source.base};
+    return std::vector<VersionPoint>{*source.base};
   }
 
   uint64_t generation_above(const Tip& tip) const {

@@ -63,6 +63,7 @@ void unite_meta(Bases bases, const UserMap& source, UserMap& map, MergeReport& r
     const auto theirs = find_value(source, key), ours = find_value(map, key);
     if (theirs == ours) continue;
     const auto is_old = [&](const std::optional<std::string>& value) {
+      if (bases.empty()) return !value.has_value();
       return std::ranges::any_of(bases, [&](const VersionPoint& base) {
         return find_value(base.manifest->meta, key) == value;
       });
@@ -87,6 +88,7 @@ const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manife
   const FieldIndex* const ours = target.find_index(field);
   const FieldIndex* const theirs = source.find_index(field);
   const auto is_old = [&](const FieldIndex* index) {
+    if (bases.empty()) return index == nullptr;
     return std::ranges::any_of(bases, [&](const VersionPoint& base) {
       return same_index(base.manifest->find_index(field), index);
     });

@@ -20,7 +20,9 @@ Result<Schema> unite_schemas(const Manifest& target, const Manifest& source,
                              std::vector<std::string>& added);
 
 using UserMap = std::map<std::string, std::string>;
-using Bases = std::span<const VersionPoint>;  // common ancestors, of which none is below another
+// Common ancestors, of which none is below another. Empty: they were collected, and what only one
+// side has counts as added by it.
+using Bases = std::span<const VersionPoint>;
 
 // Brings to `map`, the target's, what the source changed since the bases. `report` gets the keys
 // that are changed, and as conflicts those that both changed differently.

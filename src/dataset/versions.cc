@@ -114,6 +114,8 @@ class HistoryStream::Impl {
     return point ? std::optional(commit_info(*point)) : std::nullopt;
   }
 
+  std::optional<uint64_t> collected() const { return walk_.collected(); }
+
  private:
   const std::shared_ptr<Space> space_;
   HistoryWalk walk_;
@@ -125,6 +127,8 @@ HistoryStream& HistoryStream::operator=(HistoryStream&&) noexcept = default;
 HistoryStream::~HistoryStream() = default;
 
 Result<std::optional<CommitInfo>> HistoryStream::next() { return impl_->next(); }
+
+std::optional<uint64_t> HistoryStream::collected() const { return impl_->collected(); }
 
 Result<HistoryStream> Dataset::history() const {
   const Tip tip = impl_->tip();
@@ -150,13 +154,14 @@ Result<DiffReport> Dataset::diff(const Dataset& other) const {
   report.commits_left = left.manifest->depth;
   report.commits_right = right.manifest->depth;
   if (left.manifest->timeline == right.manifest->timeline) {
-    DREAMDB_ASSIGN(const auto common,
-                   common_ancestor(impl_->objects(), {left.address(), left.manifest},
-                                   other.impl_->objects(), {right.address(), right.manifest}));
-    if (common) {
-      report.common_ancestor = common->address.text();
-      report.commits_left -= common->manifest->depth;
-      report.commits_right -= common->manifest->depth;
+    const auto common = common_ancestor(impl_->objects(), {left.address(), left.manifest},
+                                        other.impl_->objects(), {right.address(), right.manifest});
+    const bool is_collected = !common && common.error().code == Code::kNotFound;
+    if (!is_collected) DREAMDB_TRY(common);
+    if (!is_collected && *common) {
+      report.common_ancestor = (*common)->address.text();
+      report.commits_left -= (*common)->manifest->depth;
+      report.commits_right -= (*common)->manifest->depth;
     }
   }
   DREAMDB_TRY(diff_fields(impl_->objects(), other.impl_->objects(), *left.manifest, *right.manifest,

@@ -232,6 +232,8 @@ Result<std::optional<Tip>> Committer::find_unheard(const Tip& moved, const Addre
     auto point = walk.next();
     if (!point)
       return fail(point.error().code, "the versions cannot be read: " + point.error().message);
+    if (!*point && walk.collected())
+      return fail(Code::kUnavailable, "the versions since then were collected");
     if (!*point || (*point)->address == start) return std::nullopt;
     const Manifest& manifest = *(*point)->manifest;
     if (std::find(unheard.begin(), unheard.end(), manifest.write) == unheard.end()) continue;

@@ -13,13 +13,20 @@ constexpr uint64_t kWindowMax = 256;
 Result<VersionPoint> point_of(const Address& address, Result<ManifestPtr> manifest) {
   if (manifest) return VersionPoint{address, *std::move(manifest)};
   Error error = std::move(manifest).error();
-  if (error.code == Code::kNotFound) error.code = Code::kCorruption;
-  error.message += " (a later version names it)";
+  if (error.code == Code::kNotFound)
+    error.message = "the history was collected: " + manifest_key(address) +
+                    ", which a later version names, is gone";
+  else
+    error.message += " (a later version names it)";
   return std::unexpected(std::move(error));
 }
 
 Result<VersionPoint> fetch(Objects& objects, const Address& address) {
   return point_of(address, objects.manifest(address));
+}
+
+bool is_collected(const Result<VersionPoint>& point) {
+  return !point && point.error().code == Code::kNotFound;
 }
 
 Status check_depth(const VersionPoint& point, uint64_t depth) {
@@ -36,6 +43,9 @@ Result<std::optional<VersionPoint>> newest_merged(Objects& objects, const Versio
   HistoryWalk walk(objects, from);
   for (;;) {
     DREAMDB_ASSIGN(const std::optional<VersionPoint> point, walk.next());
+    if (!point && walk.collected())
+      return fail(Code::kNotFound,
+                  "the history was collected up to depth " + std::to_string(*walk.collected()));
     if (!point || point->manifest->depth <= above) return std::optional<VersionPoint>();
     const std::vector<Address>& parents = point->manifest->parents;
     for (size_t i = 1; i < parents.size(); ++i) {
@@ -59,7 +69,7 @@ Result<std::optional<VersionPoint>> HistoryWalk::next() {
   if (ready_.empty()) return std::optional<VersionPoint>();
   std::optional<VersionPoint> point = std::move(ready_.front());
   ready_.pop_front();
-  if (ready_.empty() && point->manifest->depth > 0) {
+  if (ready_.empty() && point->manifest->depth > 0 && !collected_) {
     Status fetched = fetch_window(*point);
     if (!fetched) failure_ = std::move(fetched).error();  // told after `point`
   }
@@ -69,7 +79,7 @@ Result<std::optional<VersionPoint>> HistoryWalk::next() {
 // The versions below `from`, as many as the window has.
 Status HistoryWalk::fetch_window(const VersionPoint& from) {
   const uint64_t top = from.manifest->depth;
-  const uint64_t low = top - std::min(top, window_);
+  uint64_t low = top - std::min(top, window_);
   window_ = std::min(4 * window_, kWindowMax);
   std::map<uint64_t, Address> known;  // by depth; named by a version that is there
   std::map<uint64_t, VersionPoint> there;
@@ -94,11 +104,19 @@ Status HistoryWalk::fetch_window(const VersionPoint& from) {
       depths.push_back(depth);
     }
     auto manifests = objects_.manifests(wanted);
-    for (size_t i = 0; i < wanted.size(); ++i) {
-      DREAMDB_ASSIGN(VersionPoint point, point_of(wanted[i], std::move(manifests[i])));
-      DREAMDB_TRY(check_depth(point, depths[i]));
-      DREAMDB_TRY(learn(point));
-      there.emplace(depths[i], std::move(point));
+    for (size_t i = wanted.size(); i-- > 0;) {  // newest first: where one is gone, no older is told
+      auto point = point_of(wanted[i], std::move(manifests[i]));
+      if (is_collected(point)) {
+        collected_ = depths[i];
+        low = depths[i] + 1;
+        known.erase(known.begin(), known.lower_bound(low));
+        there.erase(there.begin(), there.lower_bound(low));
+        break;
+      }
+      DREAMDB_TRY(point);
+      DREAMDB_TRY(check_depth(*point, depths[i]));
+      DREAMDB_TRY(learn(*point));
+      there.emplace(depths[i], *std::move(point));
     }
   }
   for (auto it = there.rbegin(); it != there.rend(); ++it) ready_.push_back(std::move(it->second));
@@ -171,13 +189,17 @@ Result<VersionPoint> version_at_time(Objects& objects, VersionPoint from, uint64
     std::optional<VersionPoint> young, parent;
     for (size_t low = 0, high = listed.size(); low < high;) {  // newest first
       const size_t middle = low + (high - low) / 2;
-      DREAMDB_ASSIGN(VersionPoint point, fetch(objects, listed[middle].manifest));
-      const bool is_young = point.manifest->time_ns > time_ns;
+      auto point = fetch(objects, listed[middle].manifest);
+      const bool is_gone = is_collected(point);  // older than those that are there
+      if (!is_gone) DREAMDB_TRY(point);
+      const bool is_young = !is_gone && (*point).manifest->time_ns > time_ns;
       (is_young ? low : high) = middle + (is_young ? 1 : 0);
       if (is_young)
-        young = std::move(point);
+        young = *std::move(point);
+      else if (middle == 0 && is_gone)
+        return std::unexpected(std::move(point).error());
       else if (middle == 0)
-        parent = std::move(point);
+        parent = *std::move(point);
     }
     if (parent) return *std::move(parent);
     if (!young)

@@ -29,18 +29,26 @@ class HistoryWalk {
   // Begins with `start` itself. `objects` must outlive the walk.
   HistoryWalk(Objects& objects, VersionPoint start);
 
-  // nullopt after the first version. Corruption: a version is missing, or is not what its children
-  // say; the walk is at its end then.
+  // nullopt after the first version, or where the history before was collected. Corruption: a
+  // version is not what its children say; the walk is at its end then.
   Result<std::optional<VersionPoint>> next();
+  // The depth of the newest version that is gone, once `next` has told all above it.
+  std::optional<uint64_t> collected() const {
+    return ready_.empty() && !failure_ ? collected_ : std::nullopt;
+  }
 
  private:
   Status fetch_window(const VersionPoint& from);
 
   Objects& objects_;
   std::deque<VersionPoint> ready_;
-  std::optional<Error> failure_;  // of what follows `ready_`
+  std::optional<Error> failure_;       // of what follows `ready_`
+  std::optional<uint64_t> collected_;  // what follows it is gone
   uint64_t window_ = 4;
 };
+
+// What follows asks for versions far back. NotFound where one is needed that was collected: a later
+// version names it, and it is gone.
 
 // The ancestor of `from` along first parents at `depth` <= from.depth. O(log depth) requests.
 Result<VersionPoint> ancestor_at(Objects& objects, VersionPoint from, uint64_t depth);
