@@ -1,0 +1,372 @@
+// Collections beside others and cut short anywhere: writers, sleepers, crashes, other collections.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "dataset/collect_space.h"
+#include "store/fault_store.h"
+#include "version/live_session.h"
+
+namespace dreamdb {
+namespace {
+
+using namespace testing;
+
+// Does something before an operation of a store.
+class HookStore final : public Store {
+ public:
+  using Hook = std::function<void(uint64_t operation, std::string_view name, std::string_view key)>;
+  HookStore(std::shared_ptr<Store> inner, Hook hook)
+      : inner_(std::move(inner)), hook_(std::move(hook)) {}
+
+  uint64_t operations() const { return operations_; }
+
+  std::string describe() const override { return inner_->describe(); }
+  std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override {
+    call("get", requests.empty() ? "" : requests[0].key);
+    return inner_->read_many(requests);
+  }
+  std::vector<Status> put_many(std::span<const PutRequest> requests) override {
+    call("put", requests.empty() ? "" : requests[0].key);
+    return inner_->put_many(requests);
+  }
+  Result<Loaded> load(std::string_view key) override {
+    call("load", key);
+    return inner_->load(key);
+  }
+  Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
+                       const Buffer& body) override {
+    call("swap", key);
+    return inner_->swap(key, expected, body);
+  }
+  Status swap_delete(std::string_view key, const Version& expected) override {
+    call("delete", key);
+    return inner_->swap_delete(key, expected);
+  }
+  Result<ListPage> list(std::string_view prefix, std::string_view start_after,
+                        size_t limit) override {
+    call("list", prefix);
+    return inner_->list(prefix, start_after, limit);
+  }
+  std::vector<Status> delete_many(std::span<const std::string> keys) override {
+    call("delete", keys.empty() ? "" : keys[0]);
+    return inner_->delete_many(keys);
+  }
+
+ private:
+  void call(std::string_view name, std::string_view key) {
+    if (is_inside_) return;  // the hook's own
+    is_inside_ = true;
+    hook_(operations_++, name, key);
+    is_inside_ = false;
+  }
+
+  const std::shared_ptr<Store> inner_;
+  const Hook hook_;
+  uint64_t operations_ = 0;
+  bool is_inside_ = false;
+};
+
+// Branches, a snapshot, history, an index, garbage of all kinds; all of it two hours old.
+struct Scene : CollectedSpace {
+  Scene() {
+    auto main = create_in(space(), "main", small_schema());
+    EXPECT_TRUE(main);
+    add(*main, 0, 30);
+    EXPECT_TRUE(main->snapshot("v1"));
+    auto branch = main->branch("b");
+    add(*branch, 1000);
+    add(*main, 100);
+    auto lost = main->branch("lost");
+    add(*lost, 2000);
+    EXPECT_TRUE(main->merge(*branch));
+    for (uint64_t i = 0; i < 4; ++i) add(*main, 200 + 10 * i);
+    EXPECT_TRUE(main->delete_ref("lost"));
+    sleep_hours(2);
+    kept = {.keep_last = 2};
+  }
+
+  static void add(Dataset& ds, uint64_t first, uint64_t count = 3) {
+    const auto done = ds.append(small_rows(range(first, count)));
+    EXPECT_TRUE(done) << done.error().message;
+  }
+
+  GcOptions kept;
+};
+
+std::string text_of(const CollectedSpace& space) {
+  return scan_text(space.open()) + "/" + scan_text(space.open("b")) + "/" +
+         scan_text(space.open("main@v1"));
+}
+
+// Killed before or after any operation, or with its reply lost, and run again: the same end.
+TEST(CollectRace, WhereverItIsStoppedTheNextOneEndsInTheSame) {
+  std::string text;
+  size_t left = 0;
+  uint64_t operations = 0;
+  {
+    const Scene scene;
+    text = text_of(scene);
+    const auto faulty = std::make_shared<FaultStore>(scene.memory, FaultPlan{}, *scene.runtime);
+    EXPECT_GT(scene.collect_on(faulty, scene.kept).deleted.objects, 15u);
+    operations = faulty->operations();
+    left = scene.objects().size();
+    EXPECT_EQ(scene.objects(), scene.reachable());
+  }
+  ASSERT_GT(operations, 60u);
+  for (const FaultKind kind :
+       {FaultKind::kCrashBefore, FaultKind::kCrashAfter, FaultKind::kReplyLost}) {
+    for (uint64_t at = 0; at < operations; ++at) {
+      const Scene scene;
+      FaultPlan plan{.rules = {{.kind = kind, .at = at}}};
+      const auto faulty = std::make_shared<FaultStore>(scene.memory, plan, *scene.runtime);
+      (void)collect(faulty, *scene.runtime, scene.kept);
+      ASSERT_EQ(text_of(scene), text) << at;
+      // Whoever finds a version has all of it.
+      Objects objects(scene.memory, 0);
+      std::set<std::string> names;
+      for (const std::string& key : scene.keys("manifests/"))
+        CollectedSpace::add_trees(objects, **objects.manifest(*Address::parse(key.substr(10))),
+                                  names);
+      for (const std::string& name : names)
+        ASSERT_TRUE(scene.memory->read_many({{{name}}})[0]) << name << " at " << at;
+      (void)scene.collect(scene.kept);
+      ASSERT_EQ(scene.objects().size(), left) << at;
+      ASSERT_EQ(scene.objects(), scene.reachable()) << at;
+      scene.sleep_hours(1.5);  // the session of the one that was killed expires
+      (void)scene.collect(scene.kept);
+      scene.sleep_hours(1.5);
+      (void)scene.collect(scene.kept);
+      ASSERT_TRUE(scene.keys("sessions/").empty());
+    }
+  }
+}
+
+// Whatever others do at any moment of a collection, nothing of theirs is lost.
+void expect_unharmed(const std::function<void(const Scene&, int)>& act) {
+  uint64_t operations = 1;
+  for (uint64_t at = 0; at < operations; ++at) {
+    const Scene scene;
+    const auto hooked = std::make_shared<HookStore>(
+        scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
+          if (operation == at) act(scene, static_cast<int>(at));
+        });
+    const auto report = collect(hooked, *scene.runtime, scene.kept);
+    ASSERT_TRUE(report) << at << ": " << report.error().message;
+    operations = hooked->operations();
+    for (const std::string& key : scene.keys("refs/")) {
+      const Dataset ds = scene.open(key.substr(5));
+      ASSERT_FALSE(scan_text(ds).empty()) << at;
+    }
+    const std::set<std::string> needed = scene.reachable();  // fails where something is missing
+    const std::set<std::string> there = scene.objects();
+    for (const std::string& key : needed) ASSERT_TRUE(there.contains(key)) << key << " at " << at;
+    scene.sleep_hours(2);
+    (void)scene.collect(scene.kept);
+    ASSERT_EQ(scene.objects(), scene.reachable()) << at;
+  }
+  EXPECT_GT(operations, 40u);
+}
+
+TEST(CollectRace, AWriterAtAnyMomentLosesNothing) {
+  expect_unharmed([](const Scene& scene, int) {
+    Dataset main = scene.open();
+    Scene::add(main, 5000);
+    EXPECT_EQ(*main.count(), 30u + 3 * 6 + 3);
+  });
+}
+
+TEST(CollectRace, AMergeOrABranchOrASnapshotAtAnyMomentLosesNothing) {
+  expect_unharmed([](const Scene& scene, int at) {
+    Dataset main = scene.open();
+    Dataset branch = scene.open("b");
+    if (at % 3 == 0) {
+      EXPECT_TRUE(branch.merge(main));
+    } else if (at % 3 == 1) {
+      auto made = main.branch("new");
+      ASSERT_TRUE(made);
+      Scene::add(*made, 6000);
+    } else {
+      EXPECT_TRUE(main.snapshot("s"));
+      Scene::add(main, 6000);
+    }
+  });
+}
+
+TEST(CollectRace, AnotherCollectionAtAnyMomentDoesNoHarm) {
+  expect_unharmed([](const Scene& scene, int) { (void)scene.collect(scene.kept); });
+}
+
+// A writer that has its objects on the store and no version that names them.
+struct SlowWriter {
+  explicit SlowWriter(const CollectedSpace& space, std::shared_ptr<Store> store = nullptr)
+      : dataset(*open_in(space.space(std::move(store)), "main")),
+        writer(*dataset.writer(spilling())) {
+    EXPECT_TRUE(writer.append(small_rows(range(7000, 20))));
+    EXPECT_TRUE(writer.append(small_rows(range(8000, 20))));
+  }
+  static WriterOptions spilling() {
+    WriterOptions options;
+    options.buffer_bytes = 1;
+    return options;
+  }
+  Dataset dataset;
+  Writer writer;
+};
+
+TEST(CollectRace, AWriterThatSleptFindsItselfOut) {
+  for (const double hours : {0.3, 0.4, 0.9, 1.1, 30.0}) {
+    const Scene scene;
+    const std::string before = text_of(scene);
+    SlowWriter slow(scene);
+    scene.sleep_hours(hours);
+    (void)scene.collect(scene.kept);
+    const auto committed = slow.writer.commit();
+    EXPECT_EQ(committed.has_value(), hours < 1.0 / 3) << hours;
+    if (!committed) {
+      EXPECT_EQ(committed.error().code, Code::kConflict) << committed.error().message;
+      EXPECT_EQ(text_of(scene), before);
+    }
+    (void)scene.reachable();
+    EXPECT_TRUE(slow.writer.append(small_rows(range(9000, 5))));
+    EXPECT_TRUE(slow.writer.commit()) << "it goes on with what it is given anew";
+    EXPECT_FALSE(scan_text(scene.open()).empty());
+  }
+}
+
+// It looks at its clock, and only then falls asleep: the swap itself must fail.
+TEST(CollectRace, AWriterThatFallsAsleepRightBeforeItsSwapCommitsNothing) {
+  for (const bool others_write : {false, true}) {
+    const Scene scene;
+    bool has_slept = false;
+    const auto hooked = std::make_shared<HookStore>(
+        scene.memory, [&](uint64_t, std::string_view name, std::string_view key) {
+          if (has_slept || name != "swap" || key != "refs/main") return;
+          has_slept = true;
+          scene.sleep_hours(2);
+          if (others_write) {
+            Dataset main = scene.open();
+            Scene::add(main, 5000);
+            scene.sleep_hours(0.7);
+          }
+          (void)scene.collect(scene.kept);
+        });
+    SlowWriter slow(scene, hooked);
+    const auto committed = slow.writer.commit();
+    EXPECT_TRUE(has_slept);
+    ASSERT_FALSE(committed);
+    EXPECT_EQ(committed.error().code, Code::kConflict) << committed.error().message;
+    (void)scene.reachable();
+    EXPECT_FALSE(scan_text(scene.open()).empty());
+  }
+}
+
+// The ref was swapped since, but the writer had read it after that.
+TEST(CollectRace, ASwapSinceIsNotEnoughWhenTheWriterHasSeenIt) {
+  const Scene scene;
+  int swaps = 0;
+  const auto hooked = std::make_shared<HookStore>(
+      scene.memory, [&](uint64_t, std::string_view name, std::string_view key) {
+        if (name != "swap" || key != "refs/main") return;
+        ++swaps;
+        if (swaps == 1) {  // lost to another writer, five minutes after the upload
+          scene.sleep_hours(1.0 / 12);
+          Dataset main = scene.open();
+          Scene::add(main, 5000);
+        } else if (swaps == 2) {
+          scene.sleep_hours(0.95);  // the objects are older than an hour, the ref is not
+          (void)scene.collect(scene.kept);
+        }
+      });
+  SlowWriter slow(scene, hooked);
+  const auto committed = slow.writer.commit();
+  EXPECT_GE(swaps, 2);
+  EXPECT_FALSE(committed);
+  (void)scene.reachable();
+  EXPECT_FALSE(scan_text(scene.open()).empty());
+}
+
+TEST(CollectRace, ALiveSessionGuardsWhatItsWriterHasPut) {
+  const Scene scene;
+  LiveSession session(*scene.memory, *scene.runtime, {});
+  Tip tip;
+  tip.name = "main";
+  session.before_upload(tip);
+  const PutRequest put{"segments/" + Address::of({}).text(), Buffer::copy_of("a segment")};
+  ASSERT_TRUE(scene.memory->put_many({&put, 1})[0]);
+  scene.sleep_hours(0.01);
+  session.tick();
+  for (int beat = 0; beat < 120; ++beat) {
+    scene.sleep_hours(1.0 / 60);
+    session.tick();
+  }
+  EXPECT_GE(scene.collect(scene.kept).all.guarded.objects, 1u);
+  EXPECT_TRUE(scene.keys("segments/").contains(put.key));
+  EXPECT_TRUE(session.may_publish());
+  // It is heard of no more: ended, and what it has put goes; it finds itself out.
+  scene.sleep_hours(0.4);
+  const uint64_t epoch = load_ref(*scene.memory, "main")->ref.epoch;
+  const GcReport report = scene.collect(scene.kept);
+  EXPECT_EQ(report.fenced, 1u);
+  EXPECT_GE(report.epochs, 2u);
+  EXPECT_GT(load_ref(*scene.memory, "main")->ref.epoch, epoch);
+  EXPECT_FALSE(scene.keys("segments/").contains(put.key));
+  EXPECT_EQ(session.may_publish().error().code, Code::kConflict);
+  // And is forgotten an hour after.
+  EXPECT_EQ(scene.keys("sessions/").size(), 1u);
+  scene.sleep_hours(1.1);
+  EXPECT_EQ(scene.collect(scene.kept).by_kind.at("sessions").condemned.objects, 1u);
+  EXPECT_TRUE(scene.keys("sessions/").empty());
+}
+
+TEST(CollectRace, OperatorsListAndEndSessions) {
+  const Scene scene;
+  LiveSession session(*scene.memory, *scene.runtime, {{}, "trainer"});
+  ASSERT_TRUE(session.begin());
+  auto listed = list_sessions_in(*scene.memory, *scene.runtime);
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 1u);
+  EXPECT_EQ(listed->front().state, "live");
+  EXPECT_EQ(listed->front().program, "trainer");
+  EXPECT_EQ(listed->front().role, "writer");
+  EXPECT_EQ(*fence_sessions_in(*scene.memory, *scene.runtime, std::nullopt), 0u);
+  const uint64_t epoch = load_ref(*scene.memory, "b")->ref.epoch;
+  EXPECT_EQ(*fence_sessions_in(*scene.memory, *scene.runtime, listed->front().id), 1u);
+  EXPECT_EQ(load_ref(*scene.memory, "b")->ref.epoch, epoch + 1);
+  EXPECT_EQ(list_sessions_in(*scene.memory, *scene.runtime)->front().state, "fenced");
+  EXPECT_EQ(fence_sessions_in(*scene.memory, *scene.runtime, "none").error().code, Code::kNotFound);
+}
+
+TEST(CollectRace, AStoreThatFailsNowAndThenLosesNothing) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    const Scene scene;
+    const std::string text = text_of(scene);
+    FaultPlan plan{.seed = seed, .rules = {}};
+    plan.rules = {{.kind = FaultKind::kListMisses, .key_prefix = "segments/", .probability = 0.2},
+                  {.kind = FaultKind::kListMisses, .key_prefix = "manifests/", .probability = 0.2},
+                  {.kind = FaultKind::kListMisses, .times_max = 1},
+                  {.kind = FaultKind::kListRepeats, .probability = 0.1},
+                  {.kind = FaultKind::kLate,
+                   .only_ops = ops(StoreOp::kDelete),
+                   .probability = 0.1,
+                   .late_by = 40},
+                  {.kind = FaultKind::kTwice, .probability = 0.1},
+                  {.kind = FaultKind::kToldConflict, .probability = 0.05},
+                  {.kind = FaultKind::kFalseConflict, .probability = 0.05},
+                  {.kind = FaultKind::kReplyLost, .probability = 0.1},
+                  {.kind = FaultKind::kFlipBit, .probability = 0.02}};
+    const auto faulty = std::make_shared<FaultStore>(scene.memory, plan, *scene.runtime);
+    (void)collect(faulty, *scene.runtime, scene.kept);
+    Dataset main = scene.open();
+    Scene::add(main, 5000);
+    faulty->run_late();  // deletions that the collector has given up long ago
+    (void)scene.reachable();
+    EXPECT_EQ(scan_text(scene.open()).substr(0, 20), text.substr(0, 20)) << seed;
+    scene.sleep_hours(2);
+    (void)scene.collect(scene.kept);
+    EXPECT_EQ(scene.objects(), scene.reachable()) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace dreamdb
