@@ -109,8 +109,38 @@ std::optional<std::string> cell(const Column& column, size_t row, size_t slot) {
   return std::string(column.values.view().substr(row * slot, slot));
 }
 
-const Schema& cached_schema() {
-  static const Schema schema = full_schema();
+std::vector<Field> all_fields() {
+  const auto sound = [](std::string name, FieldType type, std::string mime) {
+    Field field = field_of(std::move(name), type, false);
+    field.mime = std::move(mime);
+    return field;
+  };
+  Field half = testing::embedding_field("half", 6, false);
+  half.dtype = Dtype::kF16;
+  Field array = field_of("arr", FieldType::kArray, false);
+  array.dtype = Dtype::kI16;
+  array.shape = {2, 3};
+  return {field_of("salt", FieldType::kInt),
+          field_of("img", FieldType::kImage),
+          sound("snd", FieldType::kAudio, "wav"),
+          sound("vid", FieldType::kVideo, "mp4"),
+          field_of("cap", FieldType::kText),
+          field_of("raw", FieldType::kBlob, false),
+          testing::embedding_field("emb", 4),
+          half,
+          array,
+          field_of("flag", FieldType::kBool),
+          field_of("score", FieldType::kFloat, false),
+          field_of("name", FieldType::kString, false),
+          field_of("label", FieldType::kCategorical),
+          field_of("at", FieldType::kTimestamp, false)};
+}
+
+Schema schema_of(std::vector<Field> fields) {
+  Schema schema;
+  for (Field& field : fields) {
+    [[maybe_unused]] const Status added = schema.add(std::move(field));
+  }
   return schema;
 }
 
@@ -128,54 +158,34 @@ void append_record(const Batch& batch, size_t row, State& state) {
 
 }  // namespace
 
-Schema full_schema() {
-  Schema schema;
-  const auto add = [&](Field field) {
-    [[maybe_unused]] const Status added = schema.add(std::move(field));
-  };
-  const auto sound = [](std::string name, FieldType type, std::string mime) {
-    Field field = field_of(std::move(name), type, false);
-    field.mime = std::move(mime);
-    return field;
-  };
-  add(field_of("salt", FieldType::kInt));
-  add(field_of("img", FieldType::kImage));
-  add(sound("snd", FieldType::kAudio, "wav"));
-  add(sound("vid", FieldType::kVideo, "mp4"));
-  add(field_of("cap", FieldType::kText));
-  add(field_of("raw", FieldType::kBlob, false));
-  add(testing::embedding_field("emb", 4));
-  Field half = testing::embedding_field("half", 6, false);
-  half.dtype = Dtype::kF16;
-  add(std::move(half));
-  Field array = field_of("arr", FieldType::kArray, false);
-  array.dtype = Dtype::kI16;
-  array.shape = {2, 3};
-  add(std::move(array));
-  add(field_of("flag", FieldType::kBool));
-  add(field_of("score", FieldType::kFloat, false));
-  add(field_of("name", FieldType::kString, false));
-  add(field_of("label", FieldType::kCategorical));
-  add(field_of("at", FieldType::kTimestamp, false));
+const Schema& full_schema() {
+  static const Schema schema = schema_of(all_fields());
+  return schema;
+}
+
+const Schema& small_schema() {
+  static const Schema schema =
+      schema_of({field_of("salt", FieldType::kInt), testing::embedding_field("emb", 4),
+                 field_of("name", FieldType::kString, false)});
   return schema;
 }
 
 Field extra_field() { return field_of(std::string(kExtraField), FieldType::kInt, false); }
 
-NewRows rows_of(std::span<const Row> rows) {
+NewRows rows_of(std::span<const Row> rows, const Schema& schema) {
   NewRows out;
   out.rows = rows.size();
   std::vector<uint64_t> anchors;
   for (const Row& row : rows) anchors.push_back(row.anchor);
   out.anchors = testing::buffer_of(anchors);
-  for (const Field& field : cached_schema().fields()) out.columns.push_back(column_of(field, rows));
+  for (const Field& field : schema.fields()) out.columns.push_back(column_of(field, rows));
   return out;
 }
 
-NewRows unanchored_rows(size_t count, uint64_t first_salt) {
+NewRows unanchored_rows(size_t count, uint64_t first_salt, const Schema& schema) {
   std::vector<Row> rows;
   for (size_t i = 0; i < count; ++i) rows.push_back({0, first_salt + i});
-  NewRows out = rows_of(rows);
+  NewRows out = rows_of(rows, schema);
   out.anchors.reset();
   return out;
 }
@@ -213,13 +223,13 @@ std::string State::summary() const {
   return out;
 }
 
-std::optional<std::string> judge_record(const Batch& batch, size_t row) {
+std::optional<std::string> judge_record(const Batch& batch, size_t row, const Schema& schema) {
   const uint64_t anchor = batch.anchors()[row];
   const Column* salts = batch.find("salt");
   if (salts == nullptr || !salts->is_valid(row))
     return "record " + std::to_string(anchor) + " has no salt";
   const auto salt = static_cast<uint64_t>(salts->as<int64_t>()[row]);
-  for (const Field& field : cached_schema().fields()) {
+  for (const Field& field : schema.fields()) {
     const Column* column = batch.find(field.name);
     if (column == nullptr) return "field " + field.name + " is not in the batch";
     if (cell(*column, row, slot_size(field)) != value_of(field, anchor, salt))
@@ -236,6 +246,8 @@ std::optional<std::string> judge_record(const Batch& batch, size_t row) {
 Result<State> read_state(const Dataset& dataset) {
   State state;
   state.has_extra = dataset.schema().find(kExtraField) != nullptr;
+  const bool is_full = dataset.schema().find("img") != nullptr;
+  const Schema& schema = is_full ? full_schema() : small_schema();
   for (auto& [key, value] : dataset.meta()) state.meta[key] = value;
   ReadOptions options;
   options.batch_rows = 64;
@@ -250,7 +262,8 @@ Result<State> read_state(const Dataset& dataset) {
         return fail(Code::kInternal, "record " + std::to_string(anchor) + " comes after record " +
                                          std::to_string(*before));
       before = anchor;
-      if (const auto wrong = judge_record(*batch, row)) return fail(Code::kInternal, *wrong);
+      if (const auto wrong = judge_record(*batch, row, schema))
+        return fail(Code::kInternal, *wrong);
       append_record(*batch, row, state);
     }
   }

@@ -35,13 +35,16 @@ struct Row {
 };
 
 // Every type of field, required and optional; field "salt" is an int.
-Schema full_schema();
+const Schema& full_schema();
+// Three of them, in two tracks: for tests of many datasets.
+const Schema& small_schema();
 Field extra_field();
 
-// Rows with a value in every field of `full_schema` but those that are absent by the model.
-NewRows rows_of(std::span<const Row> rows);
+// Rows with a value in every field of the schema, one of those above, but those that are absent by
+// the model.
+NewRows rows_of(std::span<const Row> rows, const Schema& schema = full_schema());
 // Rows without anchors, their salts first_salt, first_salt + 1, ...
-NewRows unanchored_rows(size_t count, uint64_t first_salt);
+NewRows unanchored_rows(size_t count, uint64_t first_salt, const Schema& schema = full_schema());
 // Values of the extra field.
 NewRows extra_rows(std::span<const uint64_t> anchors);
 // Anchors first, first + step, ... with one salt.
@@ -61,8 +64,10 @@ struct State {
   std::string summary() const;
 };
 
-// Checks one record of a batch with all fields against the model: what is wrong, or nothing.
-std::optional<std::string> judge_record(const Batch& batch, size_t row);
+// Checks one record of a batch with all fields of the schema, one of those above, against the
+// model: what is wrong, or nothing.
+std::optional<std::string> judge_record(const Batch& batch, size_t row,
+                                        const Schema& schema = full_schema());
 
 // Streams all fields of a version. Internal: a value that does not belong to its record, a record
 // out of order, or a count that is not true; other errors are those of the reads.
