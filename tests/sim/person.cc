@@ -1,0 +1,98 @@
+#include "tests/sim/person.h"
+
+#include "tests/model/paths.h"
+
+namespace dreamdb::sim {
+
+namespace {
+
+constexpr uint64_t kCacheBytes = 1 << 20;
+constexpr uint64_t kHourNs = 3'600'000'000'000;
+
+}  // namespace
+
+Person::Person(World& world, uint64_t seed) : world_(world), random_(seed) {}
+
+void Person::live(int actions) {
+  start();
+  for (int i = 0; i < actions && !world_.failure(); ++i) {
+    if (process_->faults().crashed()) start();
+    if (!world_.is_calm() && chance(2)) process_->runtime().set_skew(draw(3 * kHourNs));
+    if (chance(5)) world_.deliver_late();
+    act();
+  }
+}
+
+void Person::start() {
+  forget();
+  process_ = &world_.start_process(chance(50) ? kCacheBytes : 0);
+  process_->faults().set_plan(some_faults());
+}
+
+// Faults of a store that keeps its promises, and a process that may die.
+FaultPlan Person::some_faults() {
+  FaultPlan plan{.seed = random_(), .rules = {}, .shuffle_waves = true};
+  if (world_.is_calm()) return plan;
+  static constexpr FaultKind kKinds[] = {
+      FaultKind::kError,     FaultKind::kReplyLost,    FaultKind::kTwice,
+      FaultKind::kLate,      FaultKind::kDelay,        FaultKind::kLateReply,
+      FaultKind::kOtherBody, FaultKind::kFlipBit,      FaultKind::kCutBody,
+      FaultKind::kThrottled, FaultKind::kToldConflict, FaultKind::kFalseConflict};
+  static constexpr std::string_view kPrefixes[] = {"",       "",          "refs/",
+                                                   "pages/", "segments/", "manifests/"};
+  if (chance(40)) {
+    const uint64_t at = draw(250);
+    plan.rules.push_back(
+        {.kind = chance(50) ? FaultKind::kCrashBefore : FaultKind::kCrashAfter, .at = at});
+  }
+  for (uint64_t left = draw(4); left > 0; --left) {
+    FaultRule rule;
+    rule.kind = kKinds[draw(std::size(kKinds))];
+    rule.key_prefix = kPrefixes[draw(std::size(kPrefixes))];
+    rule.probability = rule.key_prefix == "refs/" ? 0.3 : static_cast<double>(1 + draw(5)) / 100;
+    rule.late_by = 1 + draw(60);
+    rule.delay_ns = 1'000'000u << draw(20);
+    rule.allowed_a_second = 1 + draw(20);
+    // What is kept is what was sent: this store only reads wrongly.
+    if (rule.kind == FaultKind::kFlipBit || rule.kind == FaultKind::kCutBody)
+      rule.only_ops = ops(StoreOp::kGet, StoreOp::kLoad);
+    if (rule.kind == FaultKind::kThrottled) rule.probability = 1;
+    plan.rules.push_back(rule);
+  }
+  return plan;
+}
+
+std::optional<Dataset> Person::open(const std::string& ref) {
+  auto ds = open_in(process_->space(), ref);
+  if (ds) return *std::move(ds);
+  if (!process_->faults().crashed()) world_.judge_error(ds.error());
+  return std::nullopt;
+}
+
+std::string Person::some_ref(bool writable) {
+  std::vector<std::string> names;
+  for (const auto& [name, manifest] : world_.refs())
+    if (!writable || name.find('@') == std::string::npos) names.push_back(name);
+  return names[draw(names.size())];
+}
+
+void Reader::act() {
+  if (pinned_.empty() || chance(30)) {
+    if (auto ds = open(some_ref(false))) pinned_.push_back(*std::move(ds));
+  } else if (chance(10)) {
+    pinned_.erase(pinned_.begin());
+  }
+  if (!pinned_.empty()) read(pinned_[draw(pinned_.size())]);
+}
+
+void Reader::read(const Dataset& ds) {
+  if (chance(70)) {
+    const auto read = model::read_state(ds);
+    if (!process_->faults().crashed()) return world_.judge_read(ds, read);
+  } else {
+    const auto compared = model::compare_paths(ds, world_.version(ds.manifest()).state);
+    if (!process_->faults().crashed()) return world_.judge_paths(ds, compared);
+  }
+}
+
+}  // namespace dreamdb::sim

@@ -1,0 +1,95 @@
+// Who works on the simulated store: a writer or a reader, with a process that may die and be
+// started again.
+//
+// Thread rule: one actor.
+#pragma once
+
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/sim/world.h"
+
+namespace dreamdb::sim {
+
+class Person {
+ public:
+  Person(World& world, uint64_t seed);
+  virtual ~Person() = default;
+
+  // So many things, each chosen at random.
+  void live(int actions);
+
+ protected:
+  virtual void act() = 0;
+  // What a process that died had at hand.
+  virtual void forget() = 0;
+
+  uint64_t draw(uint64_t bound) { return random_() % bound; }
+  bool chance(uint64_t percent) { return draw(100) < percent; }
+  // A handle on a ref; none where it cannot be opened.
+  std::optional<Dataset> open(const std::string& ref);
+  std::string some_ref(bool writable);
+  void start();
+
+  World& world_;
+  Process* process_ = nullptr;
+
+ private:
+  FaultPlan some_faults();
+
+  std::mt19937_64 random_;
+};
+
+class Reader final : public Person {
+ public:
+  using Person::Person;
+
+ private:
+  void act() override;
+  void forget() override { pinned_.clear(); }
+  void read(const Dataset& ds);
+
+  std::vector<Dataset> pinned_;
+};
+
+class Author final : public Person {
+ public:
+  using Person::Person;
+
+  // What an author can do: how often, and what.
+  struct Verb {
+    int weight;
+    void (Author::*act)();
+  };
+  static std::span<const Verb> verbs();
+
+ private:
+  void act() override;
+  void forget() override { handle_.reset(); }
+  // Tries until it is done, refused, or given up.
+  template <typename Act>
+  void perform(const CallPtr& call, const Act& act);
+  CallPtr new_call(const std::string& what) const;
+
+  void append();
+  void append_same();
+  void append_assigned();
+  void add_field();
+  void fill_field();
+  void set_meta();
+  void branch();
+  void snapshot();
+  void remove_branch();
+  void merge();
+  void reindex();
+  void refresh();
+  void change_ref();
+
+  std::optional<Dataset> handle_;
+  std::string ref_ = "main";
+  std::vector<std::pair<std::vector<model::Row>, AppendOptions>> written_;
+};
+
+}  // namespace dreamdb::sim

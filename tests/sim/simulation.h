@@ -1,0 +1,23 @@
+// One run of the simulation: everything in it follows from the seed.
+//
+// Thread rule: one thread; any number of runs at once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dreamdb::sim {
+
+struct RunReport {
+  std::optional<std::string> failure;  // what must never happen, and did
+  std::vector<std::string> trace;      // one line a step: milliseconds, actor, what
+  uint64_t steps = 0;
+  uint64_t commits = 0;
+  uint64_t faults = 0;
+};
+
+RunReport run_seed(uint64_t seed);
+
+}  // namespace dreamdb::sim

@@ -1,0 +1,288 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+
+#include "tests/model/paths.h"
+
+namespace dreamdb::sim {
+
+using model::ModelVersion;
+
+namespace {
+
+constexpr std::string_view kRefs = "refs/";
+
+// What a writer says that was held up so long that others may have taken it for dead, or that lost
+// races for ten minutes.
+bool is_of_pauses(const Error& error) {
+  return error.code == Code::kConflict &&
+         (error.message.find("slept so long") != std::string::npos ||
+          error.message.find("publish conflict") != std::string::npos);
+}
+
+bool is_refusal(Code code) {
+  return code == Code::kConflict || code == Code::kAlreadyExists ||
+         code == Code::kInvalidArgument || code == Code::kNotFound || code == Code::kDenied;
+}
+
+}  // namespace
+
+Process::Process(World& world, uint64_t seed, uint64_t cache_bytes, StoreOps steps_at)
+    : world_(world), runtime_(world.scheduler(), seed) {
+  const auto steps = std::make_shared<StepStore>(world.store(), world.scheduler(), *this, steps_at);
+  faults_ = std::make_shared<FaultStore>(steps, FaultPlan{}, runtime_);
+  space_ = Space::on(faults_, "memory://sim", cache_bytes, runtime_);
+}
+
+void Process::before_put(const std::string& key) { world_.note_put(key, call_); }
+
+void Process::swapped(const std::string& key) { world_.judge_swap(key, call_); }
+
+World::World(Scheduler& scheduler, uint64_t seed, bool is_calm)
+    : scheduler_(scheduler),
+      seeds_(seed),
+      is_calm_(is_calm),
+      runtime_(scheduler, seeds_()),
+      store_(std::make_shared<MemoryStore>("sim", runtime_)),
+      judge_(Space::on(store_, "memory://sim", 0, runtime_)) {}
+
+Process& World::start_process(uint64_t cache_bytes, StoreOps steps_at) {
+  processes_.push_back(std::make_unique<Process>(*this, seeds_(), cache_bytes, steps_at));
+  return *processes_.back();
+}
+
+void World::set_up(std::span<const model::Row> rows) {
+  auto ds = create_in(judge_, "main", model::small_schema());
+  if (!ds) return fail("create: " + ds.error().message);
+  const std::string first = ds->manifest();
+  versions_[first] = {};
+  const auto done = ds->append(model::rows_of(rows, model::small_schema()));
+  if (!done) return fail("append: " + done.error().message);
+  const std::string tip = ds->manifest();
+  versions_[tip] = *model::append({}, rows, OnConflict::kRefuse, 0);
+  parents_[tip] = first;
+  refs_["main"] = tip;
+  tips_["main"] = {"", tip};
+}
+
+Status World::attempt(Process& process, const CallPtr& call, const Dataset& handle,
+                      const std::function<Status()>& act) {
+  if (call->tries++ == 0) calls_.push_back(call);
+  auto& tips = tips_[call->ref];
+  if (tips.empty()) tips.push_back("");
+  const size_t first_met = tips.size() - 1;
+  const std::string base = handle.manifest();
+  const size_t applied = call->applied;
+  call->is_under_way = true;
+  process.call_ = call;
+  scheduler_.note("begins " + call->what);
+  Status status = act();
+  process.call_ = nullptr;
+  call->is_under_way = false;
+  scheduler_.note(call->what + (status ? ": ok" : ": " + status.error().message));
+  std::vector<std::string> met(tips_[call->ref].begin() + static_cast<ptrdiff_t>(first_met),
+                               tips_[call->ref].end());
+  met.push_back(base);
+  if (status) {
+    met.push_back(handle.manifest());
+    if (call->applied == 0 && !has_all_of(*call, met))
+      fail(call->what + " was acknowledged and never took place");
+    call->is_unknown = false;
+    return status;
+  }
+  const Error& error = status.error();
+  // A ref that is there and damaged tells nobody whose it is.
+  const bool is_unreadable = !call->apply && error.code == Code::kCorruption;
+  if (process.faults().crashed() || error.code == Code::kOutcomeUnknown || is_unreadable) {
+    call->is_unknown = true;
+    return status;
+  }
+  if (call->applied > applied && !call->is_unknown)
+    fail(call->what + " took place, and was told as not done: " + error.message);
+  if (is_refusal(error.code) && !may_refuse(*call, met, error))
+    fail(call->what + " was refused without a reason: " + error.message);
+  judge_error(error);
+  return status;
+}
+
+void World::judge_error(const Error& error) {
+  if (error.code == Code::kInternal || (is_calm_ && !is_refusal(error.code)))
+    fail("an error that may not be: " + error.message);
+}
+
+bool World::may_refuse(const Call& call, std::span<const std::string> met,
+                       const Error& error) const {
+  if (is_of_pauses(error) || call.may_refuse(error)) return true;
+  const bool was_there = std::ranges::any_of(
+      tips_.at(call.ref), [](const std::string& manifest) { return !manifest.empty(); });
+  const bool was_missing = tips_.at(call.ref).size() > 1 && std::ranges::count(met, "") > 0;
+  if (call.removes) return was_missing || !was_there || error.code == Code::kConflict;
+  if (!call.apply) return was_there;
+  // A ref that is removed takes its writers' ground away.
+  if (was_missing) return true;
+  return std::ranges::any_of(met, [&](const std::string& manifest) {
+    return !manifest.empty() && !call.apply(version(manifest));
+  });
+}
+
+// Whether there was nothing to do for the call on one of the versions.
+bool World::has_all_of(const Call& call, std::span<const std::string> met) const {
+  if (call.removes) return std::ranges::count(met, "") > 0;
+  if (!call.apply) return false;
+  return std::ranges::any_of(met, [&](const std::string& manifest) {
+    if (manifest.empty()) return false;
+    const ModelVersion& before = version(manifest);
+    const model::Outcome after = call.apply(before);
+    return after && after->state == before.state;
+  });
+}
+
+void World::judge_read(const Dataset& handle, const Result<model::State>& read) {
+  scheduler_.note("read " + handle.manifest().substr(0, 8) +
+                  (read ? "" : ": " + read.error().message));
+  if (!read) return judge_error(read.error());
+  if (*read != version(handle.manifest()).state)
+    fail("version " + handle.manifest() + " was read as\n" + read->summary() + "\nand is\n" +
+         version(handle.manifest()).state.summary());
+}
+
+void World::judge_paths(const Dataset& handle, const Result<std::string>& compared) {
+  scheduler_.note("compared " + handle.manifest().substr(0, 8));
+  if (!compared) return judge_error(compared.error());
+  if (!compared->empty()) fail("version " + handle.manifest() + ": " + *compared);
+}
+
+const ModelVersion& World::version(const std::string& manifest) const {
+  static const ModelVersion none;
+  const auto found = versions_.find(manifest);
+  return found == versions_.end() ? none : found->second;
+}
+
+uint64_t World::faults() const {
+  uint64_t sum = 0;
+  for (const auto& process : processes_) sum += process->faults().faults();
+  return sum;
+}
+
+void World::note_put(const std::string& key, const CallPtr& call) {
+  if (call && key.starts_with("manifests/")) owners_.try_emplace(key, call);
+}
+
+// A request that comes late may be of an earlier call than the one its process is at.
+CallPtr World::find_open(const CallPtr& likely,
+                         const std::function<bool(const Call&)>& is_it) const {
+  if (likely && is_it(*likely)) return likely;
+  const auto found = std::ranges::find_if(
+      calls_, [&](const CallPtr& call) { return call->is_open() && is_it(*call); });
+  return found == calls_.end() ? nullptr : *found;
+}
+
+void World::judge_swap(const std::string& key, const CallPtr& likely) {
+  if (!key.starts_with(kRefs) || failure_) return;
+  const std::string name = key.substr(kRefs.size());
+  if (!store_->load(key)) return judge_removed(name, likely);
+  const auto tip = open_in(judge_, name);
+  if (!tip) return fail("the new version of " + name + " cannot be opened: " + tip.error().message);
+  scheduler_.note("  " + name + " is now " + tip->manifest().substr(0, 8));
+  const std::string before = refs_.contains(name) ? refs_[name] : "";
+  if (before == tip->manifest()) return;
+  if (versions_.contains(tip->manifest())) {
+    judge_named(name, tip->manifest(), likely);
+  } else {
+    judge_commit(name, *tip);
+  }
+  refs_[name] = tip->manifest();
+  auto& tips = tips_[name];
+  if (tips.empty()) tips.push_back("");
+  tips.push_back(tip->manifest());
+}
+
+void World::judge_removed(const std::string& name, const CallPtr& likely) {
+  const CallPtr call =
+      find_open(likely, [&](const Call& one) { return one.removes && one.ref == name; });
+  if (!call) return fail("ref " + name + " is gone, and nobody wished it");
+  ++call->applied;
+  refs_.erase(name);
+  tips_[name].push_back("");
+}
+
+// A ref that names a version which is known.
+void World::judge_named(const std::string& name, const std::string& target, const CallPtr& likely) {
+  const auto wishes_it = [&](const Call& one) {
+    return one.ref == name && std::ranges::count(one.targets, target) > 0;
+  };
+  CallPtr call = find_open(likely, wishes_it);
+  // "Make it if it is absent" that arrives after the name was made and deleted finds it absent. No
+  // store can tell this from a new wish.
+  const auto late = std::ranges::find_if(
+      calls_, [&](const CallPtr& one) { return one->applied > 0 && wishes_it(*one); });
+  if (!call && !refs_.contains(name) && late != calls_.end()) call = *late;
+  if (!call) return fail("ref " + name + " names a version that nobody wished it to name");
+  ++call->applied;
+  if (refs_.contains(name) && !stands_on(target, refs_[name]))
+    fail("ref " + name + " lost its version " + refs_[name]);
+}
+
+void World::judge_commit(const std::string& name, const Dataset& tip) {
+  ++commits_;
+  const std::string after = tip.manifest();
+  const auto owner = owners_.find("manifests/" + after);
+  if (owner == owners_.end()) return fail("nobody wrote the version of " + name);
+  Call& call = *owner->second;
+  if (!call.is_open()) return fail(call.what + " took place after it was told that it had not");
+  if (++call.applied > 1 && call.once) return fail(call.what + " took place twice");
+  auto history = tip.history();
+  const auto newest = history->next();
+  if (!newest || !*newest) return fail("the history of " + name + " cannot be read");
+  const std::vector<std::string>& parents = (*newest)->parents;
+  if (!refs_.contains(name) || parents.empty() || parents[0] != refs_[name])
+    return fail(call.what + ": the version below is not the one that " + name + " named");
+  parents_[after] = parents[0];
+  const model::Outcome expected = call.apply(version(parents[0]));
+  if (!expected) return fail(call.what + " took place, and the model refuses it");
+  versions_[after] = *expected;
+  const auto seen = model::read_state(tip);
+  if (!seen) return fail(call.what + ": its version cannot be read: " + seen.error().message);
+  if (*seen != expected->state)
+    fail(call.what + " made\n" + seen->summary() + "\nof\n" + version(parents[0]).state.summary() +
+         "\nand should have made\n" + expected->state.summary());
+}
+
+bool World::stands_on(const std::string& manifest, const std::string& below) const {
+  for (std::string at = manifest;;) {
+    if (at == below) return true;
+    const auto parent = parents_.find(at);
+    if (parent == parents_.end()) return false;
+    at = parent->second;
+  }
+}
+
+void World::deliver_late() {
+  for (size_t i = 0; i < processes_.size(); ++i)
+    if (processes_[i]->faults().crashed()) processes_[i]->faults().run_late();
+}
+
+void World::finish() {
+  for (const auto& process : processes_) {
+    process->faults().set_plan({});
+    process->faults().run_late();
+  }
+  for (const auto& [name, manifest] : std::map(refs_)) {
+    if (failure_) return;
+    auto ds = open_in(judge_, name);
+    if (!ds) return fail(name + " cannot be opened: " + ds.error().message);
+    if (ds->manifest() != manifest) return fail(name + " names another version than it did last");
+    judge_read(*ds, model::read_state(*ds));
+    judge_paths(*ds, model::compare_paths(*ds, version(manifest).state));
+    if (ds->is_snapshot()) continue;
+    const auto rows = model::row_range(1'000'000, 1, 1);
+    const auto done = ds->append(model::rows_of(rows, model::small_schema()));
+    if (!done) return fail("nothing can be written to " + name + ": " + done.error().message);
+  }
+}
+
+void World::fail(const std::string& what) {
+  if (!failure_) failure_ = what;
+}
+
+}  // namespace dreamdb::sim

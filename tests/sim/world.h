@@ -1,0 +1,139 @@
+// A store in memory, all who work on it, and what is true of it at each moment.
+//
+// At each swap of a ref that takes place the world looks at the store itself, without faults: the
+// ref must go on from where it was, by one of the calls that are under way or whose outcome nobody
+// knows, and the new version must hold, whole, what that call makes of the one below it by the
+// model (tests/model/version.h). What calls are told is held against that.
+//
+// Thread rule: one actor of the scheduler at a time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataset/dataset_impl.h"
+#include "tests/model/version.h"
+#include "tests/sim/process.h"
+
+namespace dreamdb::sim {
+
+// One wish to change a ref, however often it is tried.
+struct Call {
+  std::string what;  // verb and arguments
+  std::string ref;   // that changes
+  // What it makes of a version; empty: it only points the ref to one of `targets`.
+  std::function<model::Outcome(const model::ModelVersion&)> apply = {};
+  std::vector<std::string> targets = {};  // manifests
+  bool removes = false;                   // the ref itself
+  bool once = false;                      // at most once, however often it is tried
+  // Refusals that are right whatever the model says.
+  std::function<bool(const Error&)> may_refuse = [](const Error&) { return false; };
+
+  size_t applied = 0;  // how often it took place
+  size_t tries = 0;
+  bool is_under_way = false;
+  bool is_unknown = false;  // a try ended without an answer
+  bool is_open() const { return is_under_way || is_unknown; }
+};
+using CallPtr = std::shared_ptr<Call>;
+
+class World;
+
+// One life of an actor: it ends with a crash.
+class Process final : public Witness {
+ public:
+  Process(World& world, uint64_t seed, uint64_t cache_bytes, StoreOps steps_at);
+
+  SimRuntime& runtime() { return runtime_; }
+  FaultStore& faults() { return *faults_; }
+  const std::shared_ptr<Space>& space() const { return space_; }
+
+  void before_put(const std::string& key) override;
+  void swapped(const std::string& key) override;
+
+ private:
+  friend class World;
+  World& world_;
+  SimRuntime runtime_;
+  std::shared_ptr<FaultStore> faults_;
+  std::shared_ptr<Space> space_;
+  CallPtr call_;  // what it is at
+};
+
+class World {
+ public:
+  // calm: nothing fails, so nothing but what the model refuses may be refused.
+  World(Scheduler& scheduler, uint64_t seed, bool is_calm);
+
+  Process& start_process(uint64_t cache_bytes, StoreOps steps_at = kAllOps);
+
+  // The dataset as all find it: ref `main`, a few records.
+  void set_up(std::span<const model::Row> rows);
+
+  // One try of a call through a handle on `call->ref`, or on what is to be named.
+  Status attempt(Process& process, const CallPtr& call, const Dataset& handle,
+                 const std::function<Status()>& act);
+
+  // A number that no other write has.
+  uint64_t next_write() { return ++last_write_; }
+
+  // What a read of the handle's version gave: that version, or an error that is fair.
+  void judge_read(const Dataset& handle, const Result<model::State>& read);
+  // The same of what `model::compare_paths` says.
+  void judge_paths(const Dataset& handle, const Result<std::string>& compared);
+  void judge_error(const Error& error);
+
+  // The model of a version that some ref had.
+  const model::ModelVersion& version(const std::string& manifest) const;
+  const std::map<std::string, std::string>& refs() const { return refs_; }  // to manifests
+  Scheduler& scheduler() { return scheduler_; }
+  const std::shared_ptr<MemoryStore>& store() const { return store_; }
+  bool is_calm() const { return is_calm_; }
+  uint64_t commits() const { return commits_; }
+  uint64_t faults() const;
+
+  // What processes that are dead sent, and was on its way, arrives.
+  void deliver_late();
+  // Late requests arrive; then every ref, and every version that was ever named, is read once more,
+  // and every ref can be written to.
+  void finish();
+
+  void fail(const std::string& what);
+  const std::optional<std::string>& failure() const { return failure_; }
+
+  // What a process puts, and swaps, at the moment when it takes place.
+  void note_put(const std::string& key, const CallPtr& call);
+  void judge_swap(const std::string& key, const CallPtr& likely);
+
+ private:
+  void judge_commit(const std::string& name, const Dataset& tip);
+  void judge_named(const std::string& name, const std::string& target, const CallPtr& likely);
+  void judge_removed(const std::string& name, const CallPtr& likely);
+  bool stands_on(const std::string& manifest, const std::string& below) const;
+  bool may_refuse(const Call& call, std::span<const std::string> met, const Error& error) const;
+  bool has_all_of(const Call& call, std::span<const std::string> met) const;
+  CallPtr find_open(const CallPtr& likely, const std::function<bool(const Call&)>& is_it) const;
+
+  Scheduler& scheduler_;
+  std::mt19937_64 seeds_;
+  const bool is_calm_;
+  SimRuntime runtime_;  // the clock of the store
+  std::shared_ptr<MemoryStore> store_;
+  std::shared_ptr<Space> judge_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::vector<CallPtr> calls_;
+  std::map<std::string, CallPtr> owners_;  // by key of a manifest, whose it was first
+  std::map<std::string, model::ModelVersion> versions_;
+  std::map<std::string, std::string> parents_;            // first parents
+  std::map<std::string, std::string> refs_;               // manifests
+  std::map<std::string, std::vector<std::string>> tips_;  // all that a ref ever had; "": none
+  std::optional<std::string> failure_;
+  uint64_t commits_ = 0;
+  uint64_t last_write_ = 0;
+};
+
+}  // namespace dreamdb::sim
