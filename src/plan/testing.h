@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "plan/tree.h"
+#include "plan/tree_edit.h"
 
 namespace dreamdb::testing {
 
@@ -42,13 +43,14 @@ inline Entry leaf_entry(uint64_t id, uint64_t first, uint64_t length, uint64_t s
 struct Forest {
   std::map<Address, PagePtr> written;
   std::vector<Address> read;  // by the last `drive`
+  size_t rounds = 0;          // of it
 
   // Calls `plan` with more and more pages; each round must be of one level.
   template <typename Plan>
   auto drive(const Plan& plan) -> decltype(plan(PageMap())) {
     PageMap pages;
     read.clear();
-    for (;;) {
+    for (rounds = 0;; ++rounds) {
       auto answer = plan(pages);
       if (!answer || answer->missing.empty()) return answer;
       for (const PageRef& ref : answer->missing) {
@@ -62,12 +64,38 @@ struct Forest {
 
   std::optional<Root> insert(const std::optional<Root>& root, std::vector<Entry> entries,
                              std::vector<NewPage>* fresh = nullptr) {
-    Nonce nonce{};
-    nonce[0] = static_cast<std::byte>(written.size());
-    nonce[1] = static_cast<std::byte>(written.size() >> 8);
-    auto inserted = drive([&](const PageMap& have) {
-      return insert_entries(root, FieldId{1}, entries, nonce, have);
-    });
+    return keep(drive([&](const PageMap& have) {
+                  return insert_entries(root, FieldId{1}, entries, nonce(), have);
+                }),
+                fresh);
+  }
+
+  std::optional<Root> edit(const std::optional<Root>& root, std::vector<Entry> removed,
+                           std::vector<Entry> added) {
+    return keep(drive([&](const PageMap& have) {
+      return edit_entries(root, FieldId{1}, removed, added, nonce(), have);
+    }));
+  }
+
+  // Addresses of all pages of a tree, and its leaf entries in order; checks all sums on the way.
+  std::set<Address> walk(const Root& root, std::vector<Entry>& leaves) const {
+    std::set<Address> pages;
+    const PagePtr page = written.at(root.page);
+    EXPECT_EQ(root_of(*page, root.field, root.page, root.page_size), root);
+    walk(root.page, root.height, pages, leaves);
+    return pages;
+  }
+
+ private:
+  Nonce nonce() const {
+    Nonce out{};
+    out[0] = static_cast<std::byte>(written.size());
+    out[1] = static_cast<std::byte>(written.size() >> 8);
+    return out;
+  }
+
+  // Checks and keeps the pages of an answer; its root.
+  std::optional<Root> keep(Result<Inserted> inserted, std::vector<NewPage>* fresh = nullptr) {
     EXPECT_TRUE(inserted) << inserted.error().message;
     for (const NewPage& page : inserted->pages) {
       EXPECT_LE(page.body.size(), kPageTargetBytes);
@@ -81,16 +109,6 @@ struct Forest {
     return inserted->root;
   }
 
-  // Addresses of all pages of a tree, and its leaf entries in order; checks all sums on the way.
-  std::set<Address> walk(const Root& root, std::vector<Entry>& leaves) const {
-    std::set<Address> pages;
-    const PagePtr page = written.at(root.page);
-    EXPECT_EQ(root_of(*page, root.field, root.page, root.page_size), root);
-    walk(root.page, root.height, pages, leaves);
-    return pages;
-  }
-
- private:
   void walk(const Address& at, uint32_t height, std::set<Address>& pages,
             std::vector<Entry>& leaves) const {
     EXPECT_TRUE(pages.insert(at).second) << "a page stands in a tree twice";
