@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "plan/tree.h"
+#include "plan/tree_edit.h"
 #include "plan/tree_level.h"
 
 namespace dreamdb {
@@ -11,6 +12,9 @@ class Inserter {
  public:
   Inserter(FieldId field, const Nonce& nonce, const PageMap& pages)
       : field_(field), writer_(nonce), pages_(pages) {}
+
+  // Whether pages alone did not tell where an entry belongs.
+  bool is_unclear() const { return is_unclear_; }
 
   Result<Inserted> run(const std::optional<Root>& root, std::vector<Entry> entries) {
     std::sort(entries.begin(), entries.end(), entry_less);
@@ -72,6 +76,9 @@ class Inserter {
         const uint64_t bound = page.entries[i + 1].first;
         to = from;
         while (to < entries.size() && entries[to].first < bound) ++to;
+        // Of several at one anchor the page that begins with it need not begin before this one.
+        is_unclear_ = is_unclear_ || (to < entries.size() && entries[to].first == bound &&
+                                      entries[to].seq <= page.entries[i + 1].seq);
       }
       if (to == from) {
         children.push_back(held[i]);
@@ -100,6 +107,7 @@ class Inserter {
   FieldId field_;
   LevelWriter writer_;
   const PageMap& pages_;
+  bool is_unclear_ = false;
   Inserted out_;
 };
 
@@ -113,7 +121,10 @@ Result<Inserted> insert_entries(const std::optional<Root>& root, FieldId field,
     unchanged.root = root;
     return unchanged;
   }
-  return Inserter(field, nonce, pages).run(root, std::move(entries));
+  Inserter inserter(field, nonce, pages);
+  Result<Inserted> inserted = inserter.run(root, entries);
+  if (!inserter.is_unclear()) return inserted;
+  return edit_entries(root, field, {}, std::move(entries), nonce, pages);
 }
 
 }  // namespace dreamdb

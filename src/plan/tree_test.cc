@@ -150,6 +150,20 @@ TEST(Tree, GrowsInHeightAndKeepsOldVersionsReadable) {
   }
 }
 
+TEST(Tree, InsertsWhereTheSeqSaysAmongManyAtOneAnchor) {
+  Forest forest;
+  std::optional<Root> root;
+  std::vector<Entry> list;
+  for (uint64_t i = 0; i < 300; ++i) {
+    list.push_back(leaf_entry(i, i % 2, 5, i * 7919 % 100, true));
+    root = forest.insert(root, {list.back()});
+  }
+  std::sort(list.begin(), list.end(), entry_less);
+  std::vector<Entry> leaves;
+  forest.walk(*root, leaves);
+  EXPECT_EQ(leaves, list);
+}
+
 TEST(Tree, PagesThatGrowAtTheEndAreLeftHalfFull) {
   Forest forest;
   std::optional<Root> root;
