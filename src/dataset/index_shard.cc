@@ -5,6 +5,7 @@
 
 #include "dataset/index_info.h"
 #include "index/encode_segments.h"
+#include "index/shard.h"
 #include "version/live_session.h"
 
 namespace dreamdb {
@@ -127,13 +128,6 @@ class ShardJob {
 };
 
 }  // namespace
-
-bool is_of_shard(const Address& segment, const Shard& shard) {
-  uint64_t number = 0;
-  for (size_t i = 0; i < sizeof number; ++i)
-    number = number << 8 | std::to_integer<uint64_t>(segment.hash[i]);
-  return number % shard.of == shard.index;
-}
 
 Status check_shard(const IndexOptions& options) {
   const Shard& shard = *options.shard;

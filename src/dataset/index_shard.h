@@ -11,9 +11,6 @@
 
 namespace dreamdb {
 
-// Whether a segment falls to the shard.
-bool is_of_shard(const Address& segment, const Shard& shard);
-
 // InvalidArgument: options that a shard goes without, or no such shard.
 Status check_shard(const IndexOptions& options);
 

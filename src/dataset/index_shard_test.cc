@@ -8,6 +8,7 @@
 #include <random>
 
 #include "dataset/small_dataset.h"
+#include "index/shard.h"
 #include "runtime/quick_runtime.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
