@@ -71,7 +71,7 @@ RecordScan::RecordScan(Objects& objects, ManifestPtr manifest, const Root* root,
 uint64_t RecordScan::Cursor::rows_up_to(uint64_t bound) const {
   if (entry->step > 0) {
     if (current() > bound) return 0;
-    return std::min((bound - current()) / entry->step + 1, entry->rows - row);
+    return std::min((bound - current()) / entry->step, entry->rows - row - 1) + 1;
   }
   const auto* anchors = reinterpret_cast<const uint64_t*>(list.data());
   const auto* end = std::upper_bound(anchors + row, anchors + entry->rows, bound);
