@@ -5,7 +5,7 @@
 #include "format/limits.h"
 #include "runtime/interrupt.h"
 #include "store/digest.h"
-#include "track/row_reader.h"
+#include "track/tombstones.h"
 #include "version/grow.h"
 #include "version/history.h"
 
@@ -268,7 +268,7 @@ Result<bool> Committer::add_offer(const Offer& offer, const Tip& tip, Group& gro
   if (offered->base != offer_base(on)) return false;
   if (offered->records.empty()) return false;
   DREAMDB_ASSIGN(const auto taken,
-                 find_records(objects_, *on.manifest, offered->records, group.pages));
+                 find_taken(objects_, *on.manifest, offered->records, group.pages));
   if (!taken.empty()) return false;
   for (const Entry& entry : offered->ledger) {
     DREAMDB_ASSIGN(const EntryPtr applied,

@@ -19,12 +19,13 @@ namespace dreamdb {
 
 // What a commit adds to the version it stands on.
 struct Change {
-  std::string operation;                          // "append", "add_field", ...
-  std::map<FieldId, std::vector<Entry>> entries;  // leaf entries by track; `seq` is set here
-  std::vector<AddedCodes> codes;                  // of some of them
-  std::vector<Entry> ledger;                      // idempotency keys
-  std::vector<PutRequest> objects;                // segments that are not on the store yet
-  std::function<Status(Manifest&)> edit;          // schema and user map; may be empty
+  std::string operation;                             // "append", "add_field", ...
+  std::map<FieldId, std::vector<Entry>> entries;     // leaf entries by track; `seq` is set here
+  std::vector<AddedCodes> codes;                     // of some of them
+  std::vector<Entry> ledger;                         // idempotency keys
+  std::map<FieldId, std::vector<Entry>> tombstones;  // leaf entries by field, 0 of whole records
+  std::vector<PutRequest> objects;                   // segments that are not on the store yet
+  std::function<Status(Manifest&)> edit;             // schema and user map; may be empty
   // Their anchors, ascending, when all it does is to add records that must be new, by the schema of
   // the tip it is made for, and they are few: another writer may commit it then (version/offer.h).
   std::vector<uint64_t> new_records;

@@ -104,6 +104,9 @@ Status grow(Objects& objects, const Change& change, const Nonce& nonce, PageMap&
   if (!change.ledger.empty())
     growths.add(root_or_null(m.ledger), kRecordTrack, change.ledger, m.generation,
                 [&m](const Root& root) { m.ledger = root; });
+  for (const auto& [field, entries] : change.tombstones)
+    growths.add(m.find_tombstones(field), field, entries, m.generation,
+                [&m](const Root& root) { m.set_tombstones(root); });
   const std::vector<FieldIndex*> whole = grow_indexes(change, m, growths);
   DREAMDB_ASSIGN(GrownTrees grown, grow_trees(objects, growths.trees, nonce, pages));
   for (NewPage& page : grown.pages) {
