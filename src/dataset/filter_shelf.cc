@@ -11,11 +11,12 @@ namespace {
 
 constexpr size_t kBatchRows = 65'536;
 
-// Equal for equal questions of equal records: the tracks of a version say which records it has.
+// Equal for equal questions of equal records: tracks and tombstones say which records there are.
 std::string question_of(const Manifest& manifest, const Where& where, uint64_t start,
                         uint64_t end) {
   std::string out = where.to_string() + '\0' + std::to_string(start) + '-' + std::to_string(end);
-  for (const Root& root : manifest.tracks) out += '\0' + root.page.text();
+  for (const auto* roots : {&manifest.tracks, &manifest.tombstones})
+    for (const Root& root : *roots) out += '\0' + root.page.text();
   return out;
 }
 

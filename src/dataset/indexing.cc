@@ -8,6 +8,7 @@
 #include "dreamdb/interrupt.h"
 #include "index/index_builder.h"
 #include "stream/row_stream.h"
+#include "track/tombstones.h"
 #include "version/live_session.h"
 
 namespace dreamdb {
@@ -28,17 +29,36 @@ std::string default_algorithm(const Field& field, size_t cells) {
   return "dreamdb.ivf-cosine";
 }
 
+// The rows of the field that are not deleted, in the order of anchors.
+Result<std::unique_ptr<RowStream>> rows_of(const std::shared_ptr<Objects>& objects,
+                                           const ManifestPtr& manifest, const Field& field,
+                                           size_t batch_rows) {
+  ReadOptions read;
+  read.fields = {field.name};
+  read.batch_rows = batch_rows;
+  read.present_only = true;
+  DREAMDB_ASSIGN(RowStreamOptions bound, bind_read(manifest, read));
+  return std::make_unique<RowStream>(objects, manifest, std::move(bound));
+}
+
+// InvalidArgument: all that the field ever had is deleted.
+Status check_rows(const std::shared_ptr<Objects>& objects, const ManifestPtr& manifest,
+                  const Field& field) {
+  if (tombstones_of(*manifest, field.id).empty()) return {};
+  DREAMDB_ASSIGN(const auto rows, rows_of(objects, manifest, field, 1));
+  DREAMDB_ASSIGN(const std::optional<Batch> first, rows->next());
+  if (first) return {};
+  return fail(Code::kInvalidArgument, "field `" + field.name +
+                                          "` has no rows that are not deleted; append some, then " +
+                                          "build its index");
+}
+
 // All rows of the field to the builder, in the order of anchors.
 Status feed(IndexBuilder& builder, const std::shared_ptr<Objects>& objects,
             const ManifestPtr& manifest, const Field& field) {
-  ReadOptions read;
-  read.fields = {field.name};
-  read.batch_rows = kEncodeRows;
-  read.present_only = true;
-  DREAMDB_ASSIGN(RowStreamOptions bound, bind_read(manifest, read));
-  RowStream rows(objects, manifest, std::move(bound));
+  DREAMDB_ASSIGN(const auto rows, rows_of(objects, manifest, field, kEncodeRows));
   for (;;) {
-    DREAMDB_ASSIGN(const std::optional<Batch> batch, rows.next());
+    DREAMDB_ASSIGN(const std::optional<Batch> batch, rows->next());
     if (!batch) return {};
     DREAMDB_TRY(builder.add({batch->anchors(), batch->rows()}, batch->columns[0].values.span()));
   }
@@ -52,6 +72,7 @@ Status build_index(Dataset::Impl& dataset, const Field& field, const IndexOption
   if (root == nullptr)
     return fail(Code::kInvalidArgument,
                 "field `" + field.name + "` has no rows yet; append some, then build its index");
+  DREAMDB_TRY(check_rows(dataset.space().shared_objects(), manifest, field));
   IndexOptions options = given;
   if (options.algorithm.empty()) options.algorithm = default_algorithm(field, options.cells);
   DREAMDB_TRY(check_options(options, *root, field));

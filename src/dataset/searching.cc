@@ -15,6 +15,7 @@
 #include "plan/tree_diff.h"
 #include "runtime/stopwatch.h"
 #include "search/filter.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -202,7 +203,7 @@ class Search {
 
   // What the index does not know.
   Status scan_rest(const Root& root) {
-    const TrackScanOptions scan{options_.top_k, filter_};
+    const TrackScanOptions scan{options_.top_k, filter_, tombstones_of(*manifest_, field_.id)};
     if (index_ == nullptr) {
       report_.scanned += root.rows;
       DREAMDB_ASSIGN(const auto found, scan_track(objects_, root, field_, queries_, scan));

@@ -8,6 +8,7 @@
 #include "dreamdb/interrupt.h"
 #include "runtime/thread_pool.h"
 #include "track/row_reader.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -42,6 +43,7 @@ class TrackScan {
         field_(field),
         queries_(queries),
         filter_(options.filter),
+        tombstones_(options.tombstones),
         is_far_(objects.store().is_far()) {
     best_.assign(queries.count(), TopK(options.top_k));
   }
@@ -138,7 +140,8 @@ class TrackScan {
     return out;
   }
 
-  // Rows that the filter lets through and no newer segment overrides; empty: all of them.
+  // Rows that the filter lets through, no newer segment overrides and that are not deleted; empty:
+  // all of them.
   Result<std::vector<uint8_t>> rows_to_keep(const Entry& entry, std::span<const uint64_t> anchors,
                                             std::span<const EntryPtr> over) {
     std::vector<uint8_t> keep;
@@ -146,6 +149,10 @@ class TrackScan {
       keep.resize(anchors.size());
       for (size_t i = 0; i < anchors.size(); ++i) keep[i] = filter_.has(anchors[i]);
     }
+    DREAMDB_ASSIGN(const auto deleted, find_deleted(objects_, tombstones_, anchors));
+    if (!deleted.empty()) keep.resize(anchors.size(), 1);
+    for (size_t i = 0; i < deleted.size(); ++i)
+      if (deleted[i]) keep[i] = 0;
     if (over.empty()) return keep;
     DREAMDB_ASSIGN(const auto newer,
                    match_entries(objects_, over, anchors, [](const Entry&) { return false; }));
@@ -188,6 +195,7 @@ class TrackScan {
   const Field& field_;
   const QuerySet& queries_;
   const AnchorFilter& filter_;
+  const std::span<const Root* const> tombstones_;
   const bool is_far_;
   std::mutex mutex_;
   std::vector<TopK> best_;

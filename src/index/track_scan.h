@@ -16,6 +16,7 @@ namespace dreamdb {
 struct TrackScanOptions {
   size_t top_k = 10;
   AnchorFilter filter;
+  std::vector<const Root*> tombstones = {};  // of the field: what they hold is no hit
 };
 
 // One TopK a query. Rows that a newer segment of the track overrides are no hits.
