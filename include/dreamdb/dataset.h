@@ -121,6 +121,13 @@ struct MergeOptions {
   MergeReport* refused = nullptr;  // gets the report when conflicts are the error
 };
 
+struct DeleteOptions {
+  // Values of these fields alone: their records stay. Not of required fields.
+  std::optional<std::vector<std::string>> fields;
+  bool skip_missing = false;  // leave out anchors without a record
+  std::string reason;         // stands in the `writer` of the version; at most 256 bytes
+};
+
 enum class Distance : uint8_t { kCosine, kInnerProduct, kL2 };
 
 // The distance that the field's algorithm names: kL2 for "dreamdb.ivf-l2" and all that end so,
@@ -218,6 +225,22 @@ class HistoryStream {
   std::unique_ptr<Impl> impl_;
 };
 
+// Anchors of what is deleted, ascending, each once.
+class TombstoneStream {
+ public:
+  // The next of them, u64, 65,536 at most; nullopt at the end.
+  Result<std::optional<Buffer>> next();
+
+  class Impl;
+  explicit TombstoneStream(std::unique_ptr<Impl> impl);
+  TombstoneStream(TombstoneStream&&) noexcept;
+  TombstoneStream& operator=(TombstoneStream&&) noexcept;
+  ~TombstoneStream();
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 // Buffers rows and commits them by bytes or rows. What is not committed when it is destroyed is
 // dropped: call `commit` at the end. In a child of fork() InvalidArgument, and nothing is written.
 class Writer {
@@ -271,6 +294,21 @@ class Dataset {
   // OnConflict. OutcomeUnknown: repeat with the same idempotency key or anchors.
   Result<AppendReport> append(NewRows rows, const AppendOptions& options = {});
   Result<Writer> writer(const WriterOptions& options = {});
+  // Deletes records, or values of some of their fields: hidden from this version on, on every path,
+  // also where a branch that has them is merged; no append brings them back (Conflict). The bytes
+  // stay for older versions. anchors: any order. What is deleted already is left as it is, so a
+  // repetition is safe. NotFound: anchors that never had a record, which it names; nothing is
+  // deleted then. InvalidArgument: an unknown or required field, a reason that is too long.
+  // 2 waves on a warm handle; O(anchors / page) pages are written.
+  Result<DeleteReport> delete_records(std::span<const uint64_t> anchors,
+                                      const DeleteOptions& options = {});
+  // The same of the records that match now, in one commit; memory does not grow with them.
+  Result<DeleteReport> delete_where(const Where& where, const DeleteOptions& options = {});
+  // Makes a new version that has what that of `source` has: an older version of this ref, such as a
+  // snapshot of it. Records and values that were deleted since are there again, those that came
+  // since are not; no older version changes. Its manifest. InvalidArgument: the version of `source`
+  // is not below this one. 2 waves on a warm handle and O(log) for the look at its history.
+  Result<std::string> restore(const Dataset& source);
   // Adds a field; old records lack it until an append at their anchors fills it. It may be
   // `required` only while the dataset is empty.
   Status add_field(Field field);
@@ -319,6 +357,9 @@ class Dataset {
   // searches without it.
   Result<SearchAnswer> search(std::string_view field, std::span<const float> queries, size_t count,
                               const SearchOptions& options = {}) const;
+  // The anchors in [start, end) of deleted records, or of deleted values of a field.
+  Result<TombstoneStream> tombstones(const std::optional<std::string>& field = std::nullopt,
+                                     uint64_t start = 0, uint64_t end = UINT64_MAX) const;
   // Distinct values of a scalar field with their counts, most frequent first, then by value.
   Result<std::vector<std::pair<Scalar, uint64_t>>> distinct_values(std::string_view field) const;
 

@@ -63,6 +63,13 @@ struct IndexInfo {
       recall;  // recall@10 measured when so many cells are read
 };
 
+struct DeleteReport {
+  uint64_t deleted = 0;    // records; or values, of all fields together
+  uint64_t unchanged = 0;  // were deleted already; or the record lacks the value
+  uint64_t missing = 0;    // anchors that never had a record (skip_missing)
+  std::string manifest;    // of the version without them
+};
+
 struct CommitInfo {
   std::string manifest;  // 53 characters
   uint64_t time_ns = 0;
@@ -134,6 +141,7 @@ struct TrackStat {
 
 struct DatasetStat {
   uint64_t records = 0;
+  uint64_t deleted = 0;  // records that have a tombstone
   uint64_t first_anchor = 0, last_anchor = 0;
   uint64_t bytes = 0;
   uint64_t commits = 0;

@@ -7,6 +7,7 @@
 #include "store/key.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -122,7 +123,7 @@ Status Appender::assign(const Manifest& manifest, const Group* own, SortedRows& 
   for (int tries = 0; tries <= kAssignTriesMax; ++tries) {
     DREAMDB_ASSIGN(const uint64_t first, dataset_.assign_anchors(rows.rows()));
     rows.batch.anchors_bytes = sequence(first, 1000, rows.rows());
-    DREAMDB_ASSIGN(const auto taken, find_records(dataset_.objects(), manifest, rows.anchors()));
+    DREAMDB_ASSIGN(const auto taken, find_taken(dataset_.objects(), manifest, rows.anchors()));
     if (taken.empty() && !meets_groups(rows.anchors(), own)) return {};
   }
   return fail(Code::kExhausted, "no free anchors were found near the clock; give anchors");
@@ -344,7 +345,7 @@ Result<bool> Appender::goes_onto(const Tip& moved, const std::string& key) {
   for (const Group& group : groups_) {
     if (!group.all_fresh || moved.manifest->schema != group.base_version->schema) return false;
     DREAMDB_ASSIGN(const auto taken,
-                   find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
+                   find_taken(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
     if (!taken.empty()) return false;
   }
   return true;
@@ -359,7 +360,7 @@ Result<bool> Appender::rebase(const Tip& moved, Change& change, const std::strin
   for (Group& group : groups_) {
     DREAMDB_TRY(check_interrupt());
     DREAMDB_ASSIGN(const auto taken,
-                   find_records(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
+                   find_taken(dataset_.objects(), *moved.manifest, as_anchors(group.anchors)));
     const bool new_schema = moved.manifest->schema != group.base_version->schema;
     if (taken.empty() && group.all_fresh && !new_schema) continue;
     // The group is read back from its own segments: they must be on the store by now.

@@ -19,11 +19,12 @@ struct Selection {
   // [column][row]: given, and equal to what the version holds; empty when there is none. Not told
   // for kSkip, to which it makes no difference.
   std::vector<std::vector<bool>> same;
-  std::vector<bool> skipped;  // [row]: kSkip leaves a value out; empty when there is none
+  std::vector<bool> skipped;  // [row]: kSkip leaves it or a value out; empty when there is none
   AppendReport counts;        // rows, records, filled, unchanged, skipped, replaced
 };
 
-// InvalidArgument: a new record lacks a required field. Conflict (kRefuse): names the anchors.
+// InvalidArgument: a new record lacks a required field. Conflict: names the anchors, of other
+// values (kRefuse), or where a record or value is deleted (unless kSkip).
 Result<Selection> classify(Objects& objects, const ManifestPtr& manifest, const SortedRows& rows,
                            OnConflict on_conflict);
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,25 @@ struct ModelVersion {
   std::vector<Field> fields;
   Records records;
   std::map<std::string, std::string> meta;
+  std::set<uint64_t> deleted;                                 // anchors of records
+  std::set<std::pair<uint64_t, std::string>> deleted_values;  // anchor, field
+
+  // Deletes records, or values of a field; how many there were.
+  uint64_t erase(const std::vector<uint64_t>& anchors, const std::string& field) {
+    uint64_t count = 0;
+    for (const uint64_t anchor : anchors) {
+      const auto held = records.find(anchor);
+      if (held == records.end() || (!field.empty() && held->second.erase(field) == 0)) continue;
+      ++count;
+      if (field.empty()) {
+        records.erase(held);
+        deleted.insert(anchor);
+      } else {
+        deleted_values.emplace(anchor, field);
+      }
+    }
+    return count;
+  }
 
   const Field& field(const std::string& name) const {
     for (const Field& f : fields)
@@ -45,8 +65,13 @@ inline ModelAppend model_append(const ModelVersion& version, const std::vector<M
   ModelAppend out;
   out.records = version.records;
   out.counts.rows = rows.size();
-  bool conflict = false;
+  bool conflict = false, is_deleted = false;
   for (const auto& [anchor, values] : rows) {
+    if (version.deleted.contains(anchor)) {
+      is_deleted = is_deleted || mode != OnConflict::kSkip;
+      ++out.counts.skipped;
+      continue;
+    }
     const auto held = version.records.find(anchor);
     if (held == version.records.end()) {
       for (const Field& field : version.fields)
@@ -60,6 +85,11 @@ inline ModelAppend model_append(const ModelVersion& version, const std::vector<M
     Values changed;
     for (const auto& [name, value] : values) {
       const auto old = held->second.find(name);
+      if (version.deleted_values.contains({anchor, name})) {
+        skipped = true;
+        conflict = conflict || mode != OnConflict::kSkip;
+        continue;
+      }
       if (old == held->second.end()) {
         filled = true;
       } else if (old->second == value) {
@@ -80,7 +110,7 @@ inline ModelAppend model_append(const ModelVersion& version, const std::vector<M
     out.counts.unchanged += !filled && !replaced && !skipped;
     if (!changed.empty()) out.written.emplace_back(anchor, changed);
   }
-  if (!out.error && conflict) out.error = Code::kConflict;
+  if (is_deleted || (!out.error && conflict)) out.error = Code::kConflict;
   return out;
 }
 

@@ -16,7 +16,7 @@ class History : public testing::ModelWrites {
   using ModelWrites::ModelWrites;
 
   void step() {
-    switch (random_.below(15)) {
+    switch (random_.below(18)) {
       case 0: return open();
       case 1: return refresh();
       case 2: return branch();
@@ -27,6 +27,8 @@ class History : public testing::ModelWrites {
       case 7: return assign();
       case 8: return look_back();
       case 9: return reindex();
+      case 10:
+      case 11: return erase();
       default: return append();
     }
   }

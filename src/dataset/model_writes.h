@@ -115,6 +115,68 @@ class ModelWrites : public ModelHistory {
     }
   }
 
+  // Deletes records, or values of a field, at some anchors or where something is.
+  void erase() {
+    Handle& handle = writable();
+    const std::string base = handle.ds.manifest(), tip = refs_[handle.ref];
+    const ModelVersion& seen = versions_[base];
+    DeleteOptions options;
+    options.skip_missing = random_.chance(60);
+    std::string field;
+    if (random_.chance(40)) {
+      std::vector<std::string> names;
+      for (const Field& one : seen.fields)
+        if (!one.required) names.push_back(one.name);
+      field = random_.pick(names);
+      options.fields = std::vector<std::string>{field};
+    }
+    const ModelWhere where = random_.where();
+    const bool by_where = random_.chance(40);
+    std::vector<uint64_t> anchors;
+    if (by_where) {
+      for (const auto& [anchor, values] : seen.records)
+        if (where.test(values) == true) anchors.push_back(anchor);
+      if (anchors.size() > 40) return;  // something is to be left
+    } else {
+      for (size_t i = random_.below(12); i > 0; --i) anchors.push_back(random_.below(60) * spread_);
+      std::ranges::sort(anchors);
+      anchors.erase(std::ranges::unique(anchors).begin(), anchors.end());
+    }
+    const auto knows = [&](const ModelVersion& version) {
+      return std::ranges::all_of(anchors, [&](uint64_t anchor) {
+        return version.records.contains(anchor) || version.deleted.contains(anchor);
+      });
+    };
+    const auto report = by_where ? handle.ds.delete_where(*Where::parse(where.text), options)
+                                 : handle.ds.delete_records(anchors, options);
+    if (!options.skip_missing && !knows(seen)) {
+      ASSERT_FALSE(report);
+      ASSERT_EQ(report.error().code, Code::kNotFound) << report.error().message;
+      ASSERT_EQ(handle.ds.manifest(), base);
+      return;
+    }
+    ASSERT_TRUE(report) << report.error().message;
+    ASSERT_EQ(report->manifest, handle.ds.manifest());
+    // Of what the handle does not see nothing is deleted.
+    std::erase_if(anchors, [&](uint64_t anchor) {
+      const auto held = seen.records.find(anchor);
+      return held == seen.records.end() || (!field.empty() && !held->second.contains(field));
+    });
+    if (anchors.empty()) {
+      ASSERT_EQ(report->deleted, 0u);
+      ASSERT_EQ(handle.ds.manifest(), base);
+      return;
+    }
+    ModelVersion next = versions_[tip];
+    const uint64_t count = next.erase(anchors, field);
+    ASSERT_EQ(report->deleted, count);
+    if (count == 0) {
+      ASSERT_EQ(handle.ds.manifest(), tip);
+    } else {
+      moved(handle, std::move(next));
+    }
+  }
+
   void assign() {
     Handle& handle = writable();
     ASSERT_TRUE(handle.ds.refresh());
@@ -137,7 +199,9 @@ class ModelWrites : public ModelHistory {
     ASSERT_TRUE(handle.ds.refresh());
     ModelVersion next = versions_[handle.ds.manifest()];
     WriterOptions options;
-    options.append.on_conflict = random_.chance(50) ? OnConflict::kReplace : OnConflict::kSkip;
+    const bool may_replace = next.deleted.empty() && next.deleted_values.empty();
+    options.append.on_conflict =
+        may_replace && random_.chance(50) ? OnConflict::kReplace : OnConflict::kSkip;
     options.buffer_bytes = 1 + random_.below(5'000);
     options.commit_rows = 1 + random_.below(100);
     options.commit_bytes = 1 + random_.below(100'000);
@@ -164,7 +228,7 @@ class ModelWrites : public ModelHistory {
       auto info = history->next();
       ASSERT_TRUE(info && *info);
       if (versions_.contains((*info)->manifest)) break;
-      if ((*info)->manifest != handle.ds.manifest()) add_as_read((*info)->manifest);
+      if ((*info)->manifest != handle.ds.manifest()) add_as_read((*info)->manifest, next);
     }
     moved(handle, std::move(next));
   }
@@ -193,7 +257,8 @@ class ModelWrites : public ModelHistory {
   }
 
   // Takes a version's content from a full read: later reads of it must say the same.
-  void add_as_read(const std::string& manifest) {
+  // after: a later version, that has deleted nothing more.
+  void add_as_read(const std::string& manifest, const ModelVersion& after) {
     OpenOptions options;
     options.manifest = manifest;
     auto ds = open_in(spaces_[0], "main", options);
@@ -202,6 +267,8 @@ class ModelWrites : public ModelHistory {
     version.fields = ds->schema().fields();
     const auto meta = ds->meta();
     version.meta = {meta.begin(), meta.end()};
+    version.deleted = after.deleted;
+    version.deleted_values = after.deleted_values;
     auto rows = ds->stream();
     for (;;) {
       auto batch = rows->next();

@@ -34,15 +34,6 @@ std::vector<uint64_t> missing_anchors(std::span<const uint64_t> wanted,
   return missing;
 }
 
-std::unexpected<Error> not_found(const std::vector<uint64_t>& missing) {
-  std::string text = std::to_string(missing.size()) +
-                     (missing.size() == 1 ? " anchor has" : " anchors have") + " no record: ";
-  for (size_t i = 0; i < missing.size() && i < kNamedAnchorsMax; ++i)
-    text += (i > 0 ? ", " : "") + std::to_string(missing[i]);
-  if (missing.size() > kNamedAnchorsMax) text += ", ...";
-  return fail(Code::kNotFound, text);
-}
-
 Scalar scalar_at(const Column& column, size_t row) {
   if (!column.is_valid(row)) return {};
   switch (column.type) {
@@ -168,6 +159,15 @@ Result<uint64_t> Dataset::count(const std::optional<Where>& where) const {
   }
 }
 
+std::unexpected<Error> no_records(std::span<const uint64_t> missing) {
+  std::string text = std::to_string(missing.size()) +
+                     (missing.size() == 1 ? " anchor has" : " anchors have") + " no record: ";
+  for (size_t i = 0; i < missing.size() && i < kNamedAnchorsMax; ++i)
+    text += (i > 0 ? ", " : "") + std::to_string(missing[i]);
+  if (missing.size() > kNamedAnchorsMax) text += ", ...";
+  return fail(Code::kNotFound, text);
+}
+
 Result<Batch> take_rows(const RowReader& reader, std::span<const uint64_t> anchors,
                         std::span<const Field* const> fields, bool skip_missing) {
   std::vector<std::pair<uint64_t, uint32_t>> places;  // of each anchor in the list
@@ -185,7 +185,7 @@ Result<Batch> take_rows(const RowReader& reader, std::span<const uint64_t> ancho
   DREAMDB_ASSIGN(RowPlan plan,
                  reader.plan(Buffer::copy_of(std::as_bytes(std::span(sorted))), fields, true));
   const std::vector<uint64_t> missing = missing_anchors(sorted, plan.records);
-  if (!missing.empty() && !skip_missing) return not_found(missing);
+  if (!missing.empty() && !skip_missing) return no_records(missing);
   const bool is_permutation = missing.empty() && sorted.size() == anchors.size();
   const bool is_ascending = is_permutation && std::ranges::equal(sorted, anchors);
   if (is_permutation && !is_ascending)

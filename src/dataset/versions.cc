@@ -1,7 +1,9 @@
 // History, comparison and figures of versions.
 #include <algorithm>
+#include <tuple>
 
 #include "dataset/dataset_impl.h"
+#include "dataset/live_records.h"
 #include "plan/tree_diff.h"
 #include "version/history.h"
 
@@ -55,12 +57,19 @@ uint64_t present(const std::vector<EntryPtr>& entries, FieldId field) {
   return total;
 }
 
+Status diff_records(Objects& lo, Objects& ro, const ManifestPtr& left, const ManifestPtr& right,
+                    const TreeDiff& records, DiffReport& report) {
+  DREAMDB_ASSIGN(const TreeDiff deleted, diff_tracks(lo, ro, left->find_tombstones(kRecordTrack),
+                                                     right->find_tombstones(kRecordTrack)));
+  DREAMDB_ASSIGN(report.records_only_left,
+                 count_only_here(lo, left, records.left_only, ro, deleted.right_only));
+  DREAMDB_ASSIGN(report.records_only_right,
+                 count_only_here(ro, right, records.right_only, lo, deleted.left_only));
+  return {};
+}
+
 Status diff_fields(Objects& lo, Objects& ro, const Manifest& left, const Manifest& right,
-                   DiffReport& report) {
-  DREAMDB_ASSIGN(const TreeDiff records, diff_tracks(lo, ro, left.find_track(kRecordTrack),
-                                                     right.find_track(kRecordTrack)));
-  report.records_only_left = sum(records.left_only, &Entry::records);
-  report.records_only_right = sum(records.right_only, &Entry::records);
+                   const TreeDiff& records, DiffReport& report) {
   // Fields are matched by name: ids mean something only within one dataset.
   std::vector<std::string> names;
   for (const Field& field : left.schema.fields()) names.push_back(field.name);
@@ -164,8 +173,12 @@ Result<DiffReport> Dataset::diff(const Dataset& other) const {
       report.commits_right -= (*common)->manifest->depth;
     }
   }
-  DREAMDB_TRY(diff_fields(impl_->objects(), other.impl_->objects(), *left.manifest, *right.manifest,
-                          report));
+  Objects &lo = impl_->objects(), &ro = other.impl_->objects();
+  DREAMDB_ASSIGN(const TreeDiff records,
+                 diff_tracks(lo, ro, left.manifest->find_track(kRecordTrack),
+                             right.manifest->find_track(kRecordTrack)));
+  DREAMDB_TRY(diff_records(lo, ro, left.manifest, right.manifest, records, report));
+  DREAMDB_TRY(diff_fields(lo, ro, *left.manifest, *right.manifest, records, report));
   report.meta_changed = meta_changes(*left.manifest, *right.manifest);
   return report;
 }
@@ -182,9 +195,10 @@ Result<DatasetStat> Dataset::stat() const {
   out.commits = manifest->depth + 1;
   DREAMDB_ASSIGN(const Buffer body, write_manifest(*manifest));
   out.manifest_bytes = body.size();
+  if (const Root* deleted = manifest->find_tombstones(kRecordTrack)) out.deleted = deleted->rows;
+  DREAMDB_ASSIGN(const auto bounds, record_bounds(impl_->objects(), manifest));
+  if (bounds) std::tie(out.first_anchor, out.last_anchor) = *bounds;
   if (const Root* records = manifest->find_track(kRecordTrack)) {
-    out.first_anchor = records->first;
-    out.last_anchor = records->last;
     out.tracks.push_back({"(records)", "scalars", records->rows, records->segments, records->bytes,
                           records->height});
     out.bytes += records->bytes;

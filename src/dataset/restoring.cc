@@ -1,0 +1,67 @@
+// Going back to an older version, by a new one that has what it had.
+#include <algorithm>
+
+#include "dataset/dataset_impl.h"
+#include "version/history.h"
+
+namespace dreamdb {
+
+namespace {
+
+// InvalidArgument unless `older` stands on the way of `tip` to the first version.
+Status check_is_below(Objects& objects, const Tip& tip, const Tip& older,
+                      const std::string& locator) {
+  DREAMDB_ASSIGN(const auto base, common_ancestor(objects, {tip.address(), tip.manifest}, objects,
+                                                  {older.address(), older.manifest}));
+  if (base && base->address == older.address()) return {};
+  return fail(Code::kInvalidArgument,
+              locator + " is no older version of `" + tip.name +
+                  "`, so there is nothing to go back to; merge it, or make a branch of it");
+}
+
+bool has_same(const Manifest& a, const Manifest& b) {
+  return a.schema.fields() == b.schema.fields() && a.tracks == b.tracks && a.indexes == b.indexes &&
+         a.ledger == b.ledger && a.tombstones == b.tombstones && a.replaced == b.replaced &&
+         a.meta == b.meta;
+}
+
+// An id of a field is never used again, so the next one does not fall.
+Status put_back(const Manifest& older, Manifest& manifest) {
+  DREAMDB_ASSIGN(manifest.schema,
+                 Schema::restore(older.schema.fields(),
+                                 std::max(older.schema.next_id(), manifest.schema.next_id())));
+  manifest.tracks = older.tracks;
+  manifest.indexes = older.indexes;
+  manifest.ledger = older.ledger;
+  manifest.tombstones = older.tombstones;
+  manifest.replaced = older.replaced;
+  manifest.meta = older.meta;
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> Dataset::restore(const Dataset& source) {
+  DREAMDB_TRY(impl_->check_writable());
+  const Tip older = source.impl_->tip();
+  if (source.store_url() != store_url() || older.manifest->timeline != impl_->manifest()->timeline)
+    return fail(Code::kInvalidArgument,
+                source.locator() + " is no version of the dataset at " + locator());
+  const std::lock_guard lock(impl_->write_mutex());
+  Change change;
+  change.operation = "restore";
+  change.edit = [&](Manifest& manifest) { return put_back(*older.manifest, manifest); };
+  const auto fit = [&](const Tip& onto, Change&) -> Result<bool> {
+    DREAMDB_TRY(check_is_below(impl_->objects(), onto, older, source.locator()));
+    return !has_same(*onto.manifest, *older.manifest);
+  };
+  DREAMDB_ASSIGN(const bool is_new, fit(impl_->tip(), change));
+  if (is_new) {
+    DREAMDB_TRY(impl_->commit(std::move(change), fit));
+  } else {
+    DREAMDB_TRY(impl_->make_durable());
+  }
+  return manifest();
+}
+
+}  // namespace dreamdb
