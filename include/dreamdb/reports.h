@@ -121,7 +121,9 @@ struct MergeReport {
   std::vector<std::string> sources;  // those that were merged
   std::string common_ancestor;       // with the first of them
   std::string manifest;              // of the target's ref; empty: a dry run's union
-  uint64_t records = 0;              // new to the target
+  uint64_t records = 0;              // new to the target, also those that are deleted with it
+  uint64_t deleted = 0;              // records, that were not deleted in the target
+  uint64_t deleted_values = 0;       // of fields, the same; not told of a fast-forward
   std::vector<std::pair<std::string, uint64_t>> rows;  // by field, those that are new to the target
   uint64_t segments = 0;                               // that come to its tracks
   uint64_t keys = 0;                                   // of idempotency

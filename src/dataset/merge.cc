@@ -39,6 +39,19 @@ std::vector<PutRequest> reachable(const Manifest& manifest, const std::vector<Ne
   return out;
 }
 
+uint64_t deleted(const Manifest& manifest) {
+  const Root* const root = manifest.find_tombstones(kRecordTrack);
+  return root == nullptr ? 0 : root->rows;
+}
+
+// Also those that are deleted.
+uint64_t records_ever(const Manifest& manifest) {
+  return manifest.record_count() + deleted(manifest);
+}
+
+// A restored version may have less than the one before.
+uint64_t more_than(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
 std::string names_of(const MergeReport& report) {
   std::string text;
   for (size_t i = 0; i < report.conflicts.size() && i < kNamedMax; ++i) {
@@ -69,7 +82,9 @@ class Merge {
       DREAMDB_ASSIGN(const bool forward, find_bases(tip));
       if (sources_.empty()) return finish("up-to-date");
       if (!forward) return unite(tip);
-      report_.records = sources_[0].point.manifest->record_count() - tip.manifest->record_count();
+      report_.records =
+          more_than(records_ever(*sources_[0].point.manifest), records_ever(*tip.manifest));
+      report_.deleted = more_than(deleted(*sources_[0].point.manifest), deleted(*tip.manifest));
       report_.manifest = sources_[0].point.address.text();
       if (options_.dry_run) return finish("fast-forward");
       DREAMDB_ASSIGN(const bool advanced, target_.advance(sources_[0].point));
@@ -172,6 +187,7 @@ class Merge {
       m.tracks = merged->tracks;
       m.indexes = merged->indexes;
       m.ledger = merged->ledger;
+      m.tombstones = merged->tombstones;
       m.meta = merged->meta;
       return {};
     };

@@ -10,6 +10,7 @@
 #include "store/key.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -88,18 +89,6 @@ OverlapFinder::OverlapFinder(Objects& objects, const VersionPoint& target,
     if (new_here_.erase(entry->child) == 0) new_there_.insert(entry->child);
 }
 
-Result<Buffer> OverlapFinder::anchors_of(const EntryPtr& entry) {
-  if (entry->step == 0) {
-    DREAMDB_ASSIGN(const auto segments, objects_.segments({&entry, 1}));
-    DREAMDB_ASSIGN(auto lists, anchor_lists(objects_, segments));
-    return std::move(lists[0]);
-  }
-  MutableBuffer out(entry->rows * 8);
-  auto* anchors = reinterpret_cast<uint64_t*>(out.data());
-  for (uint64_t i = 0; i < entry->rows; ++i) anchors[i] = entry->first + i * entry->step;
-  return std::move(out).freeze();
-}
-
 Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
   // The target's ascend by their first anchor.
   std::vector<EntryPtr> others;
@@ -113,7 +102,7 @@ Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
   DREAMDB_TRY(check_interrupt());
   DREAMDB_TRY(before_reading_());
   Overlap out;
-  DREAMDB_ASSIGN(out.anchors, anchors_of(entry));
+  DREAMDB_ASSIGN(out.anchors, anchors_of(objects_, entry));
   DREAMDB_ASSIGN(const auto matches, match_entries(objects_, others, as_anchors(out.anchors),
                                                    [](const Entry&) { return false; }));
   if (matches.empty()) return Overlap{};
@@ -140,9 +129,22 @@ Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
       if (marks[row]) rows.push_back(row);
     std::vector<bool> same(entry->rows);
     DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same));
+    DREAMDB_TRY(mark_deleted(field, out, rows, same));
     out.same.emplace(field, std::move(same));
   }
   return out;
+}
+
+Status OverlapFinder::mark_deleted(FieldId field, const Overlap& overlap,
+                                   std::span<const uint32_t> rows, std::vector<bool>& same) {
+  for (const VersionPoint* version : {&target_, &source_}) {
+    DREAMDB_ASSIGN(const auto deleted,
+                   find_deleted(objects_, tombstones_of(*version->manifest, field),
+                                as_anchors(overlap.anchors)));
+    for (const uint32_t row : rows)
+      if (!deleted.empty() && deleted[row]) same[row] = true;
+  }
+  return {};
 }
 
 Status OverlapFinder::compare(const Field& field, const Overlap& overlap,

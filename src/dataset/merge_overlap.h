@@ -22,8 +22,8 @@ struct Overlap {
   Buffer anchors;               // u64, of the segment's rows; empty when no row is met
   std::vector<bool> is_record;  // [row]: of a primary segment, whose record the target has
   bool is_as_new = false;       // as one of the target's that it meets: their `seq` is the same
-  // [row] by field: the target wrote a value too, and both versions have the same there. Fields
-  // without such a row are left out.
+  // [row] by field: the target wrote a value too, and both versions have the same there, or one of
+  // them has deleted it. Fields without such a row are left out.
   std::map<FieldId, std::vector<bool>> same;
 
   bool none() const { return anchors.size() == 0; }
@@ -45,11 +45,13 @@ class OverlapFinder {
   Result<Overlap> find(const EntryPtr& entry);
 
  private:
-  Result<Buffer> anchors_of(const EntryPtr& entry);
   Status compare(const Field& field, const Overlap& overlap, std::span<const uint32_t> rows,
                  std::vector<bool>& same);
   Status judge(const Field& field, const Batch& ours, const Batch& theirs,
                std::span<const uint32_t> rows, std::vector<bool>& same);
+  // Marks what either version has deleted, of the rows that are met.
+  Status mark_deleted(FieldId field, const Overlap& overlap, std::span<const uint32_t> rows,
+                      std::vector<bool>& same);
   // Whether the value that a version has of the field at the anchor is new on its side.
   Result<bool> is_new(const VersionPoint& version, const Field& field, uint64_t anchor,
                       const std::set<Address>& children) const;

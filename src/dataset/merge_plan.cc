@@ -5,6 +5,7 @@
 
 #include "dataset/merge_overlap.h"
 #include "dataset/merge_schema.h"
+#include "dataset/merge_tombstones.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
 #include "version/grow.h"
@@ -21,9 +22,10 @@ struct TreePair {
   const Root* source;
   FieldId field;
   std::function<void(const Root&)> take;
-  enum class Kind : uint8_t { kTrack, kCodes, kCovered, kLedger } kind;
+  TreeKind kind;
   TreeDiff diff = {};
   std::vector<Entry> added = {};
+  bool is_fitted = false;  // what is added differs from the source's
 };
 
 bool covers_all(const FieldIndex& index, const Root* track) {
@@ -48,11 +50,12 @@ class VersionMerge {
                    unite_schemas(*target_.manifest, *source_.manifest, report_.fields_added));
     unite_meta(bases_, source_.manifest->meta, out_.manifest.meta, report_);
     list_tracks();
+    list_tombstones();
     list_indexes();
     trees_.push_back({root_or_null(target_.manifest->ledger),
                       root_or_null(source_.manifest->ledger), kRecordTrack,
                       [this](const Root& root) { out_.manifest.ledger = root; },
-                      TreePair::Kind::kLedger});
+                      TreeKind::kLedger});
     DREAMDB_TRY(compare_trees());
     for (TreePair& tree : trees_) DREAMDB_TRY(choose_entries(tree));
     report_.keys += trees_.back().added.size();
@@ -73,7 +76,18 @@ class VersionMerge {
     for (const FieldId field : fields)
       trees_.push_back({target_.manifest->find_track(field), source_.manifest->find_track(field),
                         field, [this](const Root& root) { out_.manifest.set_track(root); },
-                        TreePair::Kind::kTrack});
+                        TreeKind::kTrack});
+  }
+
+  void list_tombstones() {
+    std::set<FieldId> fields;
+    for (const Manifest* m : {target_.manifest.get(), source_.manifest.get()})
+      for (const Root& root : m->tombstones) fields.insert(root.field);
+    for (const FieldId field : fields)
+      trees_.push_back({target_.manifest->find_tombstones(field),
+                        source_.manifest->find_tombstones(field), field,
+                        [this](const Root& root) { out_.manifest.set_tombstones(root); },
+                        TreeKind::kTombstones});
   }
 
   void list_indexes() {
@@ -95,13 +109,12 @@ class VersionMerge {
     const FieldIndex* const theirs = source_.manifest->find_index(index.field);
     if (ours == nullptr || !same_index(ours, theirs)) return;
     trees_.push_back({root_or_null(ours->codes), root_or_null(theirs->codes), index.field,
-                      [&index](const Root& root) { index.codes = root; }, TreePair::Kind::kCodes});
+                      [&index](const Root& root) { index.codes = root; }, TreeKind::kCodes});
     if (covers_all(*ours, target_.manifest->find_track(index.field)) &&
         covers_all(*theirs, source_.manifest->find_track(index.field)))
       whole_.insert(index.field);
     trees_.push_back({root_or_null(ours->covered), root_or_null(theirs->covered), index.field,
-                      [&index](const Root& root) { index.covered = root; },
-                      TreePair::Kind::kCovered});
+                      [&index](const Root& root) { index.covered = root; }, TreeKind::kCovered});
   }
 
   Status compare_trees() {
@@ -125,13 +138,18 @@ class VersionMerge {
     std::set<Address> held;
     for (const EntryPtr& entry : tree.diff.left_only) held.insert(entry->child);
     std::optional<OverlapFinder> finder;
-    if (tree.kind == TreePair::Kind::kTrack)
+    if (tree.kind == TreeKind::kTrack)
       finder.emplace(objects_, target_, source_, tree.field, tree.diff, setting_.before_reading,
                      report_);
     for (const EntryPtr& entry : tree.diff.right_only) {
       if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
+      if (tree.kind == TreeKind::kTombstones) {
+        DREAMDB_TRY(add_tombstones(tree, entry));
+        continue;
+      }
       if (finder) {
-        DREAMDB_ASSIGN(const Overlap overlap, finder->find(entry));
+        DREAMDB_ASSIGN(Overlap overlap, finder->find(entry));
+        if (tree.field == kRecordTrack) DREAMDB_TRY(note_purged(tree, entry, overlap));
         if (!overlap.none()) {
           DREAMDB_TRY(tree.field == kRecordTrack ? add_records(tree, *entry, overlap)
                                                  : add_values(tree, *entry, overlap));
@@ -140,6 +158,45 @@ class VersionMerge {
       }
       tree.added.push_back(*entry);
     }
+    return {};
+  }
+
+  Status add_tombstones(TreePair& tree, const EntryPtr& entry) {
+    std::vector<EntryPtr> near;
+    for (const EntryPtr& other : tree.diff.left_only)
+      if (other->first <= entry->last && entry->first <= other->last) near.push_back(other);
+    std::optional<std::vector<BuiltSegment>> fitted;
+    if (!near.empty() || (tree.field == kRecordTrack && entry->records == 0)) {
+      DREAMDB_TRY(setting_.before_reading());
+      DREAMDB_ASSIGN(fitted, fit_tombstones(objects_, *target_.manifest, tree.field, entry, near,
+                                            setting_.nonce));
+    }
+    if (!fitted) {
+      tree.added.push_back(*entry);
+      return {};
+    }
+    tree.is_fitted = true;
+    for (BuiltSegment& built : *fitted) {
+      out_.segments.push_back({segment_key(built.entry.child), std::move(built.object)});
+      tree.added.push_back(std::move(built.entry));
+    }
+    return {};
+  }
+
+  // A record that the target has purged is not introduced again.
+  Status note_purged(TreePair& tree, const EntryPtr& entry, Overlap& overlap) {
+    const Root* const tombstones = target_.manifest->find_tombstones(kRecordTrack);
+    if (tombstones == nullptr || tombstones->records == tombstones->rows) return {};
+    DREAMDB_TRY(setting_.before_reading());
+    DREAMDB_ASSIGN(const auto purged, find_purged(objects_, *target_.manifest, entry));
+    if (purged.empty()) return {};
+    tree.is_fitted = true;
+    if (overlap.none()) {
+      DREAMDB_ASSIGN(overlap.anchors, anchors_of(objects_, entry));
+      overlap.is_record.resize(entry->rows);
+    }
+    for (size_t row = 0; row < purged.size(); ++row)
+      if (purged[row]) overlap.is_record[row] = true;
     return {};
   }
 
@@ -177,8 +234,13 @@ class VersionMerge {
     if (rest.empty()) return {};
     const Field* const one = &field;
     const Buffer anchors = pick_rows(Batch{overlap.anchors, {}}, rest).anchors_bytes;
-    DREAMDB_ASSIGN(const Batch rows,
+    DREAMDB_ASSIGN(const Batch found,
                    RowReader(objects_, source_.manifest).read(anchors, {&one, 1}));
+    std::vector<uint32_t> there;  // not deleted
+    for (uint32_t row = 0; row < found.rows(); ++row)
+      if (found.columns[0].is_valid(row)) there.push_back(row);
+    if (there.empty()) return {};
+    const Batch rows = pick_rows(found, there);
     DREAMDB_ASSIGN(BuiltSegment built,
                    build_matrix_segment(setting_.nonce, field.id, {rows.anchors(), rows.rows()},
                                         field.dtype, field.shape, rows.columns[0].values.span()));
@@ -204,11 +266,12 @@ class VersionMerge {
     std::vector<Growth> growths;
     std::vector<const TreePair*> grown;
     for (const TreePair& tree : trees_) {
-      const bool is_settled = tree.kind == TreePair::Kind::kCovered && whole_.contains(tree.field);
+      const bool is_settled = tree.kind == TreeKind::kCovered && whole_.contains(tree.field);
       if (tree.added.empty() || is_settled) continue;
       out_.changed = true;
-      if (tree.kind == TreePair::Kind::kTrack) count(tree);
-      const bool takes_all = tree.diff.left_only.empty() && left_out_.empty() &&
+      if (tree.kind == TreeKind::kTrack) count(tree);
+      if (tree.kind == TreeKind::kTombstones) count_deleted(tree);
+      const bool takes_all = tree.diff.left_only.empty() && left_out_.empty() && !tree.is_fitted &&
                              tree.added.size() == tree.diff.right_only.size();
       if (takes_all) {
         tree.take(*tree.source);
@@ -249,6 +312,12 @@ class VersionMerge {
         at->second += number;
       }
     }
+  }
+
+  void count_deleted(const TreePair& tree) {
+    uint64_t rows = 0;
+    for (const Entry& entry : tree.added) rows += entry.rows;
+    (tree.field == kRecordTrack ? report_.deleted : report_.deleted_values) += rows;
   }
 
   // While all of a field is covered, both trees are one.

@@ -57,7 +57,21 @@ class Branches : public ModelWrites {
       for (const auto& [anchor, values] : expected.written)
         for (const auto& [field, value] : values) side.written.emplace(anchor, field);
       side.model.records = std::move(expected.records);
+      if (random_.chance(30)) erase(side);
     }
+  }
+
+  void erase(Side& side) {
+    std::vector<uint64_t> anchors;
+    for (const auto& [anchor, values] : side.model.records)
+      if (random_.chance(20)) anchors.push_back(anchor);
+    const std::string field =
+        random_.chance(40) ? random_.pick<std::string>({"n", "img", "f"}) : "";
+    DeleteOptions options;
+    if (!field.empty()) options.fields = std::vector<std::string>{field};
+    const auto report = side.ds.delete_records(anchors, options);
+    ASSERT_TRUE(report) << report.error().message;
+    ASSERT_EQ(report->deleted, side.model.erase(anchors, field));
   }
 
   void index(Side& side) {
@@ -66,17 +80,32 @@ class Branches : public ModelWrites {
     (void)side.ds.reindex("emb", options);  // refused while there is no embedding
   }
 
-  // The sides one after the other on the base; false: two have changed a value differently.
+  static bool is_deleted(const ModelVersion& version, const Cell& cell) {
+    return version.deleted.contains(cell.first) || version.deleted_values.contains(cell);
+  }
+
+  // The sides one after the other on the base; false: two have changed a value differently that
+  // neither has deleted. What either has deleted is deleted.
   static bool unite(Side& all, const Side& side) {
+    ModelVersion& model = all.model;
     for (const Cell& cell : side.written)
-      if (all.written.contains(cell) && all.model.records[cell.first][cell.second] !=
-                                            side.model.records.at(cell.first).at(cell.second))
+      if (all.written.contains(cell) && !is_deleted(model, cell) && !is_deleted(side.model, cell) &&
+          model.records[cell.first][cell.second] !=
+              side.model.records.at(cell.first).at(cell.second))
         return false;
     for (const auto& [anchor, values] : side.model.records) {
-      Values& held = all.model.records[anchor];
+      if (model.deleted.contains(anchor)) continue;
+      Values& held = model.records[anchor];
       for (const auto& [field, value] : values)
-        if (side.written.contains({anchor, field})) held[field] = value;
+        if (side.written.contains({anchor, field}) &&
+            !model.deleted_values.contains({anchor, field}))
+          held[field] = value;
     }
+    for (const uint64_t anchor : side.model.deleted) model.records.erase(anchor);
+    model.deleted.insert(side.model.deleted.begin(), side.model.deleted.end());
+    for (const Cell& cell : side.model.deleted_values)
+      if (model.records.contains(cell.first)) model.records[cell.first].erase(cell.second);
+    model.deleted_values.insert(side.model.deleted_values.begin(), side.model.deleted_values.end());
     all.written.insert(side.written.begin(), side.written.end());
     return true;
   }

@@ -37,6 +37,8 @@ std::string_view other_change(const Manifest& here, const Manifest& other, const
     return theirs != before && theirs != ours;
   };
   if (is_new(other.tracks, base.tracks, here.tracks)) return "records or values";
+  if (is_new(other.tombstones, base.tombstones, here.tombstones)) return "deletions";
+  if (is_new(other.replaced, base.replaced, here.replaced)) return "what it compacted";
   if (is_new(other.ledger, base.ledger, here.ledger)) return "keys of idempotency";
   if (is_new(other.schema, base.schema, here.schema)) return "fields";
   if (is_new(other.meta, base.meta, here.meta)) return "remarks";
