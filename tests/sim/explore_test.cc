@@ -85,7 +85,7 @@ Explored explore(const FaultPlan& plan, bool with_reader) {
   Explorer explorer;
   do {
     Scheduler scheduler(explorer);
-    World world(scheduler, 1, plan.rules.empty());
+    World world(scheduler, 1, plan.rules.empty(), false);
     world.set_up(model::row_range(10, 2, 1));
     Writer first(world, 1, plan), second(world, 2, {});
     scheduler.add("first", [&] { first.live(); });

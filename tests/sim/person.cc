@@ -1,12 +1,14 @@
 #include "tests/sim/person.h"
 
 #include "tests/model/paths.h"
+#include "upkeep/collect.h"
 
 namespace dreamdb::sim {
 
 namespace {
 
 constexpr uint64_t kCacheBytes = 1 << 20;
+constexpr uint64_t kMinuteNs = 60'000'000'000;
 constexpr uint64_t kHourNs = 3'600'000'000'000;
 
 }  // namespace
@@ -19,6 +21,7 @@ void Person::live(int actions) {
     if (process_->faults().crashed()) start();
     if (!world_.is_calm() && chance(2)) process_->runtime().set_skew(draw(3 * kHourNs));
     if (chance(5)) world_.deliver_late();
+    if (world_.is_slow()) world_.scheduler().sleep(draw(15 * kMinuteNs));
     act();
   }
 }
@@ -93,6 +96,14 @@ void Reader::read(const Dataset& ds) {
     const auto compared = model::compare_paths(ds, world_.version(ds.manifest()).state);
     if (!process_->faults().crashed()) return world_.judge_paths(ds, compared);
   }
+}
+
+void Collector::act() {
+  GcOptions options;
+  if (chance(20)) options.shard = {draw(2), 2};
+  options.dry_run = chance(10);
+  const auto report = collect(process_->store(), process_->runtime(), options);
+  if (!process_->faults().crashed()) world_.judge_collection(report);
 }
 
 }  // namespace dreamdb::sim

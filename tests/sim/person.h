@@ -1,5 +1,5 @@
-// Who works on the simulated store: a writer or a reader, with a process that may die and be
-// started again.
+// Who works on the simulated store: a writer, a reader or a collector, with a process that may die
+// and be started again.
 //
 // Thread rule: one actor.
 #pragma once
@@ -52,6 +52,16 @@ class Reader final : public Person {
   void read(const Dataset& ds);
 
   std::vector<Dataset> pinned_;
+};
+
+// Collects garbage now and then, while others are at work.
+class Collector final : public Person {
+ public:
+  using Person::Person;
+
+ private:
+  void act() override;
+  void forget() override {}
 };
 
 class Author final : public Person {

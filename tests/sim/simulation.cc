@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kActions = 12;
 constexpr uint64_t kCalmOneIn = 5;
+constexpr uint64_t kSlowOneIn = 3;  // with a collector
 
 // Steps of a millisecond or so; pauses of all lengths, up to an hour.
 class SeededOrder final : public Order {
@@ -35,20 +36,24 @@ RunReport run_seed(uint64_t seed) {
   const bool is_calm = seed % kCalmOneIn == 0;
   SeededOrder order(random(), is_calm);
   Scheduler scheduler(order);
-  World world(scheduler, random(), is_calm);
+  const bool is_slow = seed % kSlowOneIn == 0;
+  World world(scheduler, random(), is_calm, is_slow);
   world.set_up(model::row_range(10, 20, 1, 2));
   std::vector<std::unique_ptr<Person>> people;
   const size_t authors = 1 + random() % 3;
   for (size_t i = 0; i < authors; ++i) people.push_back(std::make_unique<Author>(world, random()));
   people.push_back(std::make_unique<Reader>(world, random()));
+  if (is_slow) people.push_back(std::make_unique<Collector>(world, random()));
   for (size_t i = 0; i < people.size(); ++i) {
-    const std::string name = i < authors ? "author" + std::to_string(i) : "reader";
+    const std::string name = i < authors    ? "author" + std::to_string(i)
+                             : i == authors ? "reader"
+                                            : "collector";
     scheduler.add(name, [person = people[i].get()] { person->live(kActions); });
   }
   if (!world.failure()) scheduler.run();
   if (!world.failure()) world.finish();
-  return {world.failure(), scheduler.trace(), scheduler.trace().size(), world.commits(),
-          world.faults()};
+  return {world.failure(), scheduler.trace(), scheduler.trace().size(),
+          world.commits(), world.faults(),    world.collected()};
 }
 
 }  // namespace dreamdb::sim

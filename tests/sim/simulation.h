@@ -16,6 +16,7 @@ struct RunReport {
   uint64_t steps = 0;
   uint64_t commits = 0;
   uint64_t faults = 0;
+  uint64_t collected = 0;  // objects
 };
 
 RunReport run_seed(uint64_t seed);

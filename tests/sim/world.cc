@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/model/paths.h"
+#include "upkeep/collect.h"
 
 namespace dreamdb::sim {
 
@@ -11,6 +12,7 @@ using model::ModelVersion;
 namespace {
 
 constexpr std::string_view kRefs = "refs/";
+constexpr uint64_t kAllIsOldNs = 3 * 3'600'000'000'000;
 
 // What a writer says that was held up so long that others may have taken it for dead, or that lost
 // races for ten minutes.
@@ -38,10 +40,11 @@ void Process::before_put(const std::string& key) { world_.note_put(key, call_); 
 
 void Process::swapped(const std::string& key) { world_.judge_swap(key, call_); }
 
-World::World(Scheduler& scheduler, uint64_t seed, bool is_calm)
+World::World(Scheduler& scheduler, uint64_t seed, bool is_calm, bool is_slow)
     : scheduler_(scheduler),
       seeds_(seed),
       is_calm_(is_calm),
+      is_slow_(is_slow),
       runtime_(scheduler, seeds_()),
       store_(std::make_shared<MemoryStore>("sim", runtime_)),
       judge_(Space::on(store_, "memory://sim", 0, runtime_)) {}
@@ -60,7 +63,7 @@ void World::set_up(std::span<const model::Row> rows) {
   if (!done) return fail("append: " + done.error().message);
   const std::string tip = ds->manifest();
   versions_[tip] = *model::append({}, rows, OnConflict::kRefuse, 0);
-  parents_[tip] = first;
+  parents_[tip] = {first};
   refs_["main"] = tip;
   tips_["main"] = {"", tip};
 }
@@ -140,15 +143,39 @@ bool World::has_all_of(const Call& call, std::span<const std::string> met) const
 void World::judge_read(const Dataset& handle, const Result<model::State>& read) {
   scheduler_.note("read " + handle.manifest().substr(0, 8) +
                   (read ? "" : ": " + read.error().message));
-  if (!read) return judge_error(read.error());
+  if (!read) return judge_read_error(handle, read.error());
   if (*read != version(handle.manifest()).state)
     fail("version " + handle.manifest() + " was read as\n" + read->summary() + "\nand is\n" +
          version(handle.manifest()).state.summary());
 }
 
+void World::judge_read_error(const Dataset& handle, const Error& error) {
+  // No fault makes an object that was put go away.
+  const bool is_gone = error.message.find("is missing although") != std::string::npos;
+  if (is_gone && is_promised(handle.manifest()))
+    fail("version " + handle.manifest() + " was collected: " + error.message);
+  if (!is_gone) judge_error(error);
+}
+
+void World::judge_collection(const Result<GcReport>& report) {
+  if (!report) {
+    scheduler_.note("collected nothing: " + report.error().message);
+    return judge_error(report.error());
+  }
+  scheduler_.note("collected " + std::to_string(report->deleted.objects));
+  collected_ += report->deleted.objects;
+  const GcCounts& all = report->all;
+  const auto sum = [&](uint64_t GcTotal::* what) {
+    return all.live.*what + all.condemned.*what + all.guarded.*what + all.unknown.*what;
+  };
+  if (all.listed.objects != sum(&GcTotal::objects) || all.listed.bytes != sum(&GcTotal::bytes))
+    fail("a collection listed " + std::to_string(all.listed.objects) + " objects and knows of " +
+         std::to_string(sum(&GcTotal::objects)));
+}
+
 void World::judge_paths(const Dataset& handle, const Result<std::string>& compared) {
   scheduler_.note("compared " + handle.manifest().substr(0, 8));
-  if (!compared) return judge_error(compared.error());
+  if (!compared) return judge_read_error(handle, compared.error());
   if (!compared->empty()) fail("version " + handle.manifest() + ": " + *compared);
 }
 
@@ -237,7 +264,7 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   const std::vector<std::string>& parents = (*newest)->parents;
   if (!refs_.contains(name) || parents.empty() || parents[0] != refs_[name])
     return fail(call.what + ": the version below is not the one that " + name + " named");
-  parents_[after] = parents[0];
+  parents_[after] = parents;
   const model::Outcome expected = call.apply(version(parents[0]));
   if (!expected) return fail(call.what + " took place, and the model refuses it");
   versions_[after] = *expected;
@@ -253,7 +280,7 @@ bool World::stands_on(const std::string& manifest, const std::string& below) con
     if (at == below) return true;
     const auto parent = parents_.find(at);
     if (parent == parents_.end()) return false;
-    at = parent->second;
+    at = parent->second[0];
   }
 }
 
@@ -262,11 +289,40 @@ void World::deliver_late() {
     if (processes_[i]->faults().crashed()) processes_[i]->faults().run_late();
 }
 
+bool World::is_promised(const std::string& manifest) const {
+  return std::ranges::any_of(refs_, [&](const auto& ref) {
+    const bool is_snapshot = ref.first.find('@') != std::string::npos;
+    return is_snapshot ? ref.second == manifest : stands_on(ref.second, manifest);
+  });
+}
+
+// Nobody is at work any more: two collections leave what the refs lead to, and nothing else.
+void World::collect_the_rest() {
+  for (int round = 0; round < 3 && !failure_; ++round) {
+    scheduler_.sleep(kAllIsOldNs);
+    const auto report = collect(store_, runtime_, {});
+    if (!report) return fail("nothing can be collected: " + report.error().message);
+    judge_collection(report);
+    if (round == 2 && (report->deleted.objects > 0 || report->all.guarded.objects > 0))
+      fail("a third collection found " + std::to_string(report->deleted.objects) +
+           " objects to delete, " + std::to_string(report->all.guarded.objects) + " guarded");
+  }
+  for (const auto& [manifest, model] : versions_) {
+    if (failure_ || collected_ == 0 || !is_promised(manifest)) continue;
+    OpenOptions at;
+    at.manifest = manifest;
+    const auto ds = open_in(judge_, "main", at);
+    if (!ds) return fail("version " + manifest + " cannot be opened: " + ds.error().message);
+    judge_read(*ds, model::read_state(*ds));
+  }
+}
+
 void World::finish() {
   for (const auto& process : processes_) {
     process->faults().set_plan({});
     process->faults().run_late();
   }
+  if (is_slow_) collect_the_rest();
   for (const auto& [name, manifest] : std::map(refs_)) {
     if (failure_) return;
     auto ds = open_in(judge_, name);

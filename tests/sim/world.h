@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "dataset/dataset_impl.h"
+#include "dreamdb/upkeep.h"
 #include "tests/model/version.h"
 #include "tests/sim/process.h"
 
@@ -50,6 +51,7 @@ class Process final : public Witness {
 
   SimRuntime& runtime() { return runtime_; }
   FaultStore& faults() { return *faults_; }
+  std::shared_ptr<Store> store() const { return faults_; }
   const std::shared_ptr<Space>& space() const { return space_; }
 
   void before_put(const std::string& key) override;
@@ -66,8 +68,8 @@ class Process final : public Witness {
 
 class World {
  public:
-  // calm: nothing fails, so nothing but what the model refuses may be refused.
-  World(Scheduler& scheduler, uint64_t seed, bool is_calm);
+  // calm: nothing fails, so nothing but what the model refuses may be refused. slow: hours pass.
+  World(Scheduler& scheduler, uint64_t seed, bool is_calm, bool is_slow);
 
   Process& start_process(uint64_t cache_bytes, StoreOps steps_at = kAllOps);
 
@@ -86,6 +88,8 @@ class World {
   // The same of what `model::compare_paths` says.
   void judge_paths(const Dataset& handle, const Result<std::string>& compared);
   void judge_error(const Error& error);
+  // What it counted adds up, and it deletes nothing that a ref leads to.
+  void judge_collection(const Result<GcReport>& report);
 
   // The model of a version that some ref had.
   const model::ModelVersion& version(const std::string& manifest) const;
@@ -93,13 +97,15 @@ class World {
   Scheduler& scheduler() { return scheduler_; }
   const std::shared_ptr<MemoryStore>& store() const { return store_; }
   bool is_calm() const { return is_calm_; }
+  bool is_slow() const { return is_slow_; }
+  uint64_t collected() const { return collected_; }  // objects
   uint64_t commits() const { return commits_; }
   uint64_t faults() const;
 
   // What processes that are dead sent, and was on its way, arrives.
   void deliver_late();
-  // Late requests arrive; then every ref, and every version that was ever named, is read once more,
-  // and every ref can be written to.
+  // Late requests arrive; what is garbage is collected; then every ref, and where something was
+  // collected every version below them, is read once more, and every ref can be written to.
   void finish();
 
   void fail(const std::string& what);
@@ -114,13 +120,17 @@ class World {
   void judge_named(const std::string& name, const std::string& target, const CallPtr& likely);
   void judge_removed(const std::string& name, const CallPtr& likely);
   bool stands_on(const std::string& manifest, const std::string& below) const;
+  // Whether it is a snapshot's version, or in the history of a branch: no collection may touch it.
+  bool is_promised(const std::string& manifest) const;
+  void collect_the_rest();
+  void judge_read_error(const Dataset& handle, const Error& error);
   bool may_refuse(const Call& call, std::span<const std::string> met, const Error& error) const;
   bool has_all_of(const Call& call, std::span<const std::string> met) const;
   CallPtr find_open(const CallPtr& likely, const std::function<bool(const Call&)>& is_it) const;
 
   Scheduler& scheduler_;
   std::mt19937_64 seeds_;
-  const bool is_calm_;
+  const bool is_calm_, is_slow_;
   SimRuntime runtime_;  // the clock of the store
   std::shared_ptr<MemoryStore> store_;
   std::shared_ptr<Space> judge_;
@@ -128,12 +138,13 @@ class World {
   std::vector<CallPtr> calls_;
   std::map<std::string, CallPtr> owners_;  // by key of a manifest, whose it was first
   std::map<std::string, model::ModelVersion> versions_;
-  std::map<std::string, std::string> parents_;            // first parents
+  std::map<std::string, std::vector<std::string>> parents_;
   std::map<std::string, std::string> refs_;               // manifests
   std::map<std::string, std::vector<std::string>> tips_;  // all that a ref ever had; "": none
   std::optional<std::string> failure_;
   uint64_t commits_ = 0;
   uint64_t last_write_ = 0;
+  uint64_t collected_ = 0;
 };
 
 }  // namespace dreamdb::sim
