@@ -6,6 +6,7 @@
 #include "runtime/interrupt.h"
 #include "store/digest.h"
 #include "track/tombstones.h"
+#include "version/edit.h"
 #include "version/grow.h"
 #include "version/history.h"
 
@@ -55,6 +56,7 @@ Result<Committer::Built> Committer::build_as(const Tip* parent, const Change& ch
   m.time_ns = std::max(runtime_.now_ns(), m.time_ns);
   if (change.edit) DREAMDB_TRY(change.edit(m));
   DREAMDB_TRY(grow(objects_, change, writer_.nonce, pages, built));
+  DREAMDB_TRY(edit_trees(objects_, change.edits, writer_.nonce, pages, built));
   DREAMDB_ASSIGN(const Buffer body, write_manifest(m));
   built.address = Address::of(body.span());
   built.manifest_bytes = body.size();

@@ -17,6 +17,14 @@
 
 namespace dreamdb {
 
+// Leaf entries that are taken out of one tree of a version and put into it, their `seq` set. The
+// version has the index that codes are of.
+struct TreeEdit {
+  TreeKind tree = TreeKind::kTrack;
+  FieldId field{0};  // of the root
+  std::vector<Entry> removed, added;
+};
+
 // What a commit adds to the version it stands on.
 struct Change {
   std::string operation;                             // "append", "add_field", ...
@@ -24,6 +32,7 @@ struct Change {
   std::vector<AddedCodes> codes;                     // of some of them
   std::vector<Entry> ledger;                         // idempotency keys
   std::map<FieldId, std::vector<Entry>> tombstones;  // leaf entries by field, 0 of whole records
+  std::vector<TreeEdit> edits;                       // one a tree, after what is added
   std::vector<PutRequest> objects;                   // segments that are not on the store yet
   std::function<Status(Manifest&)> edit;             // schema and user map; may be empty
   // Their anchors, ascending, when all it does is to add records that must be new, by the schema of

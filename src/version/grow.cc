@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan/tree_edit.h"
+
 namespace dreamdb {
 
 namespace {
@@ -75,7 +77,10 @@ Result<GrownTrees> grow_trees(Objects& objects, std::span<const Growth> growths,
     for (size_t i = 0; i < growths.size(); ++i) {
       if (done[i]) continue;
       const Growth& g = growths[i];
-      DREAMDB_ASSIGN(Inserted inserted, insert_entries(g.root, g.field, g.entries, nonce, pages));
+      DREAMDB_ASSIGN(Inserted inserted,
+                     g.removed.empty()
+                         ? insert_entries(g.root, g.field, g.entries, nonce, pages)
+                         : edit_entries(g.root, g.field, g.removed, g.entries, nonce, pages));
       missing.insert(missing.end(), inserted.missing.begin(), inserted.missing.end());
       if (inserted.missing.empty()) done[i] = std::move(inserted);
     }

@@ -7,18 +7,20 @@
 
 namespace dreamdb {
 
-// A tree (nullopt: empty) and leaf entries to add, whose `seq` is set.
+// A tree (nullopt: empty) and leaf entries to add, whose `seq` is set, and to take out.
 struct Growth {
   std::optional<Root> root;
   FieldId field{0};
   std::vector<Entry> entries;
+  std::vector<Entry> removed = {};
 };
 struct GrownTrees {
-  std::vector<std::optional<Root>> roots;  // of each growth; nullopt: still empty
+  std::vector<std::optional<Root>> roots;  // of each growth; nullopt: empty
   std::vector<NewPage> pages;              // to be put
 };
-// Puts entries into their trees: one wave a level for all trees together. `pages`: at hand; gets
-// those that are read and made.
+// Puts entries into their trees: one wave a level for all trees together, two where entries are
+// taken out. `pages`: at hand; gets those that are read and made. NotFound: a tree lacks an entry
+// that is to be taken out.
 Result<GrownTrees> grow_trees(Objects& objects, std::span<const Growth> growths, const Nonce& nonce,
                               PageMap& pages);
 
