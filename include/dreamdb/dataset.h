@@ -397,6 +397,8 @@ class Dataset {
 
   class Impl;
   explicit Dataset(std::shared_ptr<Impl> impl);
+  // What the calls of dreamdb/upkeep.h work on.
+  Impl& impl() const { return *impl_; }
 
  private:
   std::shared_ptr<Impl> impl_;

@@ -1,4 +1,7 @@
-// Upkeep of a space: what operators do now and then, and nobody behind their backs.
+// Upkeep of datasets and their spaces: jobs that an operator starts, and nothing starts by itself.
+//
+// Each can tell what it would do before it does it (`dry_run`), can be stopped at any time and
+// called again, and disturbs no reader: a version that somebody has open stays as it is.
 //
 // Thread rule: functions may be called from any thread.
 #pragma once
@@ -100,5 +103,50 @@ Result<std::vector<SessionInfo>> list_sessions(std::string_view store_url);
 // that have expired are ended. Returns how many were. NotFound: no such session.
 Result<uint64_t> fence_sessions(std::string_view store_url,
                                 const std::optional<std::string>& id = std::nullopt);
+
+// -------------------------------------------------------------------------------------- compaction
+
+struct CompactOptions {
+  bool dry_run = false;  // plans, and changes nothing
+  // Writes every segment anew that holds values of deleted records, without them. They are gone
+  // from this version then, and from the store once versions that have them are collected.
+  bool purge = false;
+  // The part of the work that falls to this worker. Whatever the others do, and however often it is
+  // stopped: what is committed stays.
+  std::optional<Shard> shard;
+  uint64_t commit_bytes = 4ull << 30;  // commits when so much has been read since the last time
+  // Of a full segment; what is less than half of it is small.
+  uint64_t segment_bytes = 64ull << 20;
+  uint64_t segment_rows = 131'072;
+  // Called many times; `stage` is "compact", `done` and `of` are bytes that are read. False ends
+  // the job with Cancelled, and what is committed stays.
+  std::function<bool(const IndexProgress&)> progress;
+};
+
+struct CompactedTrack {
+  std::string name;       // field name; "(records)" for the record track
+  bool is_codes = false;  // of the field's index
+  uint64_t segments = 0;  // of the track, before
+  // Those that become others, and what they become: in a plan about as many.
+  uint64_t segments_read = 0, segments_written = 0;
+  uint64_t bytes_read = 0, bytes_written = 0;
+  uint64_t rows_read = 0, rows_written = 0;
+};
+
+struct CompactReport {
+  std::string manifest;                // of the ref afterwards
+  std::vector<CompactedTrack> tracks;  // those with something to do
+  uint64_t commits = 0;
+  // Pieces of work that were given up because somebody else took their segments away, or put
+  // values between them.
+  uint64_t given_up = 0;
+};
+
+// Makes few large segments of many small ones, in every track and index of the dataset's ref, folds
+// layers of scalar values into their records, and commits. Records and values stay the same; a
+// merge with a branch that still has the small ones brings none of them back (spec 6.7). Holds a
+// few segments in memory. Appends, deletes and merges go on meanwhile. Conflict: the ref moved
+// again and again. Cancelled: `progress` said so.
+Result<CompactReport> compact(Dataset& dataset, const CompactOptions& options = {});
 
 }  // namespace dreamdb

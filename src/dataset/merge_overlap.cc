@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <numeric>
 
 #include "codec/address.h"
 #include "runtime/interrupt.h"
@@ -20,14 +19,6 @@ constexpr uint64_t kCompareBytes = 16ull << 20;  // of one side, in memory
 constexpr size_t kCompareRows = 4096;
 constexpr size_t kConflictsNamed = 1000;
 constexpr size_t kValueTextBytes = 64;
-
-// Whether the pages alone tell that two segments share no anchor.
-bool is_apart(const Entry& a, const Entry& b) {
-  if (a.first > b.last || b.first > a.last) return true;
-  if (a.step == 0 || b.step == 0) return false;
-  const uint64_t distance = a.first > b.first ? a.first - b.first : b.first - a.first;
-  return distance % std::gcd(a.step, b.step) != 0;
-}
 
 std::span<const uint64_t> as_anchors(const Buffer& buffer) {
   return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / 8};

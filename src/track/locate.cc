@@ -1,6 +1,7 @@
 #include "track/locate.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace dreamdb {
 
@@ -72,6 +73,13 @@ std::vector<MatchRun> match_rows(const Entry& entry, std::span<const uint64_t> h
     match_list(held, wanted, begin, end, runs);
   }
   return runs;
+}
+
+bool is_apart(const Entry& a, const Entry& b) {
+  if (a.first > b.last || b.first > a.last) return true;
+  if (a.step == 0 || b.step == 0) return false;
+  const uint64_t distance = a.first > b.first ? a.first - b.first : b.first - a.first;
+  return distance % std::gcd(a.step, b.step) != 0;
 }
 
 void keep_newest(std::span<std::vector<MatchRun>> lists, size_t wanted) {

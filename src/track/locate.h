@@ -23,6 +23,9 @@ struct MatchRun {
 std::vector<MatchRun> match_rows(const Entry& entry, std::span<const uint64_t> held,
                                  std::span<const uint64_t> wanted);
 
+// Whether ranges and steps alone tell that two segments share no anchor.
+bool is_apart(const Entry& a, const Entry& b);
+
 // Takes out of each list what a later list holds as well, so that every wanted anchor is left in
 // at most one list: the newest wins. lists: oldest first. wanted: how many anchors there are.
 void keep_newest(std::span<std::vector<MatchRun>> lists, size_t wanted);

@@ -90,6 +90,12 @@ FieldType type_of(const RowPlan& plan, FieldId id) {
   return (*std::ranges::find(plan.fields, id, &Field::id))->type;
 }
 
+Status check_track(const Segment& segment, FieldId track) {
+  if (segment.field == track) return {};
+  return fail(Code::kCorruption, segment_key(segment.address) +
+                                     ": belongs to another track than the page that names it");
+}
+
 // Leaves every anchor of a wide track to its newest segment, and adds up what is to be read.
 void finish_plan(RowPlan& plan) {
   const size_t wanted = plan.anchor_span().size();
@@ -288,14 +294,26 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
     if (track.field == kRecordTrack && match.entry->records > 0 && find_records)
       plan.records.insert(plan.records.end(), match.runs.begin(), match.runs.end());
     if (match.segment == nullptr) continue;
-    if (match.segment->segment.field != track.field)
-      return fail(Code::kCorruption, segment_key(match.segment->segment.address) +
-                                         ": belongs to another track than the page that names it");
+    DREAMDB_TRY(check_track(match.segment->segment, track.field));
     track.segments.push_back(std::move(match));
   }
   std::sort(plan.records.begin(), plan.records.end(),
             [](const MatchRun& a, const MatchRun& b) { return a.pos < b.pos; });
   take_out_deleted(deleted, plan);
+  finish_plan(plan);
+  return plan;
+}
+
+Result<RowPlan> plan_of_entries(Objects& objects, FieldId track, std::span<const EntryPtr> entries,
+                                Buffer anchors, std::span<const Field* const> fields) {
+  RowPlan plan;
+  plan.anchors = std::move(anchors);
+  plan.fields.assign(fields.begin(), fields.end());
+  plan.tracks.push_back({track, {}});
+  DREAMDB_ASSIGN(plan.tracks[0].segments, match_entries(objects, entries, plan.anchor_span(),
+                                                        [](const Entry&) { return true; }));
+  for (const SegmentMatch& match : plan.tracks[0].segments)
+    DREAMDB_TRY(check_track(match.segment->segment, track));
   finish_plan(plan);
   return plan;
 }

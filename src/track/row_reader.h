@@ -91,6 +91,11 @@ Result<std::vector<SegmentMatch>> match_entries(Objects& objects, std::span<cons
                                                 std::span<const uint64_t> wanted,
                                                 const std::function<bool(const Entry&)>& load);
 
+// What `RowReader::fetch` needs to read `fields`, all of one track, of `entries` alone, which are
+// of that track; what is deleted is read too.
+Result<RowPlan> plan_of_entries(Objects& objects, FieldId track, std::span<const EntryPtr> entries,
+                                Buffer anchors, std::span<const Field* const> fields);
+
 // Which of `anchors` (ascending, unique) have a record in the record track, deleted or not: runs of
 // positions.
 Result<std::vector<MatchRun>> find_records(Objects& objects, const Manifest& manifest,

@@ -1,0 +1,321 @@
+// Compaction of datasets: the same records and values in fewer segments, whoever writes meanwhile.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "dataset/small_dataset.h"
+#include "dreamdb/upkeep.h"
+
+namespace dreamdb {
+namespace {
+
+using namespace testing;
+
+std::map<std::string, uint64_t> segments_of(const Dataset& ds) {
+  std::map<std::string, uint64_t> out;
+  const auto stat = ds.stat();
+  for (const TrackStat& track : stat->tracks) out[track.name] = track.segments;
+  return out;
+}
+
+void expect_rows(const Dataset& ds, const std::vector<uint64_t>& anchors) {
+  std::vector<uint64_t> seen;
+  for (const Batch& batch : all_batches(ds))
+    for (size_t row = 0; row < batch.rows(); ++row) {
+      seen.push_back(batch.anchors()[row]);
+      expect_small_row(batch, row);
+    }
+  EXPECT_EQ(seen, anchors);
+  EXPECT_EQ(ds.count().value(), anchors.size());
+}
+
+// `commits` commits of 10 rows each, one behind the other.
+Dataset small_commits(size_t commits) {
+  Dataset ds = *Dataset::create(fresh_locator(), small_schema());
+  for (size_t i = 0; i < commits; ++i) EXPECT_TRUE(ds.append(small_rows(range(i * 10, 10))));
+  return ds;
+}
+
+CompactOptions rows_a_segment(uint64_t rows) {
+  CompactOptions options;
+  options.segment_rows = rows;
+  return options;
+}
+
+TEST(Compact, MakesOneSegmentOfManySmallOnes) {
+  Dataset ds = small_commits(20);
+  const std::string before = ds.manifest();
+  EXPECT_EQ(segments_of(ds)["img"], 20u);
+  const auto report = compact(ds);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->manifest, ds.manifest());
+  EXPECT_EQ(report->commits, 1u);
+  EXPECT_EQ(report->given_up, 0u);
+  ASSERT_EQ(report->tracks.size(), 3u);
+  for (const CompactedTrack& track : report->tracks) {
+    EXPECT_EQ(track.segments, 20u) << track.name;
+    EXPECT_EQ(track.segments_read, 20u);
+    EXPECT_EQ(track.segments_written, 1u);
+    EXPECT_EQ(track.rows_read, 200u);
+    EXPECT_EQ(track.rows_written, 200u);
+  }
+  for (const auto& [track, segments] : segments_of(ds)) EXPECT_EQ(segments, 1u) << track;
+  expect_rows(ds, range(0, 200));
+  // The version before is as it was, also for who has it open.
+  OpenOptions at;
+  at.manifest = before;
+  const Dataset old = *Dataset::open(ds.locator(), at);
+  EXPECT_EQ(segments_of(old)["img"], 20u);
+  expect_rows(old, range(0, 200));
+}
+
+TEST(Compact, HasNothingToDoTheSecondTime) {
+  Dataset ds = small_commits(20);
+  ASSERT_TRUE(compact(ds, rows_a_segment(64)));
+  // 7, 7 and 6 of 10 rows.
+  EXPECT_EQ(segments_of(ds)["(records)"], 5u);
+  const std::string before = ds.manifest();
+  const auto again = compact(ds, rows_a_segment(64));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->tracks.empty());
+  EXPECT_EQ(again->commits, 0u);
+  EXPECT_EQ(ds.manifest(), before);
+  Dataset none = *Dataset::create(fresh_locator(), small_schema());
+  EXPECT_TRUE(compact(none)->tracks.empty());
+}
+
+TEST(Compact, PlansAndChangesNothing) {
+  Dataset ds = small_commits(5);
+  const std::string before = ds.manifest();
+  CompactOptions options;
+  options.dry_run = true;
+  const auto plan = compact(ds, options);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->manifest, before);
+  EXPECT_EQ(ds.manifest(), before);
+  ASSERT_EQ(plan->tracks.size(), 3u);
+  for (const CompactedTrack& track : plan->tracks) {
+    EXPECT_EQ(track.segments_read, 5u);
+    EXPECT_EQ(track.segments_written, 1u);
+    EXPECT_GT(track.bytes_read, 0u);
+  }
+}
+
+TEST(Compact, FoldsLayersIntoTheirRecords) {
+  Dataset ds = small_commits(3);
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  for (int64_t round = 0; round < 3; ++round) {
+    ASSERT_TRUE(ds.append(rows_at({5, 15, 25}, {int_column("n", {round, 10 + round, 20 + round})}),
+                          replace));
+  }
+  ASSERT_TRUE(ds.append(rows_at({7}, {float_column("score", {-1})}), replace));
+  EXPECT_EQ(segments_of(ds)["(records)"], 7u);
+  // Large ones too are written anew where layers lie on them.
+  ASSERT_TRUE(compact(ds, rows_a_segment(10)));
+  EXPECT_EQ(segments_of(ds)["(records)"], 3u);
+  const auto taken = ds.take(std::vector<uint64_t>{4, 5, 7, 15, 25});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->find("n")->as<int64_t>()[0], 4);
+  EXPECT_EQ(taken->find("n")->as<int64_t>()[1], 2);
+  EXPECT_EQ(taken->find("n")->as<int64_t>()[3], 12);
+  EXPECT_EQ(taken->find("n")->as<int64_t>()[4], 22);
+  EXPECT_EQ(taken->find("score")->as<double>()[1], 2.5);
+  EXPECT_EQ(taken->find("score")->as<double>()[2], -1);
+  EXPECT_EQ(taken->find("label")->text(1), "dog");
+  EXPECT_EQ(ds.count(), 30u);
+}
+
+TEST(Compact, KeepsTheNewestOfValuesThatWereReplaced) {
+  Dataset ds = small_commits(3);
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  ASSERT_TRUE(ds.append(rows_at({5}, {text_column("img", FieldType::kImage, {"second"}),
+                                      embedding_column("emb", 4, {1, 2, 3, 4})}),
+                        replace));
+  const auto report = compact(ds);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(segments_of(ds)["img"], 1u);
+  EXPECT_EQ(report->tracks.size(), 3u);
+  const auto taken = ds.take(std::vector<uint64_t>{4, 5});
+  EXPECT_EQ(taken->find("img")->blobs[0].view(), "image 4");
+  EXPECT_EQ(taken->find("img")->blobs[1].view(), "second");
+  EXPECT_EQ(taken->find("emb")->as<float>()[5], 2);
+}
+
+TEST(Compact, CommitsAsItGoes) {
+  Dataset ds = small_commits(20);
+  CompactOptions options = rows_a_segment(50);
+  options.commit_bytes = 1;
+  const uint64_t generation = ds.generation();
+  const auto report = compact(ds, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->commits, ds.generation() - generation);
+  EXPECT_GT(report->commits, 3u);
+  EXPECT_EQ(segments_of(ds)["(records)"], 4u);
+  expect_rows(ds, range(0, 200));
+}
+
+TEST(Compact, GoesOnWhereItWasStopped) {
+  Dataset ds = small_commits(20);
+  CompactOptions options = rows_a_segment(50);
+  options.commit_bytes = 1;
+  int calls = 0;
+  options.progress = [&](const IndexProgress& progress) {
+    EXPECT_EQ(progress.stage, "compact");
+    EXPECT_LE(progress.done, progress.of);
+    return ++calls < 12;
+  };
+  const std::string before = ds.manifest();
+  const auto stopped = compact(ds, options);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_NE(ds.manifest(), before);
+  expect_rows(ds, range(0, 200));
+  options.progress = {};
+  ASSERT_TRUE(compact(ds, options));
+  EXPECT_EQ(segments_of(ds)["(records)"], 4u);
+  EXPECT_EQ(segments_of(ds)["img"], 4u);
+  expect_rows(ds, range(0, 200));
+}
+
+TEST(Compact, SharesAddUp) {
+  Dataset ds = small_commits(40);
+  std::vector<Dataset> workers;
+  for (int i = 0; i < 3; ++i) workers.push_back(*Dataset::open(ds.locator()));
+  uint64_t read = 0;
+  for (uint64_t i = 0; i < 3; ++i) {
+    CompactOptions options = rows_a_segment(40);
+    options.shard = Shard{i, 3};
+    const auto report = compact(workers[i], options);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->given_up, 0u);
+    for (const CompactedTrack& track : report->tracks)
+      if (track.name == "(records)") read += track.segments_read;
+  }
+  EXPECT_EQ(read, 40u);
+  ASSERT_TRUE(*ds.refresh());
+  EXPECT_EQ(segments_of(ds)["(records)"], 10u);
+  expect_rows(ds, range(0, 400));
+  CompactOptions wrong;
+  wrong.shard = Shard{3, 3};
+  EXPECT_EQ(compact(ds, wrong).error().code, Code::kInvalidArgument);
+}
+
+// Another handle does something while the first one compacts.
+void compact_while(Dataset& ds, const std::function<void(Dataset& other)>& act,
+                   CompactReport* out = nullptr) {
+  Dataset other = *Dataset::open(ds.locator());
+  CompactOptions options;
+  bool is_done = false;
+  options.progress = [&](const IndexProgress&) {
+    if (!std::exchange(is_done, true)) act(other);
+    return true;
+  };
+  const auto report = compact(ds, options);
+  ASSERT_TRUE(report) << report.error().message;
+  if (out != nullptr) *out = *report;
+}
+
+TEST(Compact, CommutesWithAppends) {
+  Dataset ds = small_commits(5);
+  compact_while(ds, [](Dataset& other) { ASSERT_TRUE(other.append(small_rows({77, 78}))); });
+  EXPECT_EQ(segments_of(ds)["img"], 2u);
+  std::vector<uint64_t> anchors = range(0, 50);
+  anchors.insert(anchors.end(), {77, 78});
+  expect_rows(ds, anchors);
+}
+
+TEST(Compact, LosesNoValueThatIsReplacedMeanwhile) {
+  Dataset ds = small_commits(5);
+  compact_while(ds, [](Dataset& other) {
+    AppendOptions replace;
+    replace.on_conflict = OnConflict::kReplace;
+    ASSERT_TRUE(other.append(
+        rows_at({5}, {text_column("img", FieldType::kImage, {"second"}), int_column("n", {-5})}),
+        replace));
+  });
+  const auto taken = ds.take(std::vector<uint64_t>{5});
+  EXPECT_EQ(taken->find("img")->blobs[0].view(), "second");
+  EXPECT_EQ(taken->find("n")->as<int64_t>()[0], -5);
+}
+
+TEST(Compact, GivesUpWhatAnotherHasCompacted) {
+  Dataset ds = small_commits(5);
+  CompactReport report;
+  compact_while(ds, [](Dataset& other) { ASSERT_TRUE(compact(other)); }, &report);
+  EXPECT_EQ(report.given_up, 3u);
+  EXPECT_EQ(report.commits, 0u);
+  EXPECT_EQ(segments_of(ds)["img"], 1u);
+  expect_rows(ds, range(0, 50));
+}
+
+TEST(Compact, IsRefusedWhereTheRefDoesNotMove) {
+  Dataset ds = small_commits(2);
+  ASSERT_TRUE(ds.snapshot("v1"));
+  Dataset snapshot = *Dataset::open(ds.locator() + "@v1");
+  EXPECT_EQ(compact(snapshot).error().code, Code::kDenied);
+  CompactOptions wrong;
+  wrong.segment_rows = 0;
+  EXPECT_EQ(compact(ds, wrong).error().code, Code::kInvalidArgument);
+}
+
+// ---- indexes
+
+std::vector<uint64_t> nearest(const Dataset& ds, std::vector<float> query) {
+  SearchOptions options;
+  options.top_k = 5;
+  const auto answer = ds.search("emb", query, 1, options);
+  EXPECT_TRUE(answer) << answer.error().message;
+  std::vector<uint64_t> out;
+  for (size_t i = 0; i < answer->hits[0].rows.rows(); ++i)
+    out.push_back(answer->hits[0].rows.anchors()[i]);
+  return out;
+}
+
+TEST(Compact, JoinsCodesAndKeepsThemOfAllRows) {
+  for (const uint32_t bits : {1u, 4u}) {
+    Dataset ds = small_commits(10);
+    IndexOptions index;
+    index.cells = 4;
+    index.bits = bits;
+    ASSERT_TRUE(ds.reindex("emb", index));
+    for (size_t i = 10; i < 30; ++i) ASSERT_TRUE(ds.append(small_rows(range(i * 10, 10))));
+    const auto before = ds.indexes()->at(0);
+    EXPECT_EQ(before.codes, 300u);
+    const auto expected = nearest(ds, {1, -2, 0.5, 1});
+    const auto report = compact(ds);
+    ASSERT_TRUE(report) << report.error().message;
+    const auto after = ds.indexes()->at(0);
+    EXPECT_EQ(after.segments, 1u);
+    EXPECT_EQ(after.codes, 300u);
+    EXPECT_EQ(after.uncovered, 0u);
+    EXPECT_EQ(nearest(ds, {1, -2, 0.5, 1}), expected);
+    // What is appended then has codes as before.
+    ASSERT_TRUE(ds.append(small_rows(range(300, 10))));
+    EXPECT_EQ(ds.indexes()->at(0).uncovered, 0u);
+  }
+}
+
+TEST(Compact, LeavesWithoutCodesWhatHasNone) {
+  Dataset ds = small_commits(4);
+  IndexOptions train;
+  train.train_only = true;
+  ASSERT_TRUE(ds.reindex("emb", train));
+  EXPECT_EQ(ds.indexes()->at(0).uncovered, 40u);
+  for (size_t i = 4; i < 8; ++i) ASSERT_TRUE(ds.append(small_rows(range(i * 10, 10))));
+  EXPECT_EQ(ds.indexes()->at(0).uncovered, 40u);
+  ASSERT_TRUE(compact(ds));
+  EXPECT_EQ(segments_of(ds)["emb"], 2u);
+  EXPECT_EQ(ds.indexes()->at(0).uncovered, 40u);
+  IndexOptions shard;
+  shard.shard = Shard{0, 1};
+  ASSERT_TRUE(ds.reindex("emb", shard));
+  EXPECT_EQ(ds.indexes()->at(0).uncovered, 0u);
+  ASSERT_TRUE(compact(ds));
+  EXPECT_EQ(segments_of(ds)["emb"], 1u);
+  EXPECT_EQ(ds.indexes()->at(0).uncovered, 0u);
+}
+
+}  // namespace
+}  // namespace dreamdb
