@@ -80,6 +80,7 @@ void describe_app(CLI::App& app, Session& session) {
   add_take(app, session);
   add_search(app, session);
   add_reindex(app, session);
+  add_compact(app, session);
   add_values(app, session);
   add_export(app, session);
   add_versions(app, session);

@@ -98,6 +98,7 @@ void add_stream(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_search(CLI::App& app, Session& session);
 void add_reindex(CLI::App& app, Session& session);
+void add_compact(CLI::App& app, Session& session);
 void add_take(CLI::App& app, Session& session);
 void add_versions(CLI::App& app, Session& session);  // snapshot, branch, delete-ref
 void add_log(CLI::App& app, Session& session);
