@@ -171,6 +171,21 @@ nb::dict reindex(Dataset& self, const std::string& field, std::string algorithm,
   return to_dict(without_gil([&] { return self.reindex(field, options); }));
 }
 
+nb::dict compact(Dataset& self, bool dry_run, bool purge,
+                 std::optional<std::pair<uint64_t, uint64_t>> shard,
+                 std::optional<uint64_t> commit_bytes, std::optional<uint64_t> segment_bytes,
+                 nb::handle progress) {
+  CompactOptions options;
+  options.dry_run = dry_run;
+  options.purge = purge;
+  if (shard) options.shard = Shard{shard->first, shard->second};
+  options.commit_bytes = commit_bytes.value_or(options.commit_bytes);
+  options.segment_bytes = segment_bytes.value_or(options.segment_bytes);
+  if (!progress.is_none())
+    options.progress = [progress](const IndexProgress& p) { return tell(progress, p); };
+  return to_dict(without_gil([&] { return dreamdb::compact(self, options); }));
+}
+
 nb::list indexes(const Dataset& self) {
   nb::list out;
   for (const IndexInfo& info : without_gil([&] { return self.indexes(); }))
@@ -255,6 +270,9 @@ void bind_writes(nb::class_<Dataset>& dataset) {
       .def("reindex", &reindex, nb::arg("field"), nb::arg("algorithm"), nb::arg("cells"),
            nb::arg("bits").none(), nb::arg("seed").none(), nb::arg("train_only"),
            nb::arg("shard").none(), nb::arg("commit_rows").none(), nb::arg("progress").none())
+      .def("compact", &compact, nb::arg("dry_run"), nb::arg("purge"), nb::arg("shard").none(),
+           nb::arg("commit_bytes").none(), nb::arg("segment_bytes").none(),
+           nb::arg("progress").none())
       .def(
           "take_index",
           [](Dataset& self, const std::string& field, const std::string& ref) {

@@ -180,4 +180,27 @@ nb::dict to_dict(const IndexInfo& info) {
   return out;
 }
 
+nb::dict to_dict(const CompactReport& report) {
+  nb::list tracks;
+  for (const CompactedTrack& track : report.tracks) {
+    nb::dict one;
+    one["name"] = track.name;
+    one["codes"] = track.is_codes;
+    one["segments"] = track.segments;
+    one["segments_read"] = track.segments_read;
+    one["segments_written"] = track.segments_written;
+    one["bytes_read"] = track.bytes_read;
+    one["bytes_written"] = track.bytes_written;
+    one["rows_read"] = track.rows_read;
+    one["rows_written"] = track.rows_written;
+    tracks.append(one);
+  }
+  nb::dict out;
+  out["manifest"] = report.manifest;
+  out["commits"] = report.commits;
+  out["given_up"] = report.given_up;
+  out["tracks"] = tracks;
+  return out;
+}
+
 }  // namespace dreamdb::python

@@ -5,7 +5,7 @@
 
 #include <nanobind/nanobind.h>
 
-#include "dreamdb/dataset.h"
+#include "dreamdb/upkeep.h"
 
 namespace dreamdb::python {
 
@@ -19,5 +19,6 @@ nb::dict to_dict(const DatasetStat& stat);
 nb::dict to_dict(const StoreStats& stats);
 nb::dict to_dict(const SearchReport& report);
 nb::dict to_dict(const IndexInfo& info);
+nb::dict to_dict(const CompactReport& report);
 
 }  // namespace dreamdb::python

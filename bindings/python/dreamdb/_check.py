@@ -48,6 +48,16 @@ def part(value: Any, what: str) -> float:
     return number
 
 
+def shard(value: Any) -> tuple[int, int] | None:
+    """The part of one worker: its number and how many there are; None stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise wrong_type("shard", "a pair (number, of how many)", value)
+    index, of = value
+    return integer(index, "shard's number"), integer(of, "shard's count", 1)
+
+
 def text(value: Any, what: str) -> str:
     """A str that UTF-8 can write."""
     if not isinstance(value, str):

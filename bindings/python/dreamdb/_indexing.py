@@ -9,15 +9,6 @@ from . import _check
 from ._handle import Handle
 
 
-def _shard(value: Any) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise _check.wrong_type("shard", "a pair (number, of how many)", value)
-    index, of = value
-    return _check.integer(index, "shard's number"), _check.integer(of, "shard's count", 1)
-
-
 class Indexing(Handle):
     """Spatial indexes of embeddings: with one, a search reads the cells near a query and not every
     vector. Appends keep it fresh; branches and snapshots have that of their version."""
@@ -77,7 +68,7 @@ class Indexing(Handle):
             None if bits is None else _check.integer(bits, "bits", 1, 8),
             None if seed is None else _check.integer(seed, "seed"),
             _check.flag(train_only, "train_only"),
-            _shard(shard),
+            _check.shard(shard),
             None if commit_rows is None else _check.integer(commit_rows, "commit_rows", 1),
             progress,
         )

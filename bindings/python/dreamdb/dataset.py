@@ -13,6 +13,7 @@ from ._indexing import Indexing
 from ._locator import locator, private_memory
 from ._reading import Reading
 from ._searching import Searching
+from ._upkeep import Upkeep
 from ._versions import Versions
 from .errors import InvalidArgumentError, NotFoundError
 from .refs import iter_refs
@@ -22,7 +23,7 @@ CACHE_BYTES = _core.CACHE_BYTES
 BY_ENVIRONMENT = ("", 0)  # the disk cache that the environment names, if it names one
 
 
-class Dataset(Reading, Searching, Indexing, Fielding, Versions):
+class Dataset(Reading, Searching, Indexing, Fielding, Versions, Upkeep):
     """Records at anchors, versioned, on a store.
 
     What a handle reads never changes under it; its own writes move it, `refresh` follows those of
