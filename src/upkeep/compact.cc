@@ -190,11 +190,15 @@ class Round {
       DREAMDB_ASSIGN(written.fits, fits(version, of, pages));
       if (!written.fits && options_.purge && !of.spatial) lost.insert(of.field);
     }
+    bool are_records_purged = false;
     for (Written& written : written_) {
       const TrackPiece& of = plan_.pieces[written.piece];
       written.fits = written.fits && (of.spatial || !lost.contains(of.field));
-      if (written.fits) DREAMDB_TRY(add_edits(version, of, written, pages, edits));
+      if (!written.fits) continue;
+      DREAMDB_TRY(add_edits(version, of, written, pages, edits));
+      are_records_purged = are_records_purged || (options_.purge && of.field == kRecordTrack);
     }
+    if (are_records_purged) DREAMDB_TRY(add_tombstones(version, edits));
     return edits.take();
   }
 
@@ -241,6 +245,28 @@ class Round {
       if (is_between) return false;
     }
     return true;
+  }
+
+  // No record stands any more whose tombstone was there when the record track was planned.
+  Status add_tombstones(const Manifest& version, EditList& edits) {
+    const auto standing = [&](const Manifest& of) -> Result<std::vector<EntryPtr>> {
+      const Root* const root = of.find_tombstones(kRecordTrack);
+      if (root == nullptr) return std::vector<EntryPtr>();
+      const auto stands = [](const Entry& entry) { return entry.records > 0; };
+      return list_entries(objects_, TreeCursor(*root, 0, UINT64_MAX, stands));
+    };
+    DREAMDB_ASSIGN(const auto planned, standing(*version_));
+    DREAMDB_ASSIGN(const auto now, standing(version));
+    std::set<EntryKey> purged;
+    for (const EntryPtr& entry : planned) purged.insert(key_of(*entry));
+    for (const EntryPtr& entry : now) {
+      if (!purged.contains(key_of(*entry))) continue;
+      TreeEdit& edit = edits.of(TreeKind::kTombstones, kRecordTrack);
+      edit.removed.push_back(*entry);
+      edit.added.push_back(*entry);
+      edit.added.back().records = 0;
+    }
+    return {};
   }
 
   Status add_edits(const Manifest& version, const TrackPiece& of, const Written& written,

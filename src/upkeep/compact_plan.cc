@@ -27,15 +27,11 @@ bool have_common_field(const Entry& a, const Entry& b) {
   });
 }
 
-struct Window {
-  uint64_t low = UINT64_MAX, high = 0;
-
-  void add(uint64_t seq) {
-    low = std::min(low, seq);
-    high = std::max(high, seq);
-  }
-  bool has(uint64_t seq) const { return low <= seq && seq <= high; }
-};
+// Whether a segment that stays would lose to one made of `held` and others, of which the greatest
+// `seq` is `greatest`, where it has won over `held`.
+bool would_lose(const Entry& other, const Entry& held, uint64_t greatest) {
+  return held.seq <= other.seq && other.seq <= greatest && have_common_field(held, other);
+}
 
 class TrackPlan {
  public:
@@ -103,12 +99,12 @@ class TrackPlan {
   Status close(size_t group) {
     for (bool grown = true; grown;) {
       grown = false;
-      Window window;
-      for (const size_t i : groups_[group]) window.add(entries_[i]->seq);
+      uint64_t greatest = 0;
+      for (const size_t i : groups_[group]) greatest = std::max(greatest, entries_[i]->seq);
       const auto [from, to] = near(groups_[group]);
       for (size_t other = from; other < to; ++other) {
         if (group_of_[other] == group) continue;
-        DREAMDB_ASSIGN(const bool comes, belongs(group, window, other));
+        DREAMDB_ASSIGN(const bool comes, belongs(group, greatest, other));
         if (!comes) continue;
         take(group, other);
         grown = true;
@@ -130,14 +126,14 @@ class TrackPlan {
     return {static_cast<size_t>(from), static_cast<size_t>(to - entries_.begin())};
   }
 
-  Result<bool> belongs(size_t group, const Window& window, size_t other) const {
+  Result<bool> belongs(size_t group, uint64_t greatest, size_t other) const {
     const Entry& entry = *entries_[other];
     for (const size_t i : groups_[group]) {
       const Entry& held = *entries_[i];
       if (is_apart(held, entry)) continue;
       const bool both_introduce = rules_.has_layers && !is_layer(held) && !is_layer(entry);
       const bool is_under = rules_.has_layers && is_layer(held) && !is_layer(entry);
-      const bool is_between = window.has(entry.seq) && have_common_field(held, entry);
+      const bool is_between = would_lose(entry, held, greatest);
       if (both_introduce || (!is_under && !is_between)) continue;
       DREAMDB_ASSIGN(const bool shared, shares_(entries_[i], entries_[other]));
       if (shared) return true;
@@ -203,11 +199,10 @@ CompactPiece whole_piece(std::span<const EntryPtr> entries, const TrackRules& ru
 
 Result<bool> stands_between(std::span<const EntryPtr> inputs, const EntryPtr& other,
                             const SharesAnchor& shares) {
-  Window window;
-  for (const EntryPtr& input : inputs) window.add(input->seq);
-  if (!window.has(other->seq)) return false;
+  uint64_t greatest = 0;
+  for (const EntryPtr& input : inputs) greatest = std::max(greatest, input->seq);
   for (const EntryPtr& input : inputs) {
-    if (is_apart(*input, *other) || !have_common_field(*input, *other)) continue;
+    if (!would_lose(*other, *input, greatest) || is_apart(*input, *other)) continue;
     DREAMDB_ASSIGN(const bool shared, shares(input, other));
     if (shared) return true;
   }

@@ -1,9 +1,10 @@
 // Which segments of a track become one: small neighbours, and whatever may not be left out.
 //
 // Where of two values of one field at one anchor the greater `seq` wins (spec 6.1), a segment made
-// of several gets the greatest of theirs. That changes no winner as long as no segment that is left
-// out has a value of the same field at the same anchor and a `seq` between theirs: such a segment
-// comes along. Layers of the record track bring the primary segments that they lie on.
+// of several gets the greatest of theirs. A segment that is left out, and has a value of the same
+// field at the same anchor as one of them that is older, would lose to the new one if its `seq` is
+// not above all of theirs: such a segment comes along. Layers of the record track bring the primary
+// segments that they lie on.
 //
 // Thread rule: one call at a time.
 #pragma once

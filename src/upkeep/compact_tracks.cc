@@ -135,9 +135,12 @@ class VersionPlan {
 
   void add(const Root& root, const std::optional<Address>& spatial, const TrackRules& rules,
            std::vector<CompactPiece> pieces) {
+    // Records are purged in one commit, by one worker: tombstones count those that still stand.
+    const bool is_undivided = options_.purge && root.field == kRecordTrack;
     if (options_.shard)
       std::erase_if(pieces, [&](const CompactPiece& piece) {
-        return !is_of_shard(piece.inputs[0]->child, *options_.shard);
+        return is_undivided ? options_.shard->index > 0
+                            : !is_of_shard(piece.inputs[0]->child, *options_.shard);
       });
     if (pieces.empty()) return;
     CompactedTrack track;
