@@ -188,6 +188,7 @@ class Merge {
       m.indexes = merged->indexes;
       m.ledger = merged->ledger;
       m.tombstones = merged->tombstones;
+      m.replaced = merged->replaced;
       m.meta = merged->meta;
       return {};
     };

@@ -60,12 +60,13 @@ std::string value_text(const Column& column, size_t row) {
 
 }  // namespace
 
-OverlapFinder::OverlapFinder(Objects& objects, const VersionPoint& target,
-                             const VersionPoint& source, FieldId track, const TreeDiff& diff,
-                             const std::function<Status()>& before_reading, MergeReport& report)
+OverlapFinder::OverlapFinder(Objects& objects, const OverlapSides& sides, FieldId track,
+                             const TreeDiff& diff, const std::function<Status()>& before_reading,
+                             MergeReport& report)
     : objects_(objects),
-      target_(target),
-      source_(source),
+      sides_(sides),
+      target_(sides.target),
+      source_(sides.source),
       track_(track),
       diff_(diff),
       before_reading_(before_reading),
@@ -118,10 +119,11 @@ Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
     std::vector<uint32_t> rows;
     for (uint32_t row = 0; row < marks.size(); ++row)
       if (marks[row]) rows.push_back(row);
-    std::vector<bool> same(entry->rows);
-    DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same));
+    std::vector<bool> same(entry->rows), settled(entry->rows);
+    DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same, settled));
     DREAMDB_TRY(mark_deleted(field, out, rows, same));
     out.same.emplace(field, std::move(same));
+    out.settled.emplace(field, std::move(settled));
   }
   return out;
 }
@@ -139,7 +141,8 @@ Status OverlapFinder::mark_deleted(FieldId field, const Overlap& overlap,
 }
 
 Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
-                              std::span<const uint32_t> rows, std::vector<bool>& same) {
+                              std::span<const uint32_t> rows, std::vector<bool>& same,
+                              std::vector<bool>& settled) {
   const Field* const in_target = target_.manifest->schema.find(field.id);
   const Field* const in_source = &field;
   const RowReader ours(objects_, target_.manifest), theirs(objects_, source_.manifest);
@@ -156,7 +159,7 @@ Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
     }
     DREAMDB_ASSIGN(const Batch left_rows, ours.fetch(left));
     DREAMDB_ASSIGN(const Batch right_rows, theirs.fetch(right));
-    DREAMDB_TRY(judge(field, left_rows, right_rows, rows.first(count), same));
+    DREAMDB_TRY(judge(field, left_rows, right_rows, rows.first(count), same, settled));
     rows = rows.subspan(count);
   }
   return {};
@@ -164,7 +167,8 @@ Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
 
 // Values differ rightly where one side's is older than what both have: the other has changed it.
 Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& theirs,
-                            std::span<const uint32_t> rows, std::vector<bool>& same) {
+                            std::span<const uint32_t> rows, std::vector<bool>& same,
+                            std::vector<bool>& settled) {
   const Column& left = ours.columns[0];
   const Column& right = theirs.columns[0];
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -175,9 +179,9 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
     }
     if (report_.more_conflicts) continue;
     const uint64_t anchor = ours.anchors()[i];
-    DREAMDB_ASSIGN(const bool changed_here, is_new(target_, field, anchor, new_here_));
-    DREAMDB_ASSIGN(const bool changed_there, is_new(source_, field, anchor, new_there_));
-    if (!changed_here || !changed_there || !told_.emplace(field.id, anchor).second) continue;
+    DREAMDB_ASSIGN(const bool is_settled, settle({field, anchor, left, right, i}));
+    settled[rows[i]] = is_settled;
+    if (is_settled || !told_.emplace(field.id, anchor).second) continue;
     if (report_.conflicts.size() == kConflictsNamed) {
       report_.more_conflicts = true;
       continue;
@@ -188,8 +192,47 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
   return {};
 }
 
-Result<bool> OverlapFinder::is_new(const VersionPoint& version, const Field& field, uint64_t anchor,
-                                   const std::set<Address>& children) const {
+Result<bool> OverlapFinder::settle(const Difference& of) {
+  DREAMDB_ASSIGN(const EntryPtr here, newest(target_, of.field, of.anchor));
+  DREAMDB_ASSIGN(const EntryPtr there, newest(source_, of.field, of.anchor));
+  if (here == nullptr || there == nullptr) return true;
+  bool is_new_here = new_here_.contains(here->child);
+  bool is_new_there = new_there_.contains(there->child);
+  if (is_new_here && is_new_there && sides_.have_replaced)
+    DREAMDB_TRY(ask_bases(of, is_new_here, is_new_there));
+  if (is_new_here == is_new_there) return !is_new_here;
+  const EntryPtr& winner = is_new_here ? here : there;
+  const EntryPtr& loser = is_new_here ? there : here;
+  if (winner->seq > loser->seq) return true;
+  if (loser->seq >= sides_.generation)
+    return fail(Code::kConflict, "field `" + of.field.name + "`, anchor " +
+                                     std::to_string(of.anchor) +
+                                     ": several of the sources have replaced the segments of this "
+                                     "value; merge one source after the other");
+  (is_new_here ? restated_here_ : restated_there_)[of.field.id].insert(of.anchor);
+  return true;
+}
+
+Status OverlapFinder::ask_bases(const Difference& of, bool& is_new_here, bool& is_new_there) const {
+  bool is_old_here = false, is_old_there = false;
+  for (const VersionPoint& base : sides_.bases) {
+    const Field* const field = base.manifest->schema.find(of.field.id);
+    if (field == nullptr) continue;
+    const Buffer anchor = Buffer::copy_of(std::as_bytes(std::span(&of.anchor, 1)));
+    DREAMDB_ASSIGN(const Batch batch, RowReader(objects_, base.manifest).read(anchor, {&field, 1}));
+    const Column& held = batch.columns[0];
+    if (!held.is_valid(0)) continue;
+    is_old_here = is_old_here || equal_values(held, 0, of.left, of.row);
+    is_old_there = is_old_there || equal_values(held, 0, of.right, of.row);
+  }
+  if (is_old_here == is_old_there) return {};
+  is_new_here = !is_old_here;
+  is_new_there = !is_old_there;
+  return {};
+}
+
+Result<EntryPtr> OverlapFinder::newest(const VersionPoint& version, const Field& field,
+                                       uint64_t anchor) const {
   const RowReader reader(objects_, version.manifest);
   const Field* const one = version.manifest->schema.find(field.id);
   DREAMDB_ASSIGN(const RowPlan plan,
@@ -199,9 +242,9 @@ Result<bool> OverlapFinder::is_new(const VersionPoint& version, const Field& fie
     RowPlan alone = plan;
     alone.tracks[0].segments = {segments[i]};
     DREAMDB_ASSIGN(const Batch batch, reader.fetch(alone));
-    if (batch.columns[0].is_valid(0)) return children.contains(segments[i].entry->child);
+    if (batch.columns[0].is_valid(0)) return segments[i].entry;
   }
-  return false;
+  return nullptr;
 }
 
 }  // namespace dreamdb

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dataset/merge_restate.h"
 #include "dreamdb/dataset.h"
 #include "object/objects.h"
 #include "plan/tree_diff.h"
@@ -25,19 +26,34 @@ struct Overlap {
   // [row] by field: the target wrote a value too, and both versions have the same there, or one of
   // them has deleted it. Fields without such a row are left out.
   std::map<FieldId, std::vector<bool>> same;
+  // [row] by field: they have different values there, of which it is known which stays.
+  std::map<FieldId, std::vector<bool>> settled;
 
   bool none() const { return anchors.size() == 0; }
+};
+
+// What two versions have written since they parted.
+struct OverlapSides {
+  const VersionPoint& target;
+  const VersionPoint& source;
+  std::span<const VersionPoint> bases;  // common ancestors
+  uint64_t generation = 0;              // of the merged version
+  // Either has replaced segments since: of whose values theirs are the bases tell.
+  bool have_replaced = false;
 };
 
 // Compares two versions in one track, where both have written since they parted.
 class OverlapFinder {
  public:
-  // `diff` is that of the tracks, target left, source right; it and the rest must outlive this.
-  // `before_reading` is called before what `find` reads. `report` gets the conflicts: values that
-  // both wrote, and wrote differently.
-  OverlapFinder(Objects& objects, const VersionPoint& target, const VersionPoint& source,
-                FieldId track, const TreeDiff& diff, const std::function<Status()>& before_reading,
-                MergeReport& report);
+  // `diff` is that of the tracks, target left, source right, without what either has replaced; it
+  // and the rest must outlive this. `before_reading` is called before what `find` reads. `report`
+  // gets the conflicts: values that both wrote, and wrote differently.
+  OverlapFinder(Objects& objects, const OverlapSides& sides, FieldId track, const TreeDiff& diff,
+                const std::function<Status()>& before_reading, MergeReport& report);
+
+  // Values that stay although those that they meet have no smaller `seq`.
+  const ValuePlaces& restated_of_target() const { return restated_here_; }
+  const ValuePlaces& restated_of_source() const { return restated_there_; }
 
   // How `entry`, one of the source's, meets those that only the target has. Reads nothing where the
   // pages alone tell that no anchor is shared, else lists of anchors, and values where both have
@@ -46,17 +62,28 @@ class OverlapFinder {
 
  private:
   Status compare(const Field& field, const Overlap& overlap, std::span<const uint32_t> rows,
-                 std::vector<bool>& same);
+                 std::vector<bool>& same, std::vector<bool>& settled);
   Status judge(const Field& field, const Batch& ours, const Batch& theirs,
-               std::span<const uint32_t> rows, std::vector<bool>& same);
+               std::span<const uint32_t> rows, std::vector<bool>& same, std::vector<bool>& settled);
+  // Of two different values the one that one side has changed.
+  struct Difference {
+    const Field& field;
+    uint64_t anchor;
+    const Column &left, &right;
+    size_t row;
+  };
+  // False: both have changed theirs.
+  Result<bool> settle(const Difference& of);
   // Marks what either version has deleted, of the rows that are met.
   Status mark_deleted(FieldId field, const Overlap& overlap, std::span<const uint32_t> rows,
                       std::vector<bool>& same);
-  // Whether the value that a version has of the field at the anchor is new on its side.
-  Result<bool> is_new(const VersionPoint& version, const Field& field, uint64_t anchor,
-                      const std::set<Address>& children) const;
+  // The segment that has a version's value of the field at the anchor; nullptr: none.
+  Result<EntryPtr> newest(const VersionPoint& version, const Field& field, uint64_t anchor) const;
+  // Takes `is_new` back from the side whose value is that of a common ancestor.
+  Status ask_bases(const Difference& of, bool& is_new_here, bool& is_new_there) const;
 
   Objects& objects_;
+  const OverlapSides& sides_;
   const VersionPoint& target_;
   const VersionPoint& source_;
   const FieldId track_;
@@ -64,6 +91,7 @@ class OverlapFinder {
   std::vector<uint64_t> last_up_to_;  // [i]: the greatest `last` of the target's first i + 1
   const std::function<Status()>& before_reading_;
   std::set<Address> new_here_, new_there_;
+  ValuePlaces restated_here_, restated_there_;
   std::set<std::pair<FieldId, uint64_t>> told_;  // conflicts
   MergeReport& report_;
 };

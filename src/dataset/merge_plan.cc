@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dataset/merge_overlap.h"
+#include "dataset/merge_restate.h"
 #include "dataset/merge_schema.h"
 #include "dataset/merge_tombstones.h"
 #include "track/columns.h"
@@ -16,16 +17,21 @@ namespace {
 
 const Root* root_or_null(const std::optional<Root>& root) { return root ? &*root : nullptr; }
 
+std::optional<Root> as_optional(const Root* root) {
+  return root == nullptr ? std::nullopt : std::optional(*root);
+}
+
 // One tree of both versions, and where the united one goes.
 struct TreePair {
   const Root* target;
   const Root* source;
   FieldId field;
-  std::function<void(const Root&)> take;
+  std::function<void(const std::optional<Root>&)> take;
   TreeKind kind;
   TreeDiff diff = {};
   std::vector<Entry> added = {};
-  bool is_fitted = false;  // what is added differs from the source's
+  std::vector<Entry> removed = {};  // what the source has replaced
+  bool is_fitted = false;           // what is added differs from the source's
 };
 
 bool covers_all(const FieldIndex& index, const Root* track) {
@@ -52,15 +58,22 @@ class VersionMerge {
     list_tracks();
     list_tombstones();
     list_indexes();
+    trees_.push_back({root_or_null(target_.manifest->replaced),
+                      root_or_null(source_.manifest->replaced), kRecordTrack,
+                      [this](const auto& root) { out_.manifest.replaced = root; },
+                      TreeKind::kReplaced});
     trees_.push_back({root_or_null(target_.manifest->ledger),
                       root_or_null(source_.manifest->ledger), kRecordTrack,
-                      [this](const Root& root) { out_.manifest.ledger = root; },
+                      [this](const auto& root) { out_.manifest.ledger = root; },
                       TreeKind::kLedger});
     DREAMDB_TRY(compare_trees());
+    note_replaced();
+    for (TreePair& tree : trees_) drop_replaced(tree);
     for (TreePair& tree : trees_) DREAMDB_TRY(choose_entries(tree));
     report_.keys += trees_.back().added.size();
     if (!report_.conflicts.empty() || !report_.meta_conflicts.empty()) return std::move(out_);
     DREAMDB_TRY(write_trees());
+    DREAMDB_TRY(settle_tombstones());
     settle_indexes();
     const Manifest& before = *target_.manifest;
     out_.changed = out_.changed || out_.manifest.schema != before.schema ||
@@ -75,7 +88,7 @@ class VersionMerge {
       for (const Root& root : m->tracks) fields.insert(root.field);
     for (const FieldId field : fields)
       trees_.push_back({target_.manifest->find_track(field), source_.manifest->find_track(field),
-                        field, [this](const Root& root) { out_.manifest.set_track(root); },
+                        field, [this, field](const auto& root) { put_track(field, root); },
                         TreeKind::kTrack});
   }
 
@@ -86,7 +99,7 @@ class VersionMerge {
     for (const FieldId field : fields)
       trees_.push_back({target_.manifest->find_tombstones(field),
                         source_.manifest->find_tombstones(field), field,
-                        [this](const Root& root) { out_.manifest.set_tombstones(root); },
+                        [this](const auto& root) { out_.manifest.set_tombstones(*root); },
                         TreeKind::kTombstones});
   }
 
@@ -109,12 +122,12 @@ class VersionMerge {
     const FieldIndex* const theirs = source_.manifest->find_index(index.field);
     if (ours == nullptr || !same_index(ours, theirs)) return;
     trees_.push_back({root_or_null(ours->codes), root_or_null(theirs->codes), index.field,
-                      [&index](const Root& root) { index.codes = root; }, TreeKind::kCodes});
+                      [&index](const auto& root) { index.codes = root; }, TreeKind::kCodes});
     if (covers_all(*ours, target_.manifest->find_track(index.field)) &&
         covers_all(*theirs, source_.manifest->find_track(index.field)))
       whole_.insert(index.field);
     trees_.push_back({root_or_null(ours->covered), root_or_null(theirs->covered), index.field,
-                      [&index](const Root& root) { index.covered = root; }, TreeKind::kCovered});
+                      [&index](const auto& root) { index.covered = root; }, TreeKind::kCovered});
   }
 
   Status compare_trees() {
@@ -133,14 +146,57 @@ class VersionMerge {
     }
   }
 
+  void note_replaced() {
+    const auto at = std::ranges::find(trees_, TreeKind::kReplaced, &TreePair::kind);
+    for (const EntryPtr& entry : at->diff.left_only)
+      replaced_here_.emplace(entry->child, entry->seq);
+    for (const EntryPtr& entry : at->diff.right_only)
+      replaced_there_.emplace(entry->child, entry->seq);
+  }
+
+  void put_track(FieldId field, const std::optional<Root>& root) {
+    std::vector<Root>& tracks = out_.manifest.tracks;
+    if (root) {
+      out_.manifest.set_track(*root);
+    } else {
+      std::erase_if(tracks, [field](const Root& old) { return old.field == field; });
+    }
+  }
+
+  // Leaves out of a tree's difference what either side has replaced (spec 6.7).
+  void drop_replaced(TreePair& tree) {
+    if (replaced_here_.empty() && replaced_there_.empty()) return;
+    if (tree.kind == TreeKind::kLedger || tree.kind == TreeKind::kTombstones ||
+        tree.kind == TreeKind::kReplaced)
+      return;
+    const auto note = [&](const EntryPtr& entry) {
+      if (tree.kind != TreeKind::kTrack || tree.field != kRecordTrack) return;
+      replaced_first_ = std::min(replaced_first_, entry->first);
+      replaced_last_ = std::max(replaced_last_, entry->last);
+    };
+    std::erase_if(tree.diff.left_only, [&](const EntryPtr& entry) {
+      if (!replaced_there_.contains({entry->child, entry->seq})) return false;
+      tree.removed.push_back(*entry);
+      note(entry);
+      return true;
+    });
+    const size_t dropped = std::erase_if(tree.diff.right_only, [&](const EntryPtr& entry) {
+      if (!replaced_here_.contains({entry->child, entry->seq})) return false;
+      note(entry);
+      return true;
+    });
+    tree.is_fitted = tree.is_fitted || dropped > 0;
+  }
+
   // What the tree gets of the source's entries. Tracks come first.
   Status choose_entries(TreePair& tree) {
     std::set<Address> held;
     for (const EntryPtr& entry : tree.diff.left_only) held.insert(entry->child);
+    const OverlapSides sides{target_, source_, bases_, setting_.generation,
+                             !replaced_here_.empty() || !replaced_there_.empty()};
     std::optional<OverlapFinder> finder;
     if (tree.kind == TreeKind::kTrack)
-      finder.emplace(objects_, target_, source_, tree.field, tree.diff, setting_.before_reading,
-                     report_);
+      finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading, report_);
     for (const EntryPtr& entry : tree.diff.right_only) {
       if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
       if (tree.kind == TreeKind::kTombstones) {
@@ -157,6 +213,23 @@ class VersionMerge {
         }
       }
       tree.added.push_back(*entry);
+    }
+    if (finder && report_.conflicts.empty()) {
+      DREAMDB_TRY(add_restated(tree, target_, finder->restated_of_target()));
+      DREAMDB_TRY(add_restated(tree, source_, finder->restated_of_source()));
+    }
+    return {};
+  }
+
+  Status add_restated(TreePair& tree, const VersionPoint& version, const ValuePlaces& places) {
+    if (places.empty()) return {};
+    tree.is_fitted = true;
+    whole_.erase(tree.field);
+    DREAMDB_ASSIGN(auto made, restate_values(objects_, version.manifest, places, setting_.nonce));
+    for (auto& [field, built] : made) {
+      known_[field] += built.entry.rows;
+      add_segment(tree, std::move(built), setting_.generation);
+      if (tree.field == kRecordTrack) tree.added.back().records = 0;
     }
     return {};
   }
@@ -226,9 +299,10 @@ class VersionMerge {
       return {};
     }
     const std::vector<bool>& same = overlap.same.at(tree.field);
+    const std::vector<bool>& settled = overlap.settled.at(tree.field);
     std::vector<uint32_t> rest;
     for (uint32_t row = 0; row < entry.rows; ++row)
-      if (!same[row]) rest.push_back(row);
+      if (!same[row] && !settled[row]) rest.push_back(row);
     left_out_.insert(entry.child);
     whole_.erase(tree.field);
     if (rest.empty()) return {};
@@ -267,26 +341,49 @@ class VersionMerge {
     std::vector<const TreePair*> grown;
     for (const TreePair& tree : trees_) {
       const bool is_settled = tree.kind == TreeKind::kCovered && whole_.contains(tree.field);
-      if (tree.added.empty() || is_settled) continue;
+      if ((tree.added.empty() && tree.removed.empty()) || is_settled) continue;
       out_.changed = true;
       if (tree.kind == TreeKind::kTrack) count(tree);
       if (tree.kind == TreeKind::kTombstones) count_deleted(tree);
       const bool takes_all = tree.diff.left_only.empty() && left_out_.empty() && !tree.is_fitted &&
                              tree.added.size() == tree.diff.right_only.size();
       if (takes_all) {
-        tree.take(*tree.source);
+        tree.take(as_optional(tree.source));
         continue;
       }
-      growths.push_back({tree.target == nullptr ? std::nullopt : std::optional(*tree.target),
-                         tree.field, tree.added});
+      growths.push_back({as_optional(tree.target), tree.field, tree.added, tree.removed});
       grown.push_back(&tree);
     }
     DREAMDB_ASSIGN(GrownTrees made, grow_trees(objects_, growths, setting_.nonce, setting_.pages));
-    for (size_t i = 0; i < grown.size(); ++i) grown[i]->take(*made.roots[i]);
+    for (size_t i = 0; i < grown.size(); ++i) grown[i]->take(made.roots[i]);
+    keep_pages(made);
+    return {};
+  }
+
+  void keep_pages(const GrownTrees& made) {
     for (const NewPage& page : made.pages) {
       out_.segments.push_back({page_key(page.address), page.body});
       objects_.remember(page.address, page.page, page.body.size());
     }
+  }
+
+  // Where one side has purged records, tombstones tell anew whose records still stand.
+  Status settle_tombstones() {
+    const Root* const root = out_.manifest.find_tombstones(kRecordTrack);
+    if (root == nullptr || replaced_first_ > replaced_last_) return {};
+    DREAMDB_TRY(setting_.before_reading());
+    DREAMDB_TRY(objects_.put(std::exchange(out_.segments, {})));
+    DREAMDB_ASSIGN(auto settled,
+                   recount_tombstones(objects_, out_.manifest, replaced_first_, replaced_last_,
+                                      setting_.nonce, setting_.pages));
+    if (settled.removed.empty()) return {};
+    out_.segments = std::move(settled.segments);
+    const Growth growth{*root, kRecordTrack, std::move(settled.added), std::move(settled.removed)};
+    DREAMDB_ASSIGN(const GrownTrees made,
+                   grow_trees(objects_, {&growth, 1}, setting_.nonce, setting_.pages));
+    out_.manifest.set_tombstones(*made.roots[0]);
+    keep_pages(made);
+    out_.changed = true;
     return {};
   }
 
@@ -301,6 +398,13 @@ class VersionMerge {
         rows[tree.field] += entry.rows;
       }
     }
+    uint64_t gone_records = 0;
+    for (const Entry& entry : tree.removed) {
+      gone_records += entry.records;
+      if (tree.field != kRecordTrack) known_[tree.field] += entry.rows;
+      for (const auto& [field, column] : entry.stats) known_[field] += column.present;
+    }
+    report_.records -= std::min(report_.records, gone_records);
     for (auto [field, number] : rows) {
       number -= std::min(number, known_[field]);
       const std::string& name = source_.manifest->schema.find(field)->name;
@@ -323,7 +427,8 @@ class VersionMerge {
   // While all of a field is covered, both trees are one.
   void settle_indexes() {
     for (FieldIndex& index : out_.manifest.indexes)
-      if (whole_.contains(index.field)) index.covered = *out_.manifest.find_track(index.field);
+      if (whole_.contains(index.field))
+        index.covered = as_optional(out_.manifest.find_track(index.field));
   }
 
   Objects& objects_;
@@ -334,6 +439,9 @@ class VersionMerge {
   MergeReport& report_;
   MergedVersion out_;
   std::vector<TreePair> trees_;
+  // What each side has replaced and the other has not, and where in the record track.
+  std::set<std::pair<Address, uint64_t>> replaced_here_, replaced_there_;
+  uint64_t replaced_first_ = UINT64_MAX, replaced_last_ = 0;
   std::set<Address> asked_;            // pages
   std::set<FieldId> whole_;            // fields that the index covers on both sides
   std::map<FieldId, uint64_t> known_;  // values of added segments that the target has

@@ -97,7 +97,7 @@ const FieldIndex* choose_index(Bases bases, const Manifest& target, const Manife
 }
 
 bool may_differ_by_base(const Manifest& target, const Manifest& source) {
-  if (target.meta != source.meta) return true;
+  if (target.meta != source.meta || target.replaced != source.replaced) return true;
   const auto differs = [](const Manifest& one, const Manifest& other) {
     return std::ranges::any_of(one.indexes, [&](const FieldIndex& index) {
       return !same_index(&index, other.find_index(index.field));

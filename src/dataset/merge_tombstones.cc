@@ -77,4 +77,38 @@ Result<std::vector<bool>> find_purged(Objects& objects, const Manifest& target,
   return find_in(objects, found[0], as_anchors(list));
 }
 
+Result<RecountedTombstones> recount_tombstones(Objects& objects, const Manifest& version,
+                                               uint64_t first, uint64_t last, const Nonce& nonce,
+                                               PageMap& pages) {
+  RecountedTombstones out;
+  const Root& root = *version.find_tombstones(kRecordTrack);
+  DREAMDB_ASSIGN(const Found found, with_pages(objects, pages, [&](const PageMap& have) {
+                   return find_range(root, first, last, have);
+                 }));
+  for (const EntryPtr& entry : found.entries) {
+    DREAMDB_ASSIGN(const Buffer list, anchors_of(objects, entry));
+    const std::span<const uint64_t> anchors = as_anchors(list);
+    DREAMDB_ASSIGN(const auto runs, find_records(objects, version, anchors, pages));
+    std::vector<bool> stands(anchors.size());
+    for (const MatchRun& run : runs) std::fill_n(stands.begin() + run.pos, run.len, true);
+    std::vector<uint64_t> lists[2];  // purged, standing
+    for (size_t i = 0; i < anchors.size(); ++i) lists[stands[i] ? 1 : 0].push_back(anchors[i]);
+    if (lists[entry->records > 0 ? 0 : 1].empty()) continue;
+    out.removed.push_back(*entry);
+    if (lists[0].empty() || lists[1].empty()) {
+      out.added.push_back(*entry);
+      out.added.back().records = lists[1].size();
+      continue;
+    }
+    for (const auto& some : lists) {
+      DREAMDB_ASSIGN(BuiltSegment built, build_scalar_segment(nonce, some, {}));
+      built.entry.records = &some == &lists[1] ? built.entry.rows : 0;
+      built.entry.seq = entry->seq;
+      out.segments.push_back({segment_key(built.entry.child), std::move(built.object)});
+      out.added.push_back(std::move(built.entry));
+    }
+  }
+  return out;
+}
+
 }  // namespace dreamdb

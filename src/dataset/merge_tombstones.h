@@ -25,4 +25,15 @@ Result<std::optional<std::vector<BuiltSegment>>> fit_tombstones(
 Result<std::vector<bool>> find_purged(Objects& objects, const Manifest& target,
                                       const EntryPtr& entry);
 
+// Tombstones of records that say otherwise than the record track whether records still stand: they
+// go, and others come in their place, perhaps with segments that are not on the store yet.
+struct RecountedTombstones {
+  std::vector<Entry> removed, added;
+  std::vector<PutRequest> segments;
+};
+// Looks at those with anchors in [first, last]. pages: at hand; gets those that are read.
+Result<RecountedTombstones> recount_tombstones(Objects& objects, const Manifest& version,
+                                               uint64_t first, uint64_t last, const Nonce& nonce,
+                                               PageMap& pages);
+
 }  // namespace dreamdb
