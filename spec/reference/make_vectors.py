@@ -10,6 +10,7 @@ sys.path.insert(0, str(HERE))
 from vector_cases import (  # noqa: E402
     basics,
     broken_segments,
+    fingerprints,
     folders,
     manifests,
     segments,
@@ -42,6 +43,7 @@ FILES = {
     "segment_broken": broken_segments.broken,
     "version_file": folders.version_files,
     "padded_file": folders.padded_files,
+    "fingerprint": fingerprints.fingerprint,
     "vector_codes": vector_codes.vector_codes,
 }
 

@@ -7,6 +7,7 @@ import sys
 from . import address
 from .errors import Violation
 from .indexes import CHECKED_NUMBERS
+from .record_sum import fingerprint
 from .segment import Array
 from .space import Dataset, all_ancestors, read_space
 
@@ -67,6 +68,9 @@ def main(arguments: list) -> int:
     parser.add_argument(
         "--every-code", action="store_true", help="make all codes of vectors again, not some"
     )
+    parser.add_argument(
+        "--fingerprint", action="store_true", help="only the fingerprint of the records (13)"
+    )
     options = parser.parse_args(arguments)
     checked = None if options.every_code else CHECKED_NUMBERS
     try:
@@ -78,6 +82,9 @@ def main(arguments: list) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 1
+    if options.fingerprint:
+        print(fingerprint(dataset))
+        return 0
     for row in dataset.rows():
         print(_line(row, options.full, options.json))
     for index in dataset.indexes:

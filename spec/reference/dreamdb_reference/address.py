@@ -18,9 +18,9 @@ _REF_SEGMENT = re.compile(r"[a-z0-9_@-]{1,64}", re.ASCII)
 _REF_SEGMENTS_MAX = 16
 
 
-def blake3(data: bytes) -> bytes:
-    """The 32-byte BLAKE3 hash, by the package `blake3` if it is there."""
-    return _fast(data).digest() if _fast else plain.digest(data)
+def blake3(data: bytes, length: int = 32) -> bytes:
+    """The BLAKE3 hash, or `length` bytes of its output, by the package `blake3` if it is there."""
+    return _fast(data).digest(length=length) if _fast else plain.digest(data, length)
 
 
 def address_of(identity: bytes) -> bytes:

@@ -57,31 +57,36 @@ def _compress(chaining: tuple, block: bytes, counter: int, length: int, flags: i
     return low + [state[i + 8] ^ chaining[i] for i in range(8)]
 
 
-def _chunk(data: bytes, counter: int, root: int) -> list:
-    """The output of one chunk of at most 1,024 bytes (section 2.4)."""
+def _chunk(data: bytes, counter: int) -> tuple:
+    """What the last compression of one chunk of at most 1,024 bytes is given (section 2.4)."""
     chaining = _IV
     last = max(0, (len(data) - 1) // _BLOCK)
     for index in range(last + 1):
         block = data[index * _BLOCK : (index + 1) * _BLOCK]
-        flags = (_CHUNK_START if index == 0 else 0) | ((_CHUNK_END | root) if index == last else 0)
-        output = _compress(chaining, block, counter, len(block), flags)
-        chaining = tuple(output[:8])
-    return output
+        flags = (_CHUNK_START if index == 0 else 0) | (_CHUNK_END if index == last else 0)
+        if index < last:
+            chaining = tuple(_compress(chaining, block, counter, len(block), flags)[:8])
+    return chaining, block, counter, len(block), flags
 
 
-def _tree(data: bytes, counter: int, root: int) -> list:
-    """The output of the subtree over `data`; its first chunk has number `counter` (section 2.1)."""
+def _tree(data: bytes, counter: int) -> tuple:
+    """What the last compression of the subtree over `data` is given; its first chunk has number
+    `counter` (section 2.1)."""
     if len(data) <= _CHUNK:
-        return _chunk(data, counter, root)
+        return _chunk(data, counter)
     # The left child: the largest power of two of whole chunks that leaves the right one a byte.
     chunks = (len(data) - 1) // _CHUNK
     left_chunks = 1 << (chunks.bit_length() - 1)
-    left = _tree(data[: left_chunks * _CHUNK], counter, 0)
-    right = _tree(data[left_chunks * _CHUNK :], counter + left_chunks, 0)
-    block = struct.pack("<16I", *left[:8], *right[:8])
-    return _compress(_IV, block, 0, _BLOCK, _PARENT | root)
+    left = _compress(*_tree(data[: left_chunks * _CHUNK], counter))
+    right = _compress(*_tree(data[left_chunks * _CHUNK :], counter + left_chunks))
+    return _IV, struct.pack("<16I", *left[:8], *right[:8]), 0, _BLOCK, _PARENT
 
 
-def digest(data: bytes) -> bytes:
-    """The 32-byte BLAKE3 hash of `data`."""
-    return struct.pack("<8I", *_tree(bytes(data), 0, _ROOT)[:8])
+def digest(data: bytes, length: int = 32) -> bytes:
+    """The first `length` bytes of the BLAKE3 output of `data` (section 2.6)."""
+    chaining, block, _, size, flags = _tree(bytes(data), 0)
+    blocks = [
+        struct.pack("<16I", *_compress(chaining, block, number, size, flags | _ROOT))
+        for number in range((length + _BLOCK - 1) // _BLOCK)
+    ]
+    return b"".join(blocks)[:length]

@@ -20,6 +20,13 @@ def test_blake3_is_the_package_s_at_every_boundary():
         assert blake3.digest(data[:size]) == blake3_package.blake3(data[:size]).digest(), size
 
 
+def test_longer_blake3_is_the_package_s():
+    for size, length in ((0, 1), (40, 64), (72, 2048), (1024, 65), (5000, 2048)):
+        data = bytes(range(251)) * 20
+        expected = blake3_package.blake3(data[:size]).digest(length=length)
+        assert blake3.digest(data[:size], length) == expected
+
+
 def test_blake3_of_the_paper():
     assert (
         blake3.digest(b"").hex()
