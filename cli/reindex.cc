@@ -5,6 +5,7 @@
 #include "cli/index_text.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/shard.h"
 #include "cli/text.h"
 #include "dreamdb/interrupt.h"
 
@@ -16,11 +17,12 @@ struct ReindexOptions {
   std::string locator, field, algorithm;
   std::optional<std::string> take;
   std::optional<uint64_t> cells, bits, seed;
-  std::optional<uint64_t> shard, of, commit_rows;
+  ShardArgs share;
+  std::optional<uint64_t> commit_rows;
   bool train = false, drop = false;
 
   bool has_training() const { return !algorithm.empty() || cells || bits || seed; }
-  bool has_shard() const { return shard || of || commit_rows; }
+  bool has_shard() const { return share.index || share.of || commit_rows; }
 };
 
 Status drop_index(const ReindexOptions& o, Session& session) {
@@ -86,14 +88,10 @@ Status print_built(const IndexInfo& info, const Dataset& dataset, double seconds
 
 Status check_shard(const ReindexOptions& o) {
   if (!o.has_shard()) return {};
-  if (!o.shard || !o.of)
+  DREAMDB_ASSIGN(const std::optional<Shard> shard, o.share.shard());
+  if (!shard)
     return fail(Code::kInvalidArgument,
-                "a worker's share is --shard I --of M, I from 0 to M - 1: give both");
-  if (*o.shard >= *o.of)
-    return fail(Code::kInvalidArgument, "--shard " + std::to_string(*o.shard) + " --of " +
-                                            std::to_string(*o.of) + ": of " +
-                                            std::to_string(*o.of) + " shards the last is number " +
-                                            std::to_string(*o.of - 1));
+                "--commit-rows is of a worker's share, --shard I --of M: give both");
   if (!o.has_training() && !o.train) return {};
   return fail(Code::kInvalidArgument,
               "a shard is encoded under the index that `reindex --train` made: it goes without "
@@ -108,7 +106,7 @@ Result<IndexInfo> build_index(const ReindexOptions& o, Dataset& dataset, Progres
   if (o.bits) options.bits = static_cast<uint32_t>(std::min<uint64_t>(*o.bits, UINT32_MAX));
   options.seed = o.seed;
   options.train_only = o.train;
-  if (o.shard) options.shard = Shard{*o.shard, *o.of};
+  DREAMDB_ASSIGN(options.shard, o.share.shard());
   options.commit_rows = o.commit_rows.value_or(options.commit_rows);
   options.progress = [&](const IndexProgress& p) {
     // In percent: training counts the rows of all its rounds, which is no number of the user's.
@@ -144,8 +142,8 @@ Status run_reindex(const ReindexOptions& o, Session& session) {
   progress.clear();
   if (!info && info.error().code == Code::kCancelled)
     info.error().message +=
-        o.shard ? "\nWhat was committed stays; the same command encodes the rest."
-                : "\nNothing was changed; the same command builds it from the start.";
+        o.share.index ? "\nWhat was committed stays; the same command encodes the rest."
+                      : "\nNothing was changed; the same command builds it from the start.";
   if (!info) return std::unexpected(std::move(info).error());
   return print_built(*info, dataset, progress.seconds(), session);
 }
@@ -197,10 +195,7 @@ void add_reindex(CLI::App& app, Session& session) {
                            "same index");
   command.add_flag("--train", o->train,
                    "train and commit the index without codes, which shards give it");
-  command.add_whole_number("--shard", o->shard,
-                           "encode what has no code and falls to this worker, from 0 to M - 1; run "
-                           "again it goes on where it was stopped");
-  command.add_whole_number("--of", o->of, "how many workers there are").above_zero();
+  add_shard(command, o->share);
   command
       .add_whole_number("--commit-rows", o->commit_rows,
                         "of a shard: commit codes of about so many rows at a time, 16,777,216 when "

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "dataset/index_info.h"
+#include "format/shard.h"
 #include "index/encode_segments.h"
 #include "index/shard.h"
 #include "version/live_session.h"
@@ -130,13 +131,7 @@ class ShardJob {
 }  // namespace
 
 Status check_shard(const IndexOptions& options) {
-  const Shard& shard = *options.shard;
-  if (shard.index >= shard.of)
-    return fail(
-        Code::kInvalidArgument,
-        "shard is " + std::to_string(shard.index) + " of " + std::to_string(shard.of) +
-            (shard.of == 0 ? "; there is one shard at least"
-                           : "; shards are numbered from 0 to " + std::to_string(shard.of - 1)));
+  DREAMDB_TRY(check_shard(*options.shard));
   if (options.commit_rows == 0)
     return fail(Code::kInvalidArgument, "commit_rows is 0; a commit has one row at least");
   if (!options.train_only && options.algorithm.empty() && options.cells == 0 && !options.bits &&

@@ -1,9 +1,6 @@
 // One worker's share of the codes of a spatial index: segments that have none yet, encoded and
 // committed piece by piece.
 //
-// Which segments are whose follows from their addresses alone, so workers need not know of each
-// other, and may start from different versions.
-//
 // Thread rule: with `write_mutex` of the handle held.
 #pragma once
 

@@ -336,21 +336,5 @@ TEST(IndexShard, BadInputIsTold) {
   }
 }
 
-TEST(IndexShard, SharesAreEven) {
-  constexpr uint64_t kOf = 7, kSegments = 35'000;
-  std::vector<uint64_t> counts(kOf);
-  for (uint64_t i = 0; i < kSegments; ++i) {
-    const Address address = Address::of(std::as_bytes(std::span(&i, 1)));
-    for (uint64_t shard = 0; shard < kOf; ++shard)
-      counts[shard] += is_of_shard(address, {shard, kOf}) ? 1 : 0;
-  }
-  uint64_t sum = 0;
-  for (const uint64_t count : counts) {
-    EXPECT_NEAR(static_cast<double>(count), kSegments / kOf, 0.04 * kSegments / kOf);
-    sum += count;
-  }
-  EXPECT_EQ(sum, kSegments);
-}
-
 }  // namespace
 }  // namespace dreamdb
