@@ -22,7 +22,8 @@ bool is_address(const std::string& text) {
 }
 
 // Commands that open no dataset.
-constexpr std::array<std::string_view, 3> kWithoutDataset = {"doctor", "completion", "man"};
+constexpr std::array<std::string_view, 4> kWithoutDataset = {"doctor", "completion", "man",
+                                                             "join-fingerprints"};
 
 void add_cost_options(Command command, Session& session) {
   const std::string name = command.name();

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 namespace dreamdb {
 
 // -------------------------------------------------------------------------------------- collection
+
 
 // How far a collection has come; `stage`: "refs", "mark", "sweep".
 struct GcProgress {
@@ -83,6 +85,7 @@ Result<GcReport> gc(std::string_view store_url, const GcOptions& options = {});
 
 // ---------------------------------------------------------------------------------------- sessions
 
+
 struct SessionInfo {
   std::string id;     // 32 hexadecimal digits
   std::string role;   // "writer", "reader", "collector"
@@ -105,6 +108,7 @@ Result<uint64_t> fence_sessions(std::string_view store_url,
                                 const std::optional<std::string>& id = std::nullopt);
 
 // -------------------------------------------------------------------------------------- compaction
+
 
 struct CompactOptions {
   bool dry_run = false;  // plans, and changes nothing
@@ -148,5 +152,31 @@ struct CompactReport {
 // few segments in memory. Appends, deletes and merges go on meanwhile. Conflict: the ref moved
 // again and again. Cancelled: `progress` said so.
 Result<CompactReport> compact(Dataset& dataset, const CompactOptions& options = {});
+
+// ------------------------------------------------------------------------------------- fingerprint
+
+
+// Of records: equal for two versions exactly when they have the same anchors with the same values
+// of the same fields, whatever their histories are (spec 13).
+struct Fingerprint {
+  std::string text;  // 64 hexadecimal digits
+  uint64_t records = 0;
+  // What all shards of a version have is joined to that of the version: 4,112 hexadecimal digits.
+  std::string part;
+};
+
+struct FingerprintOptions {
+  // A part of the records, by ranges of anchors that have about as many, in whole segments.
+  std::optional<Shard> shard;
+  // Called many times with records so far; false ends the job with Cancelled.
+  std::function<bool(uint64_t done)> progress;
+};
+
+// Reads every value of the pinned version, or of a shard, once; memory does not grow with it.
+// InvalidArgument: no such shard.
+Result<Fingerprint> fingerprint(const Dataset& dataset, const FingerprintOptions& options = {});
+
+// parts: of shards no two of which are the same. InvalidArgument: one is no such text.
+Result<Fingerprint> join_fingerprints(std::span<const std::string> parts);
 
 }  // namespace dreamdb

@@ -10,6 +10,7 @@
 
 #include "base/one_in.h"
 #include "dataset/model_writes.h"
+#include "dreamdb/upkeep.h"
 
 namespace dreamdb {
 namespace {
@@ -115,6 +116,7 @@ class Branches : public ModelWrites {
     bool goes = true;
     for (size_t i = 1; i < sides.size() && goes; ++i) goes = unite(all, sides[i]);
     std::vector<Dataset> merged;
+    std::set<std::string> prints;
     for (size_t first = 0; first < sides.size(); ++first) {
       Dataset target = *sides[first].ds.branch("merged" + std::to_string(first));
       std::vector<Dataset> others;
@@ -128,8 +130,10 @@ class Branches : public ModelWrites {
         continue;
       }
       reads_.check(target, all.model);
+      prints.insert(fingerprint(target)->text);
       merged.push_back(target);
     }
+    EXPECT_EQ(prints.size(), goes ? 1u : 0u) << "the order of merges shows";
     // Branches that have merged each other have the same, and nothing more to merge.
     for (Dataset& target : merged) {
       ASSERT_EQ(target.merge(target)->outcome, "up-to-date");
