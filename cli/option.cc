@@ -108,6 +108,11 @@ Option Command::add_flag(const std::string& name, bool& value, const std::string
   return Option(command_->add_flag(name, value, description));
 }
 
+Option Command::add_flag(const std::string& name, std::optional<std::string>& value,
+                         const std::string& when_alone, const std::string& description) {
+  return Option(command_->add_flag(name + "{" + when_alone + "}", value, description));
+}
+
 Option Command::add_option(const std::string& name, std::string& value,
                            const std::string& description) {
   return Option(command_->add_option(name, value, description));

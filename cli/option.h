@@ -51,6 +51,9 @@ class Command {
   void on_chosen(std::function<void()> act);
 
   Option add_flag(const std::string& name, bool& value, const std::string& description);
+  // A flag that may be given a value: `when_alone` where it is not.
+  Option add_flag(const std::string& name, std::optional<std::string>& value,
+                  const std::string& when_alone, const std::string& description);
   Option add_option(const std::string& name, std::string& value, const std::string& description);
   Option add_option(const std::string& name, std::optional<std::string>& value,
                     const std::string& description);

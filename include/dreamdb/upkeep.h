@@ -179,4 +179,63 @@ Result<Fingerprint> fingerprint(const Dataset& dataset, const FingerprintOptions
 // parts: of shards no two of which are the same. InvalidArgument: one is no such text.
 Result<Fingerprint> join_fingerprints(std::span<const std::string> parts);
 
+// ---------------------------------------------------------------------------------- verify
+
+// Something that is not as it must be.
+struct Damage {
+  std::string key;  // of the object
+  // "missing": it is not there. "damaged": its bytes are not those that its name says. "wrong": it
+  // says what cannot be beside what others say, which is a bug of who wrote it.
+  std::string kind;
+  std::string what;
+  // What it is part of: a field, "(records)", "(codes of emb)", "(ledger)"...; empty: the version.
+  std::string field;
+  // Of a field, where its anchors lie: those of a segment, or of all below a page.
+  uint64_t first = 0, last = 0;
+};
+
+struct VerifyProgress {
+  uint64_t segments = 0, segments_all = 0;  // those of the trees that were begun
+  uint64_t bytes = 0;                       // read of segments
+};
+
+struct VerifyOptions {
+  // Reads every byte of the segments. Without it only their footers are read.
+  bool data = false;
+  // Of `data`: which part of the segments is read whole, chosen by their addresses: always the
+  // same ones.
+  double sample = 1;
+  // Every ref of the store.
+  bool all_refs = false;
+  // Which segments are looked at, by their addresses, and which damage is told. Every shard reads
+  // all pages.
+  std::optional<Shard> shard;
+  size_t damages_max = 1000;
+  // Called many times; false ends the job with Cancelled.
+  std::function<bool(const VerifyProgress&)> progress;
+};
+
+struct VerifyReport {
+  uint64_t versions = 0, pages = 0, segments = 0;  // looked at
+  uint64_t segments_whole = 0;                     // of them, read to the last byte
+  uint64_t bytes = 0;                              // read of segments
+  std::vector<Damage> damages;                     // the first `damages_max`
+  uint64_t damage_count = 0;                       // all
+
+  bool is_clean() const { return damage_count == 0; }
+};
+
+// Looks for all damage in the pinned version: of its manifest and the versions that its jump list
+// names, of every page of every tree, of every segment; with `data` of every byte, and whether each
+// anchor is that of exactly one record. Nothing that was read before is trusted, nothing is kept.
+// What is damaged is asked for twice, so that a bit that flips on the way is no damage. Memory does
+// not grow with the version but for a number a page. InvalidArgument: no such shard, a sample that
+// is not above 0 and at most 1. Others: the store did not answer.
+Result<VerifyReport> verify(const Dataset& dataset, const VerifyOptions& options = {});
+
+// The same of the version that a ref names, also if it cannot be opened. NotFound: no such ref.
+// `stats` gets what was asked of the store.
+Result<VerifyReport> verify(std::string_view locator, const VerifyOptions& options = {},
+                            StoreStats* stats = nullptr);
+
 }  // namespace dreamdb

@@ -33,6 +33,8 @@ class Space {
   IndexShelf& indexes() { return indexes_; }
   FilterShelf& filters() { return filters_; }
   Runtime& runtime() { return *runtime_; }
+  // The store itself, counted, without what the disk cache keeps of it.
+  std::shared_ptr<Store> plain_store() const { return store_; }
   const std::string& url() const { return url_; }
   const WriterIdentity& writer() const { return writer_; }
   StoreStats stats() const;
