@@ -89,6 +89,7 @@ void describe_app(CLI::App& app, Session& session) {
   add_merge(app, session);
   add_fingerprint(app, session);
   add_verify(app, session);
+  add_repair(app, session);
   add_stat(app, session);
   add_meta(app, session);
   add_doctor(app, session);

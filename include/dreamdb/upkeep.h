@@ -238,4 +238,47 @@ Result<VerifyReport> verify(const Dataset& dataset, const VerifyOptions& options
 Result<VerifyReport> verify(std::string_view locator, const VerifyOptions& options = {},
                             StoreStats* stats = nullptr);
 
+// ---------------------------------------------------------------------------------- repair
+
+// Rows that a repaired version has not any more.
+struct LostRows {
+  std::string key;    // of the segment or page that is lost
+  std::string field;  // whose values they are; "(records)": records with all they had
+  uint64_t first = 0, last = 0;
+  uint64_t rows = 0;
+  // u64[rows], ascending; empty where nothing that is left tells them: then all that is known is
+  // that they lie from `first` to `last`.
+  Buffer anchors;
+};
+
+struct RepairOptions {
+  bool dry_run = false;  // tell what would be lost; nothing is written
+  bool data = true;      // read every byte; else only what `verify` reads without `data`
+  // Gets all that is lost, in pieces of at most 65,536 rows; an error ends the job.
+  std::function<Status(const LostRows&)> on_lost;
+  std::function<bool(const VerifyProgress&)> progress;  // as of VerifyOptions
+};
+
+struct RepairReport {
+  // "clean": nothing of the version is lost, and nothing was done. "repaired": a new version.
+  // "planned": a dry run of that.
+  std::string outcome;
+  std::string manifest;  // of the ref afterwards
+  uint64_t pages_lost = 0, segments_lost = 0;
+  uint64_t records_lost = 0;    // that are gone; where pages are lost, at most so many
+  uint64_t records_kept = 0;    // that were introduced by what is lost, and live on
+  uint64_t rows_uncovered = 0;  // of embeddings: searched exactly until they are encoded again
+  std::vector<std::string> indexes_dropped;  // fields
+  std::vector<std::string> lists_cut;        // "(ledger)"...: trees without data that lost entries
+  VerifyReport found;                        // before
+};
+
+// Publishes a version of the ref without what is lost, missing or damaged, of the handle's version:
+// segments as a whole, pages with all below. Records that were introduced by what is lost and have
+// values left are introduced anew. No object is deleted, and the version before stays. Where a
+// value is lost that had replaced another, the other shows again. Does not mend manifests: without
+// that of its version a handle cannot be opened, and lost ones of older versions stay lost. Merges
+// do not bring back what was taken out. Errors as of `append` and `verify`.
+Result<RepairReport> repair(Dataset& dataset, const RepairOptions& options = {});
+
 }  // namespace dreamdb
