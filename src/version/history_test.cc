@@ -6,6 +6,9 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <iostream>
+#include <utility>
 
 #include "store/counting_store.h"
 #include "store/memory_store.h"
@@ -131,6 +134,50 @@ RC_GTEST_PROP(History, AWalkIsTheChainOfParents, ()) {
   RC_ASSERT(cost.requests() == depth);
   // Windows of 4, 16, 64, 256, 256...: each in as many waves as its tree is high, and a few more.
   RC_ASSERT(cost.waves <= (depth / 256 + 4) * 12);
+}
+
+// A version that stands on `parent`; it is on the store.
+VersionPoint child_of(MemoryStore& store, const VersionPoint& parent, uint64_t number) {
+  Manifest m = *parent.manifest;
+  m.parents = {parent.address};
+  m.ancestors = ancestors_of_child(*parent.manifest, parent.address);
+  m.depth += 1;
+  m.generation += 1;
+  std::memcpy(m.nonce.data(), &number, sizeof number);
+  const Buffer body = *write_manifest(m);
+  const Address address = Address::of(body.span());
+  const PutRequest put{manifest_key(address), body};
+  EXPECT_TRUE(store.put_many({&put, 1})[0]);
+  return {address, std::make_shared<const Manifest>(std::move(m))};
+}
+
+TEST(History, FewRequestsFindWhatTipsFarApartHaveInCommon) {
+  constexpr uint64_t kFar = 100'000;
+  Line line;
+  line.add(std::nullopt, 1);
+  for (size_t i = 0; i < 1000; ++i) line.add(i, 1);
+  const VersionPoint base = line.points.back();
+  uint64_t number = uint64_t{1} << 32;
+  VersionPoint left = base, right = base, half_left;
+  for (uint64_t i = 0; i < kFar; ++i) {
+    left = child_of(*line.memory, left, ++number);
+    if (i + 1 == kFar / 2) half_left = left;
+  }
+  for (uint64_t i = 0; i < kFar / 2; ++i) right = child_of(*line.memory, right, ++number);
+  for (const auto& [a, b] : {std::pair(half_left, right), std::pair(left, base),
+                             std::pair(base, left), std::pair(left, right)}) {
+    Objects cold(line.store, 1 << 20);
+    const StoreCounts before = line.store->snapshot();
+    const auto common = common_ancestor(cold, a, cold, b);
+    ASSERT_TRUE(common && *common);
+    EXPECT_EQ((*common)->address, base.address);
+    const StoreCounts cost = line.store->snapshot().since(before);
+    std::cout << a.manifest->depth - base.manifest->depth << " and "
+              << b.manifest->depth - base.manifest->depth
+              << " versions above it: " << cost.requests() << " requests, " << cost.waves
+              << " waves\n";
+    EXPECT_LE(cost.requests(), 40u);
+  }
 }
 
 TEST(History, AWalkEndsWhereTheHistoryWasCollected) {
