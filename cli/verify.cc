@@ -90,6 +90,7 @@ Status run_verify(const VerifyArgs& o, Session& session) {
     for (const auto& [name, count] :
          {std::pair("versions", report->versions), std::pair("pages", report->pages),
           std::pair("segments", report->segments),
+          std::pair("versions_gone", report->versions_gone),
           std::pair("segments_whole", report->segments_whole), std::pair("bytes", report->bytes)})
       out[name] = count;
     out["damages"] = OrderedJson::array();

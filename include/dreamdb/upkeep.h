@@ -217,6 +217,7 @@ struct VerifyOptions {
 
 struct VerifyReport {
   uint64_t versions = 0, pages = 0, segments = 0;  // looked at
+  uint64_t versions_gone = 0;                      // that these name, and that were collected
   uint64_t segments_whole = 0;                     // of them, read to the last byte
   uint64_t bytes = 0;                              // read of segments
   std::vector<Damage> damages;                     // the first `damages_max`
@@ -227,7 +228,8 @@ struct VerifyReport {
 
 // Looks for all damage in the pinned version: of its manifest and the versions that its jump list
 // names, of every page of every tree, of every segment; with `data` of every byte, and whether each
-// anchor is that of exactly one record. Nothing that was read before is trusted, nothing is kept.
+// anchor is that of exactly one record. Older versions that are not there are taken for collected.
+// Nothing that was read before is trusted, nothing is kept.
 // What is damaged is asked for twice, so that a bit that flips on the way is no damage. Memory does
 // not grow with the version but for a number a page. InvalidArgument: no such shard, a sample that
 // is not above 0 and at most 1. Others: the store did not answer.

@@ -33,6 +33,8 @@ uint64_t number_of(const Address& address) {
   return number;
 }
 
+uint64_t number_of(const Entry& entry) { return number_of(entry.child) + entry.seq; }
+
 bool is_sampled(const Address& address, double sample) {
   return sample >= 1 || static_cast<double>(number_of(address)) < std::ldexp(sample, 64);
 }
@@ -94,7 +96,11 @@ Status Verifier::check_version(const Address& address) {
   DREAMDB_TRY(check_genesis(manifest_->timeline));
   DREAMDB_TRY(check_descent(address, *manifest_));
   for (const FieldIndex& index : manifest_->indexes) DREAMDB_TRY(check_index(index));
-  for (const NamedTree& tree : list_trees(*manifest_)) DREAMDB_TRY(check_tree(tree));
+  replaced_.clear();
+  std::vector<NamedTree> trees = list_trees(*manifest_);
+  std::ranges::stable_partition(
+      trees, [](const NamedTree& tree) { return tree.kind == TreeKind::kReplaced; });
+  for (const NamedTree& tree : trees) DREAMDB_TRY(check_tree(tree));
   DREAMDB_TRY(probe_pending());
   for (const FieldIndex& index : manifest_->indexes) DREAMDB_TRY(check_covered(index));
   return options_.data && options_.sample == 1 ? check_records(address) : Status();
@@ -114,8 +120,8 @@ Status Verifier::check_genesis(const Address& timeline) {
   return {};
 }
 
-// Its parents and the versions that its jump list names are there, and it is what follows from them
-// (spec 5.3, 5.5).
+// It is what follows from its parents and from the versions that its jump list names (spec 5.3,
+// 5.5), as far as these were not collected.
 Status Verifier::check_descent(const Address& address, const Manifest& manifest) {
   std::vector<Address> named = manifest.parents;
   for (const Ancestor& ancestor : manifest.ancestors) named.push_back(ancestor.manifest);
@@ -128,10 +134,15 @@ Status Verifier::check_descent(const Address& address, const Manifest& manifest)
   for (size_t i = 0; i < named.size(); ++i) {
     const size_t listed = i - manifest.parents.size();  // for those behind the parents
     if (!found[i]) {
-      if (!is_damage(found[i].error())) return std::unexpected(found[i].error());
-      if (versions_.insert(named[i]).second)
-        tell_lost(manifest_key(named[i]), named[i], found[i].error());
+      const Error& error = found[i].error();
+      if (!is_damage(error)) return std::unexpected(error);
+      const bool is_told = !versions_.insert(named[i]).second;
       is_whole = is_whole && i >= manifest.parents.size();
+      if (is_told) continue;
+      if (error.code == Code::kNotFound)
+        ++report_.versions_gone;
+      else
+        tell_lost(manifest_key(named[i]), named[i], error);
     } else if (i < manifest.parents.size()) {
       generation = std::max(generation, (*found[i])->generation + 1);
     } else {
@@ -163,6 +174,12 @@ Status Verifier::check_tree(const NamedTree& named) {
   visitor.wants = [&](const NamedPage& page) {
     const auto [seen, is_new] = pages_.emplace(number_of(page.above.child), tree.number);
     if (is_new) return true;
+    const bool is_read_again =
+        named.kind == TreeKind::kReplaced && seen->second != tree.number;  // its entries are needed
+    if (is_read_again) {
+      seen->second = tree.number;
+      return true;
+    }
     progress_.segments += page.above.segments;
     if (seen->second == tree.number) {
       in_order_ = false;
@@ -202,6 +219,12 @@ Status Verifier::take_leaf(Tree& tree, const EntryPtr& entry) {
   tree.last = entry;
   const Status fits = check_leaf(tree.named, *entry, manifest_->generation);
   if (!fits) tell(key, entry->child, kWrong, key + ": " + fits.error().message, tree.name, *entry);
+  if (tree.named.kind == TreeKind::kReplaced) replaced_.insert(number_of(*entry));
+  const bool may_be_replaced =
+      tree.named.kind == TreeKind::kTrack || tree.named.kind == TreeKind::kCodes;
+  if (may_be_replaced && replaced_.contains(number_of(*entry)))
+    tell(key, entry->child, kWrong, key + ": is there, and among what was taken out (S6.11)",
+         tree.name, *entry);
   // What is covered stands in the track too, or is of no interest.
   if (entry->size == 0 || tree.named.kind == TreeKind::kCovered) return {};
   const bool is_codes = tree.named.kind == TreeKind::kCodes;

@@ -84,6 +84,7 @@ class Verifier {
   // and segments, where several versions are looked at.
   std::unordered_map<uint64_t, uint32_t> pages_;
   std::unordered_set<uint64_t> segments_;
+  std::unordered_set<uint64_t> replaced_;  // entries that the version under way has taken out
   std::unordered_map<Address, Segment> spatial_;
   std::vector<Pending> pending_;
   uint64_t pending_bytes_ = 0;
