@@ -21,7 +21,7 @@ class RepairJob {
     const Tip tip = dataset_.tip();
     DREAMDB_TRY(find(tip));
     report_.outcome = "clean";
-    report_.manifest = tip.address().text();
+    report_.manifest = tip.address().text();  // until there is another
     if (losses_.empty()) return std::move(report_);
     session_.before_upload(tip);
     Change change;
@@ -58,6 +58,7 @@ class RepairJob {
               const std::function<Status(const LostRows&)>& on_lost) {
     RepairReport report;
     report.found = report_.found;
+    report.manifest = tip.address().text();
     const RepairSetting setting{dataset_.space().writer().nonce, tip.manifest->generation + 1};
     DREAMDB_ASSIGN(RepairedVersion repaired,
                    plan_repair(objects_, *tip.manifest, losses_, setting, on_lost, report));

@@ -10,6 +10,7 @@
 #include "upkeep/lost_rows.h"
 #include "upkeep/page_rules.h"
 #include "upkeep/tree_prune.h"
+#include "version/edit.h"
 #include "version/grow.h"
 
 namespace dreamdb {
@@ -43,6 +44,7 @@ class Repair {
     DREAMDB_TRY(prune_tombstones());
     DREAMDB_TRY(prune_indexes());
     DREAMDB_TRY(introduce_records());
+    DREAMDB_TRY(note_replaced());
     for (const auto& [field, pruned] : tracks_) DREAMDB_TRY(tell_values(field, pruned));
     put_pages();
     return std::move(out_);
@@ -163,6 +165,7 @@ class Repair {
       left.codes = codes.root;
       for (const auto* taken : {&codes.taken_segments, &codes.taken_pages})
         for (const Entry& entry : *taken) gaps.push_back({entry.first, entry.last});
+      codes_.push_back(codes);
     }
     if (!index.covered) return {};
     DREAMDB_ASSIGN(const PrunedTree covered,
@@ -171,6 +174,20 @@ class Repair {
     for (const Entry& entry : covered.taken_segments)
       if (!losses_.has(entry.child)) report_.rows_uncovered += entry.rows;
     for (const Entry& page : covered.taken_pages) report_.rows_uncovered += page.rows;
+    return {};
+  }
+
+  // What was taken out must not come back with a merge (spec 6.7). What stood below a lost page is
+  // not known, and may.
+  Status note_replaced() {
+    Growth growth{out_.manifest.replaced, kRecordTrack, {}};
+    const auto note = [&](const PrunedTree& pruned) {
+      for (const Entry& entry : pruned.taken_segments)
+        growth.entries.push_back(replaced_entry(entry));
+    };
+    for (const auto& [field, pruned] : tracks_) note(pruned);
+    for (const PrunedTree& codes : codes_) note(codes);
+    DREAMDB_ASSIGN(out_.manifest.replaced, grow(std::move(growth)));
     return {};
   }
 
@@ -314,6 +331,7 @@ class Repair {
   RepairedVersion out_;
   PageMap pages_;                              // those that were made
   std::map<FieldId, PrunedTree> tracks_;       // those that lost something
+  std::vector<PrunedTree> codes_;              // the same of indexes
   std::unordered_map<Address, NewPage> made_;  // pages
   std::unordered_map<Address, bool> lost_;     // what is lost; whether it is a page
 };

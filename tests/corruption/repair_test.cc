@@ -128,6 +128,7 @@ class Repair : public ::testing::Test {
     EXPECT_TRUE(planned) << planned.error().message;
     if (!planned) return {};
     EXPECT_EQ(ds.manifest(), version);
+    EXPECT_EQ(planned->manifest, version);
     EXPECT_NE(planned->outcome, "repaired");
     told = {};
     options.dry_run = false;
