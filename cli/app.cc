@@ -90,6 +90,8 @@ void describe_app(CLI::App& app, Session& session) {
   add_fingerprint(app, session);
   add_verify(app, session);
   add_repair(app, session);
+  add_gc(app, session);
+  add_sessions(app, session);
   add_stat(app, session);
   add_meta(app, session);
   add_doctor(app, session);

@@ -107,6 +107,8 @@ void add_merge(CLI::App& app, Session& session);
 void add_fingerprint(CLI::App& app, Session& session);  // and join-fingerprints
 void add_verify(CLI::App& app, Session& session);
 void add_repair(CLI::App& app, Session& session);
+void add_gc(CLI::App& app, Session& session);
+void add_sessions(CLI::App& app, Session& session);
 void add_stat(CLI::App& app, Session& session);
 void add_values(CLI::App& app, Session& session);
 void add_meta(CLI::App& app, Session& session);

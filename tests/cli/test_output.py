@@ -15,7 +15,7 @@ import pytest
 from conftest import PROGRAM, dreamdb
 
 COMMANDS = ["create", "schema", "add-field", "ingest", "append", "count", "ls", "show", "stream", "take", "search", "reindex",
-            "values", "export", "snapshot", "branch", "delete-ref", "log", "diff", "merge", "stat", "meta", "doctor", "completion", "man"]
+            "values", "export", "snapshot", "branch", "delete-ref", "log", "diff", "merge", "gc", "sessions", "stat", "meta", "doctor", "completion", "man"]
 
 
 def test_version():
