@@ -338,7 +338,7 @@ TEST(CollectRace, OperatorsListAndEndSessions) {
 }
 
 TEST(CollectRace, AStoreThatFailsNowAndThenLosesNothing) {
-  for (uint64_t seed = 0; seed < 60; ++seed) {
+  for (uint64_t seed = 0; seed < 300; ++seed) {
     const Scene scene;
     const std::string text = text_of(scene);
     FaultPlan plan{.seed = seed, .rules = {}};
@@ -354,7 +354,9 @@ TEST(CollectRace, AStoreThatFailsNowAndThenLosesNothing) {
                   {.kind = FaultKind::kToldConflict, .probability = 0.05},
                   {.kind = FaultKind::kFalseConflict, .probability = 0.05},
                   {.kind = FaultKind::kReplyLost, .probability = 0.1},
-                  {.kind = FaultKind::kFlipBit, .probability = 0.02}};
+                  {.kind = FaultKind::kFlipBit,
+                   .only_ops = ops(StoreOp::kGet, StoreOp::kLoad),
+                   .probability = 0.02}};
     const auto faulty = std::make_shared<FaultStore>(scene.memory, plan, *scene.runtime);
     (void)collect(faulty, *scene.runtime, scene.kept);
     Dataset main = scene.open();

@@ -9,6 +9,7 @@ for batch in ds.iter_stream(batch_size=256):
     ...
 """
 
+from ._collecting import fence_sessions, gc, list_sessions
 from ._searching import SearchAnswer
 from .anchors import AnchorList
 from .arrow import ArrowStream
@@ -66,5 +67,8 @@ __all__ = [
     "Writer",
     "WrongTypeError",
     "col",
+    "fence_sessions",
+    "gc",
     "list_refs",
+    "list_sessions",
 ]
