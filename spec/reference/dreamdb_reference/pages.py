@@ -215,8 +215,15 @@ def check_sums(named: Root | InnerEntry, true: InnerEntry, name: str) -> None:
 
 def ledger_entry(key: str, rows_applied: int, seq: int) -> LeafEntry:
     """The entry of an applied idempotency key (6.4)."""
-    digest = address.blake3(key.encode("utf-8"))
-    head = min(int.from_bytes(digest[:8], "big"), limits.ANCHOR_MAX)
-    return LeafEntry(
-        head, head, 1, rows_applied + 1, 0, seq, bytes([address.PREFIX]) + digest, 0, 0, {}
-    )
+    child = bytes([address.PREFIX]) + address.blake3(key.encode("utf-8"))
+    return _entry_without_object(child, rows_applied + 1, seq)
+
+
+def replaced_entry(entry: LeafEntry) -> LeafEntry:
+    """The entry of `replaced` that says that this one was taken out (6.7)."""
+    return _entry_without_object(entry.child, 1, entry.seq)
+
+
+def _entry_without_object(child: bytes, rows: int, seq: int) -> LeafEntry:
+    head = min(int.from_bytes(child[1:9], "big"), limits.ANCHOR_MAX)
+    return LeafEntry(head, head, 1, rows, 0, seq, child, 0, 0, {})

@@ -29,9 +29,11 @@ class Dataset:
         # value.
         self._newest = {field: {} for field in self.fields}
         self._valued = {}
+        self._differing = []  # field, anchor, seq: two values, of which none may be the newest
         self._records = set()
         self._deleted = {}  # by field, 0: whole records: anchors
         self.ledger = []
+        self.replaced = set()  # (child, seq) of entries that were taken out (6.7)
         self.indexes = []
         objects.get(
             "genesis",
@@ -60,6 +62,9 @@ class Dataset:
         for entry in [entry for _, entries in tracks for entry in entries] + self.ledger:
             check_seq(entry, self.manifest["generation"])
         tombstones = self._read_tombstones()
+        self._read_replaced()
+        for root, entries in tracks:
+            self._check_replaced(entries, f"track {root.field}")
         for root, entries in tracks:  # the records first: track 0 is the first track
             for entry in entries:
                 self._add_segment(root.field, entry)
@@ -69,6 +74,12 @@ class Dataset:
                     "S5.3",
                     f"{root.records} records are stated, {len(self._records)} are there",
                 )
+        for field, anchor, seq in self._differing:
+            require(
+                self._newest[field][anchor][0] > seq,
+                "S6.4",
+                f"field {field} has two values of seq {seq} at anchor {anchor}",
+            )
         for key, standing, entry in tombstones:
             require(
                 standing & self._records == (standing if entry.records else set()),
@@ -94,8 +105,25 @@ class Dataset:
                 self.manifest["generation"],
                 self.deleted(named.field) | self.deleted(RECORD_TRACK),
             )
+            self._check_replaced(index.codes, f"the codes of field {named.field}")
             index.check_codes(self.checked)
             self.indexes.append(index)
+
+    def _read_replaced(self) -> None:
+        root = self.manifest.get("replaced")
+        for entry in leaves(self.objects, root, ledger=True) if root else []:
+            check_seq(entry, self.manifest["generation"])
+            require(entry.rows == 1, "S6.11", f"a replaced entry of {entry.rows} rows")
+            self.replaced.add((entry.child, entry.seq))
+
+    def _check_replaced(self, entries: list, where: str) -> None:
+        for entry in entries:
+            require(
+                (entry.child, entry.seq) not in self.replaced,
+                "S6.11",
+                f"{where} has an entry that was replaced: "
+                + address.object_key("segments", entry.child),
+            )
 
     def _read_tombstones(self) -> list:
         """All that is deleted; the entries of whole records: key, anchors, entry."""
@@ -146,14 +174,14 @@ class Dataset:
             if column is not None and column[row] is None:
                 continue
             value = segment.value(field, row)
-            may_meet = self.fields[field]["type"] != "embedding"
-            agrees = anchor not in valued or (
-                may_meet and (_same(valued[anchor], value) or self._is_deleted(field, anchor))
-            )
-            if not agrees:
-                raise Violation(
-                    "S6.4", f"field {field} has two values of seq {entry.seq} at anchor {anchor}"
+            if anchor in valued:
+                require(
+                    self.fields[field]["type"] != "embedding",
+                    "S6.4",
+                    f"field {field} has two values of seq {entry.seq} at anchor {anchor}",
                 )
+                if not _same(valued[anchor], value) and not self._is_deleted(field, anchor):
+                    self._differing.append((field, anchor, entry.seq))
             valued[anchor] = value
             before = newest.get(anchor)
             if before is None or before[0] < entry.seq:
@@ -187,6 +215,8 @@ class Dataset:
                 for field, anchors in parent._deleted.items():
                     lost = min(anchors - self.deleted(field), default=None)
                     require(lost is None, "S6.10", f"the tombstone of {lost} in a parent is gone")
+                lost = len(parent.replaced - self.replaced)
+                require(lost == 0, "S6.11", f"{lost} replaced entries of a parent are gone")
         except Violation as error:
             raise error.at(self.key) from None
         return found

@@ -101,6 +101,31 @@ def test_deleted_values_of_one_seq_may_differ(tmp_path):
                 read_space(tmp_path)
 
 
+def test_replaced_entries_are_read(tmp_path):
+    builder = build(tmp_path)
+    old, new = records(builder, [0, 10], 0), records(builder, [0, 10], 0)
+    gone = [pages.replaced_entry(old[track]) for track in (0, 1, 2)]
+    builder.commit(trees(builder, [new]), replaced=builder.tree(0, gone), operation="compact")
+    builder.swap("main", builder.versions[-1][0])
+    dataset = read_space(tmp_path)
+    assert dataset.replaced == {(old[track].child, 0) for track in (0, 1, 2)}
+    assert dataset.anchors == [0, 10]
+    assert all_ancestors(dataset) == 5
+
+
+def test_two_values_of_one_seq_may_stand_below_a_newer(tmp_path):
+    builder = build(tmp_path)
+    layers = [layer(builder, [20], [3], 2), layer(builder, [20], [1], 1)]
+    for some in (layers, layers[1:]):
+        builder.commit(trees(builder, [records(builder, [20], 1)], some))
+        builder.swap("main", builder.versions[-1][0])
+        if some == layers:
+            assert [row["values"]["count"] for row in read_space(tmp_path).rows()] == [3]
+        else:
+            with pytest.raises(Violation, match="S6.4"):
+                read_space(tmp_path)
+
+
 def test_a_restored_version_may_have_fewer_tombstones(tmp_path):
     builder = build(tmp_path)
     _delete(builder, {0: [tombstones(builder, [5], 4)]})
@@ -288,10 +313,18 @@ def _same_seq(builder):
     builder.commit(trees(builder, _two(builder), [layer(builder, [5], [1], 1)]))
 
 
-def _same_seq_below_a_newer(builder):
-    layers = [layer(builder, [0, 20], [1, 3], 2), layer(builder, [20], [1], 1)]
-    builder.commit([])
-    builder.commit(trees(builder, _two(builder), layers))
+def _replaced(*roots):
+    """Replaces one of two parts, and then does what `roots` say: which of them are in `replaced`
+    and which in the tracks of each version."""
+
+    def change(builder):
+        parts = [records(builder, [0, 10], 0), records(builder, [20], 0)]
+        for named, held in roots:
+            gone = [pages.replaced_entry(parts[i][track]) for i in named for track in (0, 1, 2)]
+            keys = {"replaced": builder.tree(0, gone)} if gone else {}
+            builder.commit(trees(builder, [parts[i] for i in held]), **keys)
+
+    return change
 
 
 def _merge(builder) -> None:
@@ -479,7 +512,8 @@ BROKEN = [
     (_blob_of_no_record, "S6.3"),
     (_track_without_records, "S6.3"),
     (_same_seq, "S6.4"),
-    (_same_seq_below_a_newer, "S6.4"),
+    (_replaced(([], [0, 1]), ([1], [0, 1])), "S6.11"),
+    (_replaced(([], [0, 1]), ([1], [0]), ([], [0])), "S6.11"),
     (_same_vector_and_seq, "S6.4"),
     (_id_of_a_merged_branch_again, "S5.2"),
     (_mixed_statistics, "S6.5"),
