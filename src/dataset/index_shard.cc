@@ -6,7 +6,6 @@
 #include "dataset/index_info.h"
 #include "format/shard.h"
 #include "index/encode_segments.h"
-#include "index/shard.h"
 #include "version/live_session.h"
 
 namespace dreamdb {

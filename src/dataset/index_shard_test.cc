@@ -8,7 +8,7 @@
 #include <random>
 
 #include "dataset/small_dataset.h"
-#include "index/shard.h"
+#include "format/shard.h"
 #include "runtime/quick_runtime.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"

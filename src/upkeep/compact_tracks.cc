@@ -5,7 +5,7 @@
 
 #include "dreamdb/interrupt.h"
 #include "format/segment_runs.h"
-#include "index/shard.h"
+#include "format/shard.h"
 #include "track/locate.h"
 #include "track/row_reader.h"
 #include "upkeep/dead_rows.h"
