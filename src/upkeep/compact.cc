@@ -190,15 +190,17 @@ class Round {
       DREAMDB_ASSIGN(written.fits, fits(version, of, pages));
       if (!written.fits && options_.purge && !of.spatial) lost.insert(of.field);
     }
-    bool are_records_purged = false;
+    std::set<FieldId> purged;
     for (Written& written : written_) {
       const TrackPiece& of = plan_.pieces[written.piece];
       written.fits = written.fits && (of.spatial || !lost.contains(of.field));
       if (!written.fits) continue;
       DREAMDB_TRY(add_edits(version, of, written, pages, edits));
-      are_records_purged = are_records_purged || (options_.purge && of.field == kRecordTrack);
+      if (options_.purge && !of.spatial) purged.insert(of.field);
     }
-    if (are_records_purged) DREAMDB_TRY(add_tombstones(version, edits));
+    for (const Root& root : version_->tombstones)
+      if (purged.contains(track_of_values(*version_, root.field)))
+        DREAMDB_TRY(add_tombstones(version, root.field, edits));
     return edits.take();
   }
 
@@ -247,10 +249,10 @@ class Round {
     return true;
   }
 
-  // No record stands any more whose tombstone was there when the record track was planned.
-  Status add_tombstones(const Manifest& version, EditList& edits) {
+  // Nothing stands any more of which a tombstone was there when its track was planned.
+  Status add_tombstones(const Manifest& version, FieldId field, EditList& edits) {
     const auto standing = [&](const Manifest& of) -> Result<std::vector<EntryPtr>> {
-      const Root* const root = of.find_tombstones(kRecordTrack);
+      const Root* const root = of.find_tombstones(field);
       if (root == nullptr) return std::vector<EntryPtr>();
       const auto stands = [](const Entry& entry) { return entry.records > 0; };
       return list_entries(objects_, TreeCursor(*root, 0, UINT64_MAX, stands));
@@ -261,7 +263,7 @@ class Round {
     for (const EntryPtr& entry : planned) purged.insert(key_of(*entry));
     for (const EntryPtr& entry : now) {
       if (!purged.contains(key_of(*entry))) continue;
-      TreeEdit& edit = edits.of(TreeKind::kTombstones, kRecordTrack);
+      TreeEdit& edit = edits.of(TreeKind::kTombstones, field);
       edit.removed.push_back(*entry);
       edit.added.push_back(*entry);
       edit.added.back().records = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/interrupt.h"
+#include "track/columns.h"
 #include "track/locate.h"
 #include "track/row_reader.h"
 #include "upkeep/compact_tracks.h"
@@ -41,11 +42,9 @@ Result<std::vector<uint64_t>> dead_anchors(Objects& objects, const Manifest& ver
 // Fields whose tombstones hide something in a track.
 std::vector<FieldId> hiding_fields(const Manifest& version, FieldId track) {
   std::vector<FieldId> out;
-  for (const Root& root : version.tombstones) {
-    const Field* const field = version.schema.find(root.field);
-    const FieldId stands_in = field == nullptr || is_scalar(field->type) ? kRecordTrack : field->id;
-    if (root.field == kRecordTrack || stands_in == track) out.push_back(root.field);
-  }
+  for (const Root& root : version.tombstones)
+    if (root.field == kRecordTrack || track_of_values(version, root.field) == track)
+      out.push_back(root.field);
   return out;
 }
 
@@ -54,6 +53,20 @@ bool may_hold(const Entry& entry, FieldId track, FieldId field) {
   if (track != kRecordTrack || field == kRecordTrack) return true;
   const auto column = entry.stats.find(field);
   return column != entry.stats.end() && column->second.present > 0;
+}
+
+// Whether a segment of the record track has a value of a field where it is deleted.
+Result<bool> holds_dead_value(Objects& objects, const Manifest& version, FieldId field,
+                              const EntryPtr& entry) {
+  DREAMDB_ASSIGN(const auto anchors,
+                 dead_anchors(objects, version, field, entry->first, entry->last));
+  const Field* const one = version.schema.find(field);
+  DREAMDB_ASSIGN(const RowPlan plan,
+                 plan_of_entries(objects, kRecordTrack, {&entry, 1},
+                                 Buffer::copy_of(std::as_bytes(std::span(anchors))), {&one, 1}));
+  const RowReader reader(objects, std::make_shared<const Manifest>(version));
+  DREAMDB_ASSIGN(const Batch rows, reader.fetch(plan));
+  return valid_count(rows.columns[0], rows.rows()) > 0;
 }
 
 Result<bool> holds_code_at(Objects& objects, const EntryPtr& entry,
@@ -77,6 +90,11 @@ Result<bool> holds_code_at(Objects& objects, const EntryPtr& entry,
 }
 
 }  // namespace
+
+FieldId track_of_values(const Manifest& version, FieldId field) {
+  const Field* const of = version.schema.find(field);
+  return of == nullptr || is_scalar(of->type) ? kRecordTrack : of->id;
+}
 
 Result<DeadRows> dead_rows(Objects& objects, const Manifest& version, FieldId track, uint64_t first,
                            uint64_t last) {
@@ -105,6 +123,10 @@ Result<std::set<Address>> segments_with_dead_rows(Objects& objects, const Manife
       for (const EntryPtr& tombstones : near) {
         DREAMDB_ASSIGN(const bool shared, share_anchor(objects, entry, tombstones));
         if (!shared) continue;
+        if (track == kRecordTrack && field != kRecordTrack) {
+          DREAMDB_ASSIGN(const bool holds, holds_dead_value(objects, version, field, entry));
+          if (!holds) break;
+        }
         out.insert(entry->child);
         break;
       }

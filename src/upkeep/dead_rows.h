@@ -11,6 +11,9 @@
 
 namespace dreamdb {
 
+// The track where the values of a field stand; of field 0 the record track.
+FieldId track_of_values(const Manifest& version, FieldId field);
+
 // Those with anchors in [first, last] that hide rows of a track.
 Result<DeadRows> dead_rows(Objects& objects, const Manifest& version, FieldId track, uint64_t first,
                            uint64_t last);

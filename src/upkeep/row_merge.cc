@@ -54,13 +54,9 @@ class RowMerge {
 
   Result<std::vector<Entry>> run() {
     AnchorUnion rows(objects_, inputs_);
-    uint64_t number = 0;
     for (;;) {
-      DREAMDB_TRY(check_interrupt());
-      DREAMDB_TRY(done_(number));
       DREAMDB_ASSIGN(const std::vector<uint64_t> anchors, rows.next(kReadRows));
       if (anchors.empty()) break;
-      number += anchors.size();
       DREAMDB_TRY(copy(gone_.empty() ? anchors : leave_out(anchors)));
     }
     DREAMDB_ASSIGN(std::vector<Entry> entries, primary_.finish());
@@ -101,6 +97,8 @@ class RowMerge {
   Status copy(std::span<const uint64_t> anchors) {
     size_t count = anchors.size();
     while (!anchors.empty()) {
+      DREAMDB_TRY(check_interrupt());
+      DREAMDB_TRY(done_(rows_done_));
       count = std::min(count, anchors.size());
       std::vector<EntryPtr> near;
       for (const EntryPtr& input : inputs_)
@@ -114,6 +112,7 @@ class RowMerge {
       DREAMDB_ASSIGN(Batch rows, reader_.fetch(plan));
       DREAMDB_TRY(track_ == kRecordTrack ? add_records(plan, rows) : primary_.add(std::move(rows)));
       anchors = anchors.subspan(count);
+      rows_done_ += count;
     }
     return {};
   }
@@ -162,6 +161,7 @@ class RowMerge {
   const std::vector<uint64_t> gone_;  // anchors without a row
   const RowsDone& done_;
   SegmentSink primary_, layer_;
+  uint64_t rows_done_ = 0;
 };
 
 }  // namespace
