@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/one_in.h"
+#include "dreamdb/upkeep.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
 #include "tests/model/model.h"
@@ -125,6 +126,17 @@ Step delete_ref_step(const std::string& name) {
           [=](Picture& p) { p.erase(name); }};
 }
 
+// Several commits, none of which changes what is read.
+Step compact_step() {
+  return {"compact",
+          [](Dataset& ds) {
+            CompactOptions options;
+            options.commit_bytes = 1;
+            return ok_of(compact(ds, options));
+          },
+          [](Picture&) {}};
+}
+
 std::vector<Script> scripts() {
   const auto ten = row_range(100, 10, 1);
   const auto over = row_range(105, 10, 2);  // half of them are there with another salt
@@ -142,6 +154,8 @@ std::vector<Script> scripts() {
       {"meta", {meta_step("CC0"), meta_step("CC-BY"), remove_meta_step()}},
       {"branch", {branch_step(), append_step(ten)}},
       {"snapshot", {snapshot_step(), append_step(ten)}},
+      {"compact",
+       {append_step(over, with(OnConflict::kReplace)), compact_step(), append_step(ten)}},
       {"delete a ref", {branch_step(), delete_ref_step("side")}},
   };
 }
