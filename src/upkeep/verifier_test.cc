@@ -5,80 +5,12 @@
 
 #include <functional>
 
-#include "format/ref.h"
-#include "track/testing.h"
+#include "upkeep/testing.h"
 
 namespace dreamdb {
 namespace {
 
 using namespace testing;
-
-constexpr FieldId kNumber{1}, kVector{2};
-
-struct WrittenVersion : TestVersion {
-  WrittenVersion() {
-    const std::vector<Field> fields = {testing::field_of(FieldType::kInt, kNumber),
-                                       testing::field_of(FieldType::kEmbedding, kVector)};
-    manifest->schema = *Schema::restore(fields, 3);
-    const Buffer genesis = write_genesis({});
-    manifest->timeline = Address::of(genesis.span());
-    manifest->operation = "create";
-    put(genesis_key(manifest->timeline), genesis);
-  }
-
-  void put(const std::string& key, const Buffer& body) {
-    const PutRequest request{key, body};
-    ASSERT_TRUE(store->put_many({&request, 1})[0]);
-  }
-
-  // A segment of the record track with a number at each anchor.
-  void add_records(const std::vector<uint64_t>& anchors, bool primary = true) {
-    const Column numbers =
-        testing::column_of(manifest->schema.fields()[0], Texts(anchors.size(), 7));
-    const ScalarInput input{kNumber, &numbers};
-    ASSERT_TRUE(add(kRecordTrack, build_scalar_segment(nonce, anchors, {&input, 1}), primary));
-  }
-
-  void add_vectors(const std::vector<uint64_t>& anchors) {
-    const Column vectors =
-        testing::column_of(manifest->schema.fields()[1], Texts(anchors.size(), 3));
-    ASSERT_TRUE(
-        add(kVector,
-            build_matrix_segment(nonce, kVector, anchors, Dtype::kF32, {3}, vectors.values.span()),
-            true));
-  }
-
-  // The only thing that is wrong, or nothing.
-  std::string verify(bool data = true) {
-    const Buffer body = *write_manifest(*manifest);
-    const Address address = Address::of(body.span());
-    put(manifest_key(address), body);
-    VerifyOptions options;
-    options.data = data;
-    Verifier verifier(store, options);
-    const Status status = verifier.check_version(address);
-    EXPECT_TRUE(status) << status.error().message;
-    EXPECT_LE(verifier.report().damage_count, 1u);
-    if (verifier.report().is_clean()) return "";
-    const Damage& damage = verifier.report().damages[0];
-    EXPECT_EQ(damage.kind, "wrong");
-    return damage.field + ": " + damage.what;
-  }
-
-  // The tree of a track written anew with other entries.
-  void change_leaf(FieldId track, const std::function<void(Page&)>& change) {
-    Root root = *manifest->find_track(track);
-    PageMap pages;
-    const PageRef ref{root.page, root.page_size};
-    ASSERT_TRUE(objects->pages({&ref, 1}, pages));
-    Page page = *pages.find(root.page);
-    page.encoded = {};
-    change(page);
-    const Buffer body = write_page(page);
-    put(page_key(Address::of(body.span())), body);
-    manifest->set_track(root_of(page, track, Address::of(body.span()), body.size()));
-  }
-};
 
 void expect_wrong(WrittenVersion& version, const std::string& field, const std::string& rule) {
   const std::string found = version.verify();
@@ -181,6 +113,50 @@ TEST(Verifier, AVersionFollowsFromItsParent) {
   EXPECT_EQ(version.verify(), "");
   version.manifest->generation = 2;
   EXPECT_NE(version.verify().find("S5.5"), std::string::npos);
+}
+
+TEST(Verifier, TombstonesAreThoseOfRecords) {
+  WrittenVersion right;
+  right.add_records({1, 2, 5});
+  right.add_vectors({1, 2, 5, 7});
+  right.add_tombstones(kRecordTrack, {2}, true);
+  right.add_tombstones(kRecordTrack, {7, 9}, false);
+  EXPECT_EQ(right.verify(), "") << "values at purged anchors are hidden";
+
+  WrittenVersion strange;
+  strange.add_records({1, 2, 5});
+  strange.add_tombstones(kRecordTrack, {2, 3}, true);
+  expect_wrong(strange, "(deleted)", "anchor 3 is deleted, and no record (S6.9)");
+
+  WrittenVersion purged;
+  purged.add_records({1, 2, 5});
+  purged.add_tombstones(kRecordTrack, {5, 7}, false);
+  expect_wrong(purged, "(deleted)", "anchor 5 is purged, and has a record (S6.9)");
+
+  WrittenVersion twice;
+  twice.add_records({1, 2, 5});
+  twice.add_tombstones(kRecordTrack, {2}, true);
+  twice.add_tombstones(kRecordTrack, {2, 5}, true);
+  expect_wrong(twice, "(deleted)", "anchor 2 is deleted twice (S6.9)");
+
+  WrittenVersion values;
+  values.add_records({1, 2, 5});
+  values.add_vectors({1, 2, 5});
+  values.add_tombstones(kVector, {2}, true);
+  EXPECT_EQ(values.verify(), "");
+}
+
+TEST(Verifier, WhatWasTakenOutIsNotThere) {
+  WrittenVersion version;
+  version.add_records({1, 2, 5});
+  version.add_vectors({1, 2, 5});
+  Entry other = version.only_entry(kVector);
+  other.seq = 0;
+  other.child = version.manifest->timeline;
+  version.add_replaced(other);
+  EXPECT_EQ(version.verify(), "");
+  version.add_replaced(version.only_entry(kVector));
+  expect_wrong(version, "f2", "among what was taken out (S6.11)");
 }
 
 }  // namespace
