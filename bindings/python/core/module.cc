@@ -18,4 +18,5 @@ NB_MODULE(_core, module) {
   dreamdb::python::bind_writer(module);
   dreamdb::python::bind_dataset(module);
   dreamdb::python::bind_gc(module);
+  dreamdb::python::bind_upkeep(module);
 }

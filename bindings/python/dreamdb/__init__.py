@@ -11,6 +11,7 @@ for batch in ds.iter_stream(batch_size=256):
 
 from ._collecting import fence_sessions, gc, list_sessions
 from ._searching import SearchAnswer
+from ._upkeep import join_fingerprints
 from .anchors import AnchorList
 from .arrow import ArrowStream
 from .dataset import Dataset
@@ -69,6 +70,7 @@ __all__ = [
     "col",
     "fence_sessions",
     "gc",
+    "join_fingerprints",
     "list_refs",
     "list_sessions",
 ]

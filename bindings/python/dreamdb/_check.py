@@ -58,6 +58,12 @@ def shard(value: Any) -> tuple[int, int] | None:
     return integer(index, "shard's number"), integer(of, "shard's count", 1)
 
 
+def function(value: Any, what: str, arguments: str) -> None:
+    """Something to call, or None."""
+    if value is not None and not callable(value):
+        raise wrong_type(what, f"a function of ({arguments})", value)
+
+
 def text(value: Any, what: str) -> str:
     """A str that UTF-8 can write."""
     if not isinstance(value, str):

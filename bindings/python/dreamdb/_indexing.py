@@ -59,8 +59,7 @@ class Indexing(Handle):
         TMPDIR when they are many (about 100 bytes a row)."""
         self._check_nothing_waits()
         name = _check.optional_text(algorithm, "algorithm")
-        if progress is not None and not callable(progress):
-            raise _check.wrong_type("progress", "a function of (stage, done, of)", progress)
+        _check.function(progress, "progress", "stage, done, of")
         return self._core.reindex(
             _check.text(field, "field"),
             name or "",
