@@ -221,13 +221,13 @@ def test_a_limit_of_file_sizes(tmp_path):
 
 
 def test_a_format_from_the_future(pets, tmp_path):
-    # A manifest of version 3 under its right address. The program itself hashes the bytes, as a
+    # A manifest of version 4 under its right address. The program itself hashes the bytes, as a
     # blob's digest.
     old = dreamdb("log", pets, "-n", 1, "--json").json()["manifest"]
     manifest = (pets / "manifests" / old).read_bytes()
     assert manifest.count(b"\x61v\x01") == 1
     future = tmp_path / "future"
-    future.write_bytes(manifest.replace(b"\x61v\x01", b"\x61v\x03"))
+    future.write_bytes(manifest.replace(b"\x61v\x01", b"\x61v\x04"))
     dreamdb("create", tmp_path / "hash", "--field", "raw:blob")
     dreamdb("append", tmp_path / "hash", "--anchor", 0, "--file", f"raw={future}")
     digest = bytes.fromhex(dreamdb("show", tmp_path / "hash", 0, "--json").json()["raw"]["blake3"])
@@ -235,7 +235,7 @@ def test_a_format_from_the_future(pets, tmp_path):
     name = base64.b32encode(address).decode().rstrip("=").lower()
     (pets / "manifests" / name).write_bytes(future.read_bytes())
     run = dreamdb("count", pets, "--at", name, code=11)
-    assert name in run.err and "3" in run.err
+    assert name in run.err and "4" in run.err
 
 
 def objects(store, kind):
