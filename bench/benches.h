@@ -29,6 +29,7 @@ Status scan(const Settings& settings);
 Status encode(const Settings& settings);
 Status codes(const Settings& settings);
 Status growth(const Settings& settings);
+Status merge_branches(const Settings& settings);
 Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
 Status commits(const Settings& settings);

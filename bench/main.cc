@@ -34,6 +34,7 @@ constexpr Named kFigures[] = {
     {"codes", codes},
     {"open", open_million},
     {"growth", growth},
+    {"merge", merge_branches},
     {"commits", commits},
     {"memory", memory},
     {"bucket-ingest", bucket_ingest},

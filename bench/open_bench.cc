@@ -4,8 +4,7 @@
 #include "bench/baseline.h"
 #include "bench/benches.h"
 #include "bench/data.h"
-#include "dataset/space.h"
-#include "version/commit.h"
+#include "bench/paper_dataset.h"
 
 namespace dreamdb::bench {
 
@@ -14,38 +13,8 @@ namespace {
 constexpr double kBar = 2;
 constexpr uint64_t kMany = 1'000'000;
 constexpr uint64_t kFew = 10;
-constexpr uint64_t kRowsASegment = 1000;
 constexpr size_t kOpensARun = 20;
-const Fields kFields{false, true, false};
-
-Entry entry_of(uint64_t i) {
-  Entry entry;
-  entry.first = i * kRowsASegment * kAnchorStep;
-  entry.last = entry.first + (kRowsASegment - 1) * kAnchorStep;
-  entry.step = kAnchorStep;
-  entry.rows = entry.records = kRowsASegment;
-  entry.child = Address::of(std::as_bytes(std::span(&i, 1)));
-  entry.size = entry.bytes = kRowsASegment * kVectorBytes + 8192;
-  entry.footer = 6000;
-  return entry;
-}
-
-// Commits `segments` segments of records and as many of vectors at once.
-Status make_pages(const std::string& folder, uint64_t segments) {
-  DREAMDB_ASSIGN(const Dataset dataset, Dataset::create(locator_of(folder), schema_of(kFields)));
-  DREAMDB_ASSIGN(const auto space, Space::open("file://" + folder, 64 << 20, false));
-  DREAMDB_ASSIGN(const Tip tip, load_tip(space->objects(), "main"));
-  Change change;
-  change.operation = "append";
-  for (const FieldId track : {kRecordTrack, dataset.schema().fields()[0].id}) {
-    std::vector<Entry>& entries = change.entries[track];
-    for (uint64_t i = 0; i < segments; ++i) entries.push_back(entry_of(i));
-  }
-  Committer committer(space->objects(), space->runtime(), space->writer());
-  DREAMDB_TRY(committer.commit(tip, std::move(change),
-                               [](const Tip&, Change&) -> Result<bool> { return true; }));
-  return {};
-}
+const Fields kFields = kPaperFields;
 
 Result<double> open_milliseconds(const std::string& folder, uint64_t segments) {
   DREAMDB_ASSIGN(const double seconds, timed([&]() -> Status {
