@@ -171,7 +171,11 @@ class Collector {
     TreeMarker marker(objects_, filter, slice, seen);
     kept_ = {};
     cuts_.clear();
-    const Retention retention{options_.keep_last, options_.keep_ns, now_ns_, young_ns_};
+    DREAMDB_ASSIGN(const std::vector<Address> young, list_young());
+    AddressSet young_set;
+    for (const Address& address : young) young_set.add(address);
+    young_set.seal();
+    const Retention retention{options_.keep_last, options_.keep_ns, now_ns_, young_ns_, &young_set};
     ManifestPtr beside, tip_beside;
     const auto mark_one = [&](const VersionPoint& version) -> Status {
       const ManifestPtr before = std::exchange(beside, version.manifest);
@@ -204,7 +208,7 @@ class Collector {
     }
     kept_.seal();
     report_.versions = kept_.count();
-    return mark_young(marker, tip_beside.get());
+    return mark_young(young, marker, tip_beside.get());
   }
 
   Result<VersionPoint> tip_of_ref(const ListedRef& ref) {
@@ -216,19 +220,24 @@ class Collector {
     return std::unexpected(std::move(error));
   }
 
-  // Versions that nothing leads to, and that are too young to go.
-  Status mark_young(TreeMarker& marker, const Manifest* beside) {
+  Result<std::vector<Address>> list_young() {
     std::vector<Address> young;
     std::mutex mutex;
     const SweepOptions looking{.dry_run = true, .counted = {0, 0}};
     DREAMDB_TRY(sweep(store_, "manifests/", {}, looking,
                       [&](const ListedObject& object, const Address& address) {
-                        if (!kept_.has(address) && is_young(object)) {
+                        if (is_young(object)) {
                           const std::lock_guard lock(mutex);
                           young.push_back(address);
                         }
                         return Fate::kLive;
                       }));
+    return young;
+  }
+
+  // Versions that nothing leads to, and that are too young to go.
+  Status mark_young(std::vector<Address> young, TreeMarker& marker, const Manifest* beside) {
+    std::erase_if(young, [&](const Address& address) { return kept_.has(address); });
     for (size_t begin = 0; begin < young.size(); begin += kManifestsAtOnce) {
       const auto wave =
           std::span(young).subspan(begin, std::min(kManifestsAtOnce, young.size() - begin));

@@ -6,13 +6,13 @@ namespace dreamdb {
 
 namespace {
 
-// Clocks of writers may be wrong by any amount, so what looks old is asked of the store.
-Result<bool> is_young(Store& store, const VersionPoint& version, uint64_t young_ns) {
-  if (version.manifest->time_ns > young_ns) return true;
+// What a listing may have missed is asked for once more.
+Result<bool> is_young(Store& store, const VersionPoint& version, const Retention& retention) {
+  if (retention.young->has(version.address)) return true;
   const std::string key = manifest_key(version.address);
   DREAMDB_ASSIGN(const ListPage page, store.list(key, "", 1));
   return page.objects.empty() || page.objects.front().key != key ||
-         page.objects.front().time_ns >= young_ns;
+         page.objects.front().time_ns >= retention.young_ns;
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ Result<std::optional<VersionPoint>> visit_kept(Objects& objects, const VersionPo
     DREAMDB_ASSIGN(const std::optional<VersionPoint> version, walk.next());
     if (!version) return std::optional<VersionPoint>();
     if (only_young) {
-      DREAMDB_ASSIGN(only_young, is_young(objects.store(), *version, retention.young_ns));
+      DREAMDB_ASSIGN(only_young, is_young(objects.store(), *version, retention));
     }
     if (!retention.keeps_all() && !only_young) {
       const bool in_span = retention.span_ns && child_ns >= since_ns;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 
+#include "upkeep/address_set.h"
 #include "version/history.h"
 
 namespace dreamdb {
@@ -15,7 +16,9 @@ struct Retention {
   std::optional<uint64_t> last;     // so many versions of each branch, at least 1
   std::optional<uint64_t> span_ns;  // those that were the tip within so long before `now_ns`
   uint64_t now_ns = 0;
-  uint64_t young_ns = 0;  // what is younger stays, by the times of the store
+  // What is younger stays, by the times of the store; those of the versions that it listed so.
+  uint64_t young_ns = 0;
+  const AddressSet* young = nullptr;
 
   bool keeps_all() const { return !last && !span_ns; }
 };
