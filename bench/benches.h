@@ -32,6 +32,7 @@ Status growth(const Settings& settings);
 Status merge_branches(const Settings& settings);
 Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
+Status gc_memory(const Settings& settings);
 Status commits(const Settings& settings);
 Status bucket_ingest(const Settings& settings);
 Status bucket_stream(const Settings& settings);
@@ -42,6 +43,7 @@ Status bucket_commits(const Settings& settings);
 Status make_job(std::span<const std::string> args);
 Status columns_job(std::span<const std::string> args);
 Status memory_job(std::span<const std::string> args);
+Status gc_job(std::span<const std::string> args);
 Status commits_job(std::span<const std::string> args);
 Status vectors_job(std::span<const std::string> args);
 

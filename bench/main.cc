@@ -37,6 +37,7 @@ constexpr Named kFigures[] = {
     {"merge", merge_branches},
     {"commits", commits},
     {"memory", memory},
+    {"gc", gc_memory},
     {"bucket-ingest", bucket_ingest},
     {"bucket-stream", bucket_stream},
     {"bucket-commits", bucket_commits},
@@ -49,7 +50,7 @@ struct NamedJob {
 
 constexpr NamedJob kJobs[] = {
     {"make", make_job},       {"columns", columns_job}, {"memory", memory_job},
-    {"commits", commits_job}, {"vectors", vectors_job},
+    {"commits", commits_job}, {"vectors", vectors_job}, {"gc", gc_job},
 };
 
 constexpr const char* kUsage =
