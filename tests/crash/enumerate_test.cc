@@ -155,7 +155,8 @@ std::vector<Script> scripts() {
       {"branch", {branch_step(), append_step(ten)}},
       {"snapshot", {snapshot_step(), append_step(ten)}},
       {"compact",
-       {append_step(over, with(OnConflict::kReplace)), compact_step(), append_step(ten)}},
+       {append_step(over, with(OnConflict::kReplace)), compact_step(),
+        append_step(row_range(400, 5, 1))}},
       {"delete a ref", {branch_step(), delete_ref_step("side")}},
   };
 }
