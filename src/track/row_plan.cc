@@ -3,6 +3,7 @@
 #include <cstring>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <unordered_map>
 
 #include "track/row_reader.h"
@@ -267,30 +268,36 @@ Result<RowPlan> RowReader::plan(Buffer anchors, std::span<const Field* const> fi
       roots.push_back(&root);
   PageMap pages;
   DREAMDB_ASSIGN(const auto entries, find_in_trees(objects_, roots, wanted, pages));
-  // One call for all tracks, so that footers and anchor lists are one wave each.
+  // One call for all trees, so that footers and anchor lists are one wave each. Trees of tombstones
+  // that were written at once may share pages.
   std::vector<EntryPtr> all;
-  std::unordered_map<const Entry*, size_t> track_of;
+  std::unordered_map<const Entry*, std::vector<size_t>> trees_of;
   for (size_t t = 0; t < roots.size(); ++t)
     for (const EntryPtr& entry : entries[t]) {
-      track_of[entry.get()] = t;
-      all.push_back(entry);
+      std::vector<size_t>& trees = trees_of[entry.get()];
+      if (trees.empty()) all.push_back(entry);
+      trees.push_back(t);
     }
   DREAMDB_ASSIGN(std::vector<SegmentMatch> matches,
                  match_entries(objects_, all, wanted, [&](const Entry& entry) {
-                   const size_t t = track_of.at(&entry);
+                   const size_t t = trees_of.at(&entry).front();
                    return t < tracks && (scalars > 0 || roots[t]->field != kRecordTrack);
                  }));
   for (size_t t = 0; t < tracks; ++t) plan.tracks.push_back({roots[t]->field, {}});
   Deleted deleted;
   for (SegmentMatch& match : matches) {
-    const size_t t = track_of.at(match.entry.get());
-    if (t >= tracks) {
+    std::optional<size_t> in_track;
+    for (const size_t t : trees_of.at(match.entry.get())) {
+      if (t < tracks) {
+        in_track = t;
+        continue;
+      }
       std::vector<bool>& marks = deleted[roots[t]->field];
       marks.resize(wanted.size());
       for (const MatchRun& run : match.runs) std::fill_n(marks.begin() + run.pos, run.len, true);
-      continue;
     }
-    TrackMatch& track = plan.tracks[t];
+    if (!in_track) continue;
+    TrackMatch& track = plan.tracks[*in_track];
     if (track.field == kRecordTrack && match.entry->records > 0 && find_records)
       plan.records.insert(plan.records.end(), match.runs.begin(), match.runs.end());
     if (match.segment == nullptr) continue;
