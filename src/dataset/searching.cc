@@ -167,6 +167,7 @@ class Search {
 
   Status search_indexed(const Root& root) {
     if (index_ == nullptr || !place_->codes) return {};
+    DREAMDB_ASSIGN(filter_.hidden, space_.tombstones().find(objects_, manifest_, field_.id));
     report_.algorithm = index_->parts().algorithm;
     IndexSearch search(objects_, manifest_, field_, index_);
     const bool is_widened = filter_.set != nullptr && options_.probes == 0;

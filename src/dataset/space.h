@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "dataset/filter_shelf.h"
+#include "dataset/tombstone_shelf.h"
 #include "dreamdb/dataset.h"
 #include "index/index_shelf.h"
 #include "object/objects.h"
@@ -32,6 +33,7 @@ class Space {
   const std::shared_ptr<Objects>& shared_objects() const { return objects_; }
   IndexShelf& indexes() { return indexes_; }
   FilterShelf& filters() { return filters_; }
+  TombstoneShelf& tombstones() { return tombstones_; }
   Runtime& runtime() { return *runtime_; }
   // The store itself, counted, without what the disk cache keeps of it.
   std::shared_ptr<Store> plain_store() const { return store_; }
@@ -49,6 +51,7 @@ class Space {
   std::shared_ptr<Objects> objects_;
   IndexShelf indexes_;
   FilterShelf filters_;
+  TombstoneShelf tombstones_;
   WriterIdentity writer_;
 };
 

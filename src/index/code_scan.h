@@ -25,11 +25,15 @@ inline constexpr float kBaseMax = 1e30f, kDistanceMax = 1e15f;
 // Which anchors may be found.
 struct AnchorFilter {
   uint64_t first = 0, last = UINT64_MAX;
-  std::shared_ptr<const AnchorSet> set;  // nullptr: all in the range
+  std::shared_ptr<const AnchorSet> set;     // nullptr: all in the range
+  std::shared_ptr<const AnchorSet> hidden;  // but these; nullptr: none that are known
 
-  bool is_open() const { return set == nullptr && first == 0 && last == UINT64_MAX; }
+  bool is_open() const {
+    return set == nullptr && hidden == nullptr && first == 0 && last == UINT64_MAX;
+  }
   bool has(uint64_t anchor) const {
-    return anchor >= first && anchor <= last && (set == nullptr || set->has(anchor));
+    return anchor >= first && anchor <= last && (set == nullptr || set->has(anchor)) &&
+           (hidden == nullptr || !hidden->has(anchor));
   }
 };
 
