@@ -5,7 +5,7 @@
 #include <set>
 
 #include "dataset/dataset_impl.h"
-#include "dataset/small_dataset.h"
+#include "dataset/index_test_data.h"
 #include "store/memory_store.h"
 
 namespace dreamdb {
@@ -13,7 +13,7 @@ namespace {
 
 using namespace testing;
 
-std::vector<uint64_t> anchors_of(const Dataset& ds, const std::string& where = "") {
+std::vector<uint64_t> records_of(const Dataset& ds, const std::string& where = "") {
   ReadOptions options;
   options.fields.emplace();
   if (!where.empty()) options.where = *Where::parse(where);
@@ -81,8 +81,8 @@ TEST_F(Deleting, HidesRecordsOnEveryPath) {
 
   for (const Dataset& handle : {ds, open()}) {
     EXPECT_EQ(*handle.count(), 96u);
-    EXPECT_EQ(anchors_of(handle), left);
-    EXPECT_EQ(anchors_of(handle, "n >= 29 and n < 33"), (std::vector<uint64_t>{29, 32}));
+    EXPECT_EQ(records_of(handle), left);
+    EXPECT_EQ(records_of(handle, "n >= 29 and n < 33"), (std::vector<uint64_t>{29, 32}));
     EXPECT_EQ(*handle.count(*Where::parse("label == 'cat'")), 31u);  // of 0, 3, ... 99, without 3
     for (const Batch& batch : all_batches(handle))
       for (size_t row = 0; row < batch.rows(); ++row) expect_small_row(batch, row);
@@ -101,7 +101,7 @@ TEST_F(Deleting, HidesRecordsOnEveryPath) {
     EXPECT_EQ(tombstones_of(handle), (std::vector<uint64_t>{0, 30, 31, 99}));
   }
   EXPECT_EQ(*before->count(), 100u);
-  EXPECT_EQ(anchors_of(*before), range(0, 100));
+  EXPECT_EQ(records_of(*before), range(0, 100));
   const auto diff = before->diff(ds);
   ASSERT_TRUE(diff) << diff.error().message;
   EXPECT_EQ(diff->records_only_left, 4u);
@@ -147,6 +147,42 @@ TEST_F(Deleting, HidesThemFromSearches) {
   check(few, 98);
 }
 
+// The nearest rows are deleted, and a hundred others of a thousand; held or looked up.
+TEST_F(Deleting, SearchesFindAllThatIsLeftBehindWhatIsDeleted) {
+  const auto made = create_in(space(), "indexed", vectors_schema("dreamdb.ivf-cosine"));
+  ASSERT_TRUE(made);
+  ASSERT_TRUE(Dataset(*made).append(rows_of(0, 2000)));
+  auto ds = open("indexed");
+  IndexOptions index;
+  index.cells = 20;
+  ASSERT_TRUE(ds.reindex("emb", index));
+  SearchOptions options;
+  options.top_k = 900;
+  const auto nearest = anchors_of(testing::search(ds, 1, options).hits[0]);
+  deleted(ds, {nearest.begin(), nearest.begin() + 800});
+  const std::set<uint64_t> gone(nearest.begin(), nearest.begin() + 800);
+  for (const bool are_held : {true, false}) {
+    const auto own = space();
+    if (!are_held) own->tombstones().set_anchors_max(0);
+    const auto handle = *open_in(own, "indexed");
+    for (const size_t top_k : {10, 500, 2000}) {
+      options.top_k = top_k;
+      const SearchAnswer found = testing::search(handle, 3, options);
+      EXPECT_FALSE(found.report.algorithm.empty());
+      for (const SearchHits& hits : found.hits) {
+        EXPECT_EQ(hits.rows.rows(), std::min<size_t>(top_k, 1200));
+        for (const uint64_t anchor : anchors_of(hits)) EXPECT_FALSE(gone.contains(anchor));
+      }
+      // What is held is no candidate.
+      if (are_held && top_k == 10) {
+        EXPECT_LT(found.report.reranked, 300u);
+      }
+    }
+    SearchReport report;
+    EXPECT_GE(recall_of(handle, 20, {}, report), 0.85);
+  }
+}
+
 TEST_F(Deleting, ANewDeletionIsNotAnsweredFromWhatIsKept) {
   auto ds = open();
   const auto query = small_rows({50}).columns[1];
@@ -165,12 +201,14 @@ TEST_F(Deleting, HidesValuesOfFields) {
   const DeleteReport report = deleted(ds, {10, 11, 12}, values_of({"score", "n"}));
   EXPECT_EQ(report.deleted, 6u);
   EXPECT_EQ(*ds.count(), 100u);
-  EXPECT_EQ(anchors_of(ds, "n is null"), (std::vector<uint64_t>{10, 11, 12}));
-  EXPECT_EQ(anchors_of(ds, "score >= 4.5 and score < 7"), (std::vector<uint64_t>{9, 13}));
+  EXPECT_EQ(records_of(ds, "n is null"), (std::vector<uint64_t>{10, 11, 12}));
+  EXPECT_EQ(records_of(ds, "score >= 4.5 and score < 7"), (std::vector<uint64_t>{9, 13}));
   const auto batch = ds.take({{9, 10}});
   ASSERT_TRUE(batch);
   EXPECT_TRUE(batch->find("n")->is_valid(0));
   EXPECT_FALSE(batch->find("n")->is_valid(1));
+  EXPECT_TRUE(batch->find("score")->is_valid(0));
+  EXPECT_FALSE(batch->find("score")->is_valid(1));  // both trees are one page
   EXPECT_EQ(batch->find("label")->text(1), "dog");
   EXPECT_EQ(tombstones_of(ds, "n"), (std::vector<uint64_t>{10, 11, 12}));
   EXPECT_TRUE(tombstones_of(ds).empty());
@@ -266,7 +304,7 @@ TEST_F(Deleting, NoAppendBringsThemBack) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->records, 1u);
   EXPECT_EQ(report->skipped, 2u);
-  EXPECT_EQ(anchors_of(ds), without(anchors_of(open()), {}));
+  EXPECT_EQ(records_of(ds), without(records_of(open()), {}));
   EXPECT_EQ(*ds.count(), 100u);
   EXPECT_FALSE(ds.take({{6}})->find("n")->is_valid(0));
   // All rows are.
@@ -298,7 +336,7 @@ TEST_F(Deleting, MeetsOthersWhoWrite) {
   const DeleteReport report = deleted(ours, {10, 12});
   EXPECT_EQ(report.deleted, 1u);
   EXPECT_EQ(report.unchanged, 1u);
-  EXPECT_EQ(anchors_of(ours), without(anchors_of(theirs), {12}));
+  EXPECT_EQ(records_of(ours), without(records_of(theirs), {12}));
   EXPECT_EQ(tombstones_of(ours), (std::vector<uint64_t>{10, 11, 12}));
   // Nothing is left of it.
   auto late = open();
@@ -341,7 +379,7 @@ TEST_F(Deleting, ManyPiecesAreOneCommit) {
   EXPECT_EQ(report->deleted, kRows - 1000);
   EXPECT_EQ(ds->generation(), generation + 1);
   EXPECT_EQ(*ds->count(), 1000u);
-  EXPECT_EQ(anchors_of(*ds), (std::vector<uint64_t>(anchors.begin(), anchors.begin() + 1000)));
+  EXPECT_EQ(records_of(*ds), (std::vector<uint64_t>(anchors.begin(), anchors.begin() + 1000)));
   EXPECT_EQ(tombstones_of(*ds), (std::vector<uint64_t>(anchors.begin() + 1000, anchors.end())));
   EXPECT_EQ(ds->stat()->last_anchor, anchors[999]);
 }
@@ -372,7 +410,7 @@ TEST_F(Deleting, AnOlderVersionIsRestored) {
   const auto restored = ds.restore(open("main@v1"));
   ASSERT_TRUE(restored) << restored.error().message;
   EXPECT_EQ(*restored, ds.manifest());
-  EXPECT_EQ(anchors_of(ds), range(0, 100));
+  EXPECT_EQ(records_of(ds), range(0, 100));
   EXPECT_TRUE(tombstones_of(ds).empty());
   EXPECT_EQ(ds.schema().find("more"), nullptr);
   EXPECT_EQ(ds.schema().next_id(), next);
@@ -391,12 +429,30 @@ TEST_F(Deleting, AnOlderVersionIsRestored) {
   EXPECT_EQ(ds.restore(*other).error().code, Code::kInvalidArgument);
 }
 
+TEST_F(Deleting, AnIndexIsTakenOnlyWhereItsDeletionsAre) {
+  auto ds = open();
+  auto side = *ds.branch("side"), other = *ds.branch("other");
+  ASSERT_TRUE(ds.delete_records({{7}}));
+  ASSERT_TRUE(side.reindex("emb"));
+  ASSERT_TRUE(ds.take_index("emb", "side"));
+  const auto query = small_rows({7}).columns[1];
+  SearchOptions all;
+  all.top_k = 1000;
+  EXPECT_EQ(ds.search("emb", {query.as<float>(), 4}, 1, all)->hits[0].rows.rows(), 99u);
+  ASSERT_TRUE(other.delete_records({{5}}));
+  ASSERT_TRUE(other.reindex("emb"));
+  const auto taken = ds.take_index("emb", "other");
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, Code::kConflict);
+  EXPECT_NE(taken.error().message.find("deletions"), std::string::npos);
+}
+
 TEST_F(Deleting, NothingIsLeftOfAnIndexWhoseRowsAreAll) {
   auto ds = open();
   deleted(ds, range(0, 100));
   EXPECT_EQ(*ds.count(), 0u);
   EXPECT_EQ(ds.stat()->last_anchor, 0u);
-  EXPECT_TRUE(anchors_of(ds).empty());
+  EXPECT_TRUE(records_of(ds).empty());
   const auto query = small_rows({50}).columns[1];
   EXPECT_EQ(ds.search("emb", {query.as<float>(), 4}, 1)->hits[0].rows.rows(), 0u);
   const auto built = ds.reindex("emb");

@@ -175,9 +175,6 @@ Result<bool> Deletion::rebase(const Tip& moved, Change& change) {
       if (judged.standing.size() == piece.entry.rows) {
         pieces_.push_back(std::move(piece));
       } else {
-        std::erase_if(unput_, [&](const PutRequest& put) {
-          return put.key == segment_key(piece.entry.child);
-        });
         DREAMDB_TRY(add_piece(field, judged.standing));
       }
     }

@@ -37,7 +37,6 @@ std::string_view other_change(const Manifest& here, const Manifest& other, const
     return theirs != before && theirs != ours;
   };
   if (is_new(other.tracks, base.tracks, here.tracks)) return "records or values";
-  if (is_new(other.tombstones, base.tombstones, here.tombstones)) return "deletions";
   if (is_new(other.replaced, base.replaced, here.replaced)) return "what it compacted";
   if (is_new(other.ledger, base.ledger, here.ledger)) return "keys of idempotency";
   if (is_new(other.schema, base.schema, here.schema)) return "fields";
@@ -53,14 +52,28 @@ std::string_view other_change(const Manifest& here, const Manifest& other, const
   return "";
 }
 
+// Whether something is deleted in `other` alone: it may have no code there.
+Result<bool> deletes_more(Objects& objects, const Manifest& here, const Manifest& other) {
+  PageMap pages;
+  for (const Root& root : other.tombstones) {
+    DREAMDB_ASSIGN(const TreeDiff diff, with_pages(objects, pages, [&](const PageMap& have) {
+                     return diff_trees(here.find_tombstones(root.field), &root, have);
+                   }));
+    if (!diff.right_only.empty()) return true;
+  }
+  return false;
+}
+
 // A version with two parents has all that both have. Conflict: this one would not.
 Status check_only_index(Objects& objects, const Tip& tip, const Tip& other, FieldId field,
                         std::string_view from) {
   DREAMDB_ASSIGN(const auto base, common_ancestor(objects, {tip.address(), tip.manifest}, objects,
                                                   {other.address(), other.manifest}));
+  DREAMDB_ASSIGN(const bool deletes, deletes_more(objects, *tip.manifest, *other.manifest));
   const std::string_view change =
-      base ? other_change(*tip.manifest, *other.manifest, *base->manifest, field)
-           : "all that it has";
+      deletes ? "deletions"
+      : base  ? other_change(*tip.manifest, *other.manifest, *base->manifest, field)
+              : "all that it has";
   if (change.empty()) return {};
   return fail(Code::kConflict, "`" + std::string(from) + "` has changed more than the index (" +
                                    std::string(change) + "); merge it, which brings its index too");
