@@ -7,6 +7,7 @@
 
 #include "base/one_in.h"
 #include "dataset/model_writes.h"
+#include "dreamdb/upkeep.h"
 
 namespace dreamdb {
 namespace {
@@ -16,7 +17,7 @@ class History : public testing::ModelWrites {
   using ModelWrites::ModelWrites;
 
   void step() {
-    switch (random_.below(18)) {
+    switch (random_.below(20)) {
       case 0: return open();
       case 1: return refresh();
       case 2: return branch();
@@ -29,8 +30,33 @@ class History : public testing::ModelWrites {
       case 9: return reindex();
       case 10:
       case 11: return erase();
+      case 12:
+      case 13: return shrink();
       default: return append();
     }
+  }
+
+ private:
+  // New versions with the records of the tip, perhaps none.
+  void shrink() {
+    Handle& handle = writable();
+    const std::string base = handle.ds.manifest();
+    const testing::ModelVersion same = versions_[refs_[handle.ref]];
+    CompactOptions options;
+    options.segment_rows = 1 + random_.below(60);
+    options.segment_bytes = 500 + random_.below(20'000);
+    options.commit_bytes = 1 + random_.below(20'000);
+    options.purge = random_.chance(30);
+    const auto report = compact(handle.ds, options);
+    ASSERT_TRUE(report) << report.error().message;
+    if (handle.ds.manifest() == base) return;
+    auto history = handle.ds.history();
+    for (;;) {
+      const auto info = history->next();
+      ASSERT_TRUE(info && *info);
+      if (!versions_.emplace((*info)->manifest, same).second) break;
+    }
+    refs_[handle.ref] = handle.ds.manifest();
   }
 };
 
