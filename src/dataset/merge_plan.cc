@@ -400,8 +400,11 @@ class VersionMerge {
     }
     uint64_t gone_records = 0;
     for (const Entry& entry : tree.removed) {
-      gone_records += entry.records;
-      if (tree.field != kRecordTrack) known_[tree.field] += entry.rows;
+      if (tree.field == kRecordTrack) {
+        gone_records += entry.records;
+      } else {
+        known_[tree.field] += entry.rows;
+      }
       for (const auto& [field, column] : entry.stats) known_[field] += column.present;
     }
     report_.records -= std::min(report_.records, gone_records);
