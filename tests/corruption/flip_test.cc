@@ -16,7 +16,8 @@ namespace {
 
 using model::row_range;
 
-// Two refs; segments with and without lists of anchors, layers, replaced values, a ledger.
+// Two refs; segments with and without lists of anchors, layers, replaced values, a ledger; deleted
+// records and values.
 void fill(const std::shared_ptr<Store>& store) {
   auto ds = create_in(model::space_on(store), "main", model::full_schema());
   ASSERT_TRUE(ds);
@@ -27,7 +28,11 @@ void fill(const std::shared_ptr<Store>& store) {
   const std::vector<model::Row> odd = {{3, 2}, {12, 2}, {100, 2}, {101, 3}, {250, 2}};
   ASSERT_TRUE(ds->append(model::rows_of(odd), keyed));
   ASSERT_TRUE(ds->add_field(model::extra_field()));
-  ASSERT_TRUE(ds->append(model::extra_rows(std::vector<uint64_t>{10, 12, 250})));
+  ASSERT_TRUE(ds->append(model::extra_rows(std::vector<uint64_t>{10, 12, 100, 250})));
+  ASSERT_TRUE(ds->delete_records({{11, 14, 101}}));
+  DeleteOptions values;
+  values.fields = std::vector<std::string>{model::extra_field().name};
+  ASSERT_TRUE(ds->delete_records({{10, 12, 250}}, values));
   auto side = ds->branch("side");
   ASSERT_TRUE(side);
   ASSERT_TRUE(side->set_meta("who", "side"));
