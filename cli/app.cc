@@ -82,11 +82,13 @@ void describe_app(CLI::App& app, Session& session) {
   add_reindex(app, session);
   add_compact(app, session);
   add_values(app, session);
+  add_delete(app, session);
   add_export(app, session);
   add_versions(app, session);
   add_log(app, session);
   add_diff(app, session);
   add_merge(app, session);
+  add_restore(app, session);
   add_fingerprint(app, session);
   add_verify(app, session);
   add_repair(app, session);

@@ -132,6 +132,14 @@ Result<Dataset> open_dataset(Session& session, const std::string& locator, const
   return dataset;
 }
 
+Result<Dataset> open_beside(Session& session, const Dataset& dataset, const std::string& name) {
+  if (name.find("://") == std::string::npos && !name.starts_with('.') && !name.starts_with('/')) {
+    auto found = open_dataset(session, dataset.store_url() + "@" + name);
+    if (found || name.find('@') == std::string::npos) return found;
+  }
+  return open_dataset(session, name);
+}
+
 Result<std::optional<Where>> parse_where(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   DREAMDB_ASSIGN(Where where, Where::parse(*text));

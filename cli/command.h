@@ -70,6 +70,8 @@ Result<Dataset> create_dataset(Session& session, const std::string& locator, con
 // Opens `locator`, or the version that `at` names by address or time.
 Result<Dataset> open_dataset(Session& session, const std::string& locator,
                              const std::string& at = "");
+// A ref of the dataset's store, or a locator.
+Result<Dataset> open_beside(Session& session, const Dataset& dataset, const std::string& name);
 // The filter that `--where` gives, if it is given.
 Result<std::optional<Where>> parse_where(const std::optional<std::string>& text);
 // InvalidArgument: no anchor lies from `start` to `end`.
@@ -102,6 +104,8 @@ void add_compact(CLI::App& app, Session& session);
 void add_take(CLI::App& app, Session& session);
 void add_versions(CLI::App& app, Session& session);  // snapshot, branch, delete-ref
 void add_log(CLI::App& app, Session& session);
+void add_delete(CLI::App& app, Session& session);  // delete, tombstones
+void add_restore(CLI::App& app, Session& session);
 void add_diff(CLI::App& app, Session& session);
 void add_merge(CLI::App& app, Session& session);
 void add_fingerprint(CLI::App& app, Session& session);  // and join-fingerprints

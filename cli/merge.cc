@@ -1,5 +1,6 @@
 // `merge`: what other branches have comes to a branch.
 #include "cli/command.h"
+#include "cli/exit_code.h"
 #include "cli/text.h"
 
 namespace dreamdb::cli {
@@ -23,6 +24,8 @@ OrderedJson merge_json(const MergeReport& report) {
   out["common_ancestor"] = or_null(report.common_ancestor);
   out["manifest"] = or_null(report.manifest);
   out["records"] = report.records;
+  out["deleted"] = report.deleted;
+  out["deleted_values"] = report.deleted_values;
   out["rows"] = OrderedJson::object();
   for (const auto& [field, rows] : report.rows) out["rows"][field] = rows;
   out["segments"] = report.segments;
@@ -66,6 +69,7 @@ std::string merge_text(const MergeReport& report, const std::string& locator, bo
   std::string text = (dry_run ? "would be a " : "") + report.outcome + " into " + locator + ": " +
                      with_commas(report.records) +
                      (report.records == 1 ? " new record" : " new records");
+  if (report.deleted > 0) text += ", " + with_commas(report.deleted) + " deleted";
   if (!report.manifest.empty()) text += ", version " + report.manifest;
   text += "\n";
   for (const auto& [field, rows] : report.rows)
@@ -82,20 +86,11 @@ Status print(const MergeReport& report, const std::string& locator, bool dry_run
                       : session.out.write(merge_text(report, locator, dry_run));
 }
 
-// A ref of the target's store, or a locator.
-Result<Dataset> open_source(Session& session, const Dataset& target, const std::string& name) {
-  if (name.find("://") == std::string::npos && !name.starts_with('.') && !name.starts_with('/')) {
-    auto found = open_dataset(session, target.store_url() + "@" + name);
-    if (found || name.find('@') == std::string::npos) return found;
-  }
-  return open_dataset(session, name);
-}
-
 Status run_merge(const MergeArgs& o, Session& session) {
   DREAMDB_ASSIGN(Dataset target, open_dataset(session, o.target));
   std::vector<Dataset> sources;
   for (const std::string& name : o.sources) {
-    DREAMDB_ASSIGN(Dataset source, open_source(session, target, name));
+    DREAMDB_ASSIGN(Dataset source, open_beside(session, target, name));
     sources.push_back(std::move(source));
   }
   MergeReport refused;
@@ -104,7 +99,10 @@ Status run_merge(const MergeArgs& o, Session& session) {
   options.forward_only = o.forward_only;
   options.refused = &refused;
   const auto report = target.merge(sources, options);
-  if (report) return print(*report, target.locator(), o.dry_run, session);
+  if (report) {
+    if (report->outcome == "refused") session.code = exit_code_of(Code::kConflict);
+    return print(*report, target.locator(), o.dry_run, session);
+  }
   if (!refused.outcome.empty()) DREAMDB_TRY(print(refused, target.locator(), o.dry_run, session));
   return std::unexpected(report.error());
 }
@@ -116,10 +114,11 @@ void add_merge(CLI::App& app, Session& session) {
   Command command = add_command(
       app, session, "merge", "bring what other branches have to a branch",
       "The ref moves on where the source was made from its version; else one new version has what\n"
-      "any of them has: records, values, fields, codes, keys of idempotency. The same bytes at "
-      "the\n"
-      "same anchor are one record. Where both sides wrote different values since they parted, all\n"
-      "is refused (exit 5), and the anchors, fields and both values are printed.",
+      "any of them has: records, values, fields, codes, keys of idempotency; what one has deleted\n"
+      "is deleted. The same bytes at the same anchor are one record. Where both sides wrote\n"
+      "different values since they parted, all is refused (exit 5), and the anchors, fields and "
+      "both\n"
+      "values are printed.",
       "  dreamdb merge ./pets@main try-1\n"
       "  dreamdb merge ./pets worker-0 worker-1 worker-2 --json\n"
       "  dreamdb merge ./pets try-1 --dry-run");

@@ -1,9 +1,7 @@
 // `count`, `stream`, `take` and `values`: records and numbers out, one pass over the data.
-#include <charconv>
-
+#include "cli/anchors.h"
 #include "cli/command.h"
 #include "cli/json_row.h"
-#include "cli/line_reader.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 
@@ -68,17 +66,6 @@ struct TakeOptions {
   bool skip_missing = false;
 };
 
-Result<uint64_t> parse_anchor(std::string_view text) {
-  uint64_t anchor = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), anchor);
-  if (error != std::errc() || end != text.data() + text.size() || anchor > kAnchorMax) {
-    return fail(Code::kInvalidArgument, "\"" + one_line(text, 60) +
-                                            "\" is no anchor: expected a whole number from 0 to "
-                                            "2^64-2");
-  }
-  return anchor;
-}
-
 // Prints the records at `anchors` and empties it.
 Status take_some(const TakeOptions& o, const Dataset& dataset, Session& session,
                  const std::vector<std::string>& fields, std::vector<uint64_t>& anchors) {
@@ -103,25 +90,10 @@ Status run_take(const TakeOptions& o, Session& session) {
     for (const Field& field : dataset.schema().fields()) fields.push_back(field.name);
   }
   std::vector<uint64_t> anchors;
-  if (o.anchors.size() != 1 || o.anchors[0] != "-") {
-    for (const std::string& text : o.anchors) {
-      DREAMDB_ASSIGN(const uint64_t anchor, parse_anchor(text));
-      anchors.push_back(anchor);
-    }
-    return take_some(o, dataset, session, fields, anchors);
-  }
-  DREAMDB_ASSIGN(LineReader lines, LineReader::open("-"));
-  while (true) {
-    DREAMDB_ASSIGN(const auto line, lines.next());
-    if (!line) break;
-    if (line->empty()) continue;
-    auto anchor = parse_anchor(*line);
-    if (!anchor) return fail(anchor.error().code, lines.place() + ": " + anchor.error().message);
-    anchors.push_back(*anchor);
-    if (anchors.size() == kTakeRows) {
-      DREAMDB_TRY(take_some(o, dataset, session, fields, anchors));
-    }
-  }
+  DREAMDB_TRY(each_anchor(o.anchors, [&](uint64_t anchor) -> Status {
+    anchors.push_back(anchor);
+    return anchors.size() < kTakeRows ? Status() : take_some(o, dataset, session, fields, anchors);
+  }));
   return take_some(o, dataset, session, fields, anchors);
 }
 

@@ -21,6 +21,7 @@ OrderedJson stat_json(const Dataset& dataset, const DatasetStat& stat, const Ind
   out["manifest"] = dataset.manifest();
   out["timeline"] = dataset.timeline();
   out["records"] = stat.records;
+  out["deleted"] = stat.deleted;
   out["first_anchor"] = stat.records == 0 ? OrderedJson() : OrderedJson(stat.first_anchor);
   out["last_anchor"] = stat.records == 0 ? OrderedJson() : OrderedJson(stat.last_anchor);
   out["bytes"] = stat.bytes;
@@ -72,6 +73,7 @@ Status run_stat(const StatOptions& o, Session& session) {
   head.add({"version", dataset.manifest()});
   head.add({"timeline", dataset.timeline()});
   head.add({"records", with_commas(stat.records)});
+  if (stat.deleted != 0) head.add({"deleted", with_commas(stat.deleted)});
   if (stat.records != 0) {
     head.add(
         {"anchors", std::to_string(stat.first_anchor) + " to " + std::to_string(stat.last_anchor)});

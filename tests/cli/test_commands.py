@@ -243,8 +243,8 @@ def test_merge(tmp_path):
         dreamdb("branch", ints, branch)
     dreamdb("append", f"{ints}@one", "--anchor", 2, "--set", "n=2")
     plan = dreamdb("merge", ints, "one", "--dry-run", "--json").json()
-    assert list(plan) == ["outcome", "target", "sources", "common_ancestor", "manifest", "records", "rows", "segments", "keys",
-                          "fields_added", "meta_changed", "conflicts", "more_conflicts", "meta_conflicts"]
+    assert list(plan) == ["outcome", "target", "sources", "common_ancestor", "manifest", "records", "deleted", "deleted_values", "rows",
+                          "segments", "keys", "fields_added", "meta_changed", "conflicts", "more_conflicts", "meta_conflicts"]
     assert (plan["outcome"], plan["records"], plan["manifest"]) == ("fast-forward", 1, plan["sources"][0])
     assert dreamdb("count", ints).out == "1\n"
     assert dreamdb("merge", ints, "one").out.startswith("fast-forward into file://")
@@ -261,6 +261,7 @@ def test_merge(tmp_path):
 
     dreamdb("append", ints, "--anchor", 4, "--set", "n=4")
     dreamdb("append", f"{ints}@two", "--anchor", 4, "--set", "n=5")
+    assert dreamdb("merge", ints, "two", "--dry-run", "--json", code=5).json()["outcome"] == "refused"
     refused = dreamdb("merge", ints, "two", "--json", code=5)
     conflict = {"anchor": 4, "field": "n", "target": "4", "source": "5"}
     assert refused.json()["outcome"] == "refused"
