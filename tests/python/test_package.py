@@ -49,7 +49,7 @@ CALLS = {
     "add_scalar_string add_scalar_timestamp add_scalar_layer add_image_layer "
     "append_image_layer add_embedding_layer append_embedding_layer iter_stream "
     "iter_all_batches iter_arrow_batches iter_scalar iter_vector search query_scalar "
-    "reindex take_index drop_index indexes "
+    "reindex take_index drop_index indexes delete tombstone_set restore "
     "distinct_values list_anchors distinct_anchors count snapshot branch history "
     "current_manifest ref_name timeline list_refs delete_ref meta set_meta "
     "set_description description set_application",

@@ -226,6 +226,26 @@ nb::list to_list(const std::vector<RefInfo>& refs) {
   return out;
 }
 
+DeleteOptions delete_options(Fields fields, bool skip_missing, std::string reason) {
+  DeleteOptions options;
+  options.fields = std::move(fields);
+  options.skip_missing = skip_missing;
+  options.reason = std::move(reason);
+  return options;
+}
+
+nb::dict delete_records(Dataset& self, nb::handle anchors, Fields fields, bool skip_missing,
+                        std::string reason) {
+  const Buffer view = Keeper::view_of(std::make_shared<Keeper>(), anchors);
+  const DeleteOptions options = delete_options(std::move(fields), skip_missing, std::move(reason));
+  return to_dict(without_gil([&] { return self.delete_records(anchors_of(view), options); }));
+}
+
+nb::dict delete_where(Dataset& self, const Where& where, Fields fields, std::string reason) {
+  const DeleteOptions options = delete_options(std::move(fields), false, std::move(reason));
+  return to_dict(without_gil([&] { return self.delete_where(where, options); }));
+}
+
 void bind_reads(nb::class_<Dataset>& dataset) {
   dataset
       .def(
@@ -253,6 +273,14 @@ void bind_reads(nb::class_<Dataset>& dataset) {
       .def("embedding_dim", &embedding_dim, nb::arg("field"))
       .def("indexes", &indexes)
       .def("distinct_values", &distinct_values, nb::arg("field"))
+      .def(
+          "tombstones",
+          [](const Dataset& self, const std::optional<std::string>& field, uint64_t start,
+             uint64_t end) {
+            return new TombstoneStreamHandle(
+                without_gil([&] { return self.tombstones(field, start, end); }));
+          },
+          nb::arg("field").none(), nb::arg("start"), nb::arg("end"))
       .def("stat",
            [](const Dataset& self) { return to_dict(without_gil([&] { return self.stat(); })); });
 }
@@ -261,6 +289,10 @@ void bind_writes(nb::class_<Dataset>& dataset) {
   dataset
       .def("writer", &writer, nb::arg("on_conflict"), nb::arg("idempotency_key"),
            nb::arg("commit_bytes"), nb::arg("commit_rows"), nb::arg("buffer_bytes"))
+      .def("delete_records", &delete_records, nb::arg("anchors"), nb::arg("fields").none(),
+           nb::arg("skip_missing"), nb::arg("reason"))
+      .def("delete_where", &delete_where, nb::arg("where"), nb::arg("fields").none(),
+           nb::arg("reason"))
       .def(
           "add_field",
           [](Dataset& self, const Field& field) {
@@ -336,6 +368,12 @@ void bind_versions(nb::class_<Dataset>& dataset) {
             return to_dict(without_gil([&] { return self.diff(other); }));
           },
           nb::arg("other"))
+      .def(
+          "restore",
+          [](Dataset& self, const Dataset& source) {
+            return without_gil([&] { return self.restore(source); });
+          },
+          nb::arg("source"))
       .def(
           "merge",
           [](Dataset& self, const std::vector<Dataset>& sources, bool dry_run, bool forward_only) {

@@ -77,6 +77,8 @@ nb::dict to_dict(const MergeReport& report) {
   out["common_ancestor"] = or_none(report.common_ancestor);
   out["manifest"] = or_none(report.manifest);
   out["records"] = report.records;
+  out["deleted"] = report.deleted;
+  out["deleted_values"] = report.deleted_values;
   out["rows"] = rows;
   out["segments"] = report.segments;
   out["keys"] = report.keys;
@@ -85,6 +87,15 @@ nb::dict to_dict(const MergeReport& report) {
   out["conflicts"] = conflicts;
   out["more_conflicts"] = report.more_conflicts;
   out["meta_conflicts"] = report.meta_conflicts;
+  return out;
+}
+
+nb::dict to_dict(const DeleteReport& report) {
+  nb::dict out;
+  out["deleted"] = report.deleted;
+  out["unchanged"] = report.unchanged;
+  out["missing"] = report.missing;
+  out["manifest"] = report.manifest;
   return out;
 }
 
@@ -102,6 +113,7 @@ nb::dict to_dict(const DatasetStat& stat) {
   }
   nb::dict out;
   out["records"] = stat.records;
+  out["deleted"] = stat.deleted;
   out["first_anchor"] = stat.first_anchor;
   out["last_anchor"] = stat.last_anchor;
   out["bytes"] = stat.bytes;

@@ -15,6 +15,7 @@ nb::dict to_dict(const CommitInfo& info);
 nb::dict to_dict(const RefInfo& ref);
 nb::dict to_dict(const DiffReport& report);
 nb::dict to_dict(const MergeReport& report);
+nb::dict to_dict(const DeleteReport& report);
 nb::dict to_dict(const DatasetStat& stat);
 nb::dict to_dict(const StoreStats& stats);
 nb::dict to_dict(const SearchReport& report);

@@ -27,6 +27,18 @@ class BatchStreamHandle {
   bool in_use_ = false;
 };
 
+class TombstoneStreamHandle {
+ public:
+  explicit TombstoneStreamHandle(TombstoneStream stream) : stream_(std::move(stream)) {}
+  // Anchors alone.
+  std::optional<Batch> next();
+  void close() { stream_.reset(); }
+
+ private:
+  std::optional<TombstoneStream> stream_;
+  bool in_use_ = false;
+};
+
 class HistoryStreamHandle {
  public:
   explicit HistoryStreamHandle(HistoryStream stream) : stream_(std::move(stream)) {}

@@ -67,17 +67,28 @@ class Versions(Handle):
             return self._core.diff(other._core)
         return self._core.diff(self._open_other(_check.text(other, "other"))._core)
 
+    def restore(self, other: Any) -> str:
+        """Goes back to what an older version of this branch has, such as a snapshot of it: a
+        Dataset, a ref of this store, or a locator. One new version has its records, fields, indexes
+        and user map: what was deleted since is there again, what came since is not. No version is
+        lost. Returns the manifest. InvalidArgumentError: it is no older version of this branch."""
+        self._check_nothing_waits()
+        source = (
+            other if isinstance(other, Versions) else self._open_other(_check.text(other, "other"))
+        )
+        return self._core.restore(source._core)
+
     def merge(self, other: Any, strategy: str = UNION, *, dry_run: bool = False) -> Any:
         """Brings to this branch what `other` has: a Dataset, a ref of this store, or a locator.
 
         The ref moves on where `other` was made from its version; else one new version has what
-        either has: records, values, fields, codes, keys of idempotency. The same bytes at the same
-        anchor are one record. `strategy='fast-forward'` refuses where the ref cannot simply move on.
+        either has: records, values, fields, codes, keys of idempotency; what either has deleted is
+        deleted. The same bytes at the same anchor are one record. `strategy='fast-forward'` refuses where the ref cannot simply move on.
 
         Returns the manifest of this ref afterwards. With `dry_run` no ref moves, and the report is
         returned: `{'outcome': 'up-to-date' | 'fast-forward' | 'union' | 'refused', 'target',
-        'sources', 'common_ancestor', 'manifest', 'records', 'rows': {field: rows}, 'segments',
-        'keys', 'fields_added', 'meta_changed', 'conflicts': [{'anchor', 'field', 'target',
+        'sources', 'common_ancestor', 'manifest', 'records', 'deleted', 'deleted_values',
+        'rows': {field: rows}, 'segments', 'keys', 'fields_added', 'meta_changed', 'conflicts': [{'anchor', 'field', 'target',
         'source', 'source_manifest'}], 'more_conflicts', 'meta_conflicts'}`.
 
         Raises ConflictError, and changes nothing, where both sides have written different values

@@ -26,7 +26,7 @@ class AnchorList:
 
     def __init__(
         self,
-        stream: Callable[[], _core.BatchStream | None],
+        stream: Callable[[], _core.BatchStream | _core.TombstoneStream | None],
         count: Callable[[], int] | None,
         contains: Callable[[int], bool],
     ) -> None:

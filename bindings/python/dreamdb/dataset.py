@@ -9,6 +9,7 @@ from typing import Any
 
 from . import _check, _core
 from ._compacting import Compacting
+from ._deleting import Deleting
 from ._fielding import Fielding
 from ._indexing import Indexing
 from ._locator import locator, private_memory
@@ -24,7 +25,7 @@ CACHE_BYTES = _core.CACHE_BYTES
 BY_ENVIRONMENT = ("", 0)  # the disk cache that the environment names, if it names one
 
 
-class Dataset(Reading, Searching, Indexing, Fielding, Versions, Compacting, Upkeep):
+class Dataset(Reading, Searching, Indexing, Deleting, Fielding, Versions, Compacting, Upkeep):
     """Records at anchors, versioned, on a store.
 
     What a handle reads never changes under it; its own writes move it, `refresh` follows those of
