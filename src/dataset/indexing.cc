@@ -7,6 +7,7 @@
 #include "dataset/take_index.h"
 #include "dreamdb/interrupt.h"
 #include "index/index_builder.h"
+#include "plan/tree_diff.h"
 #include "stream/row_stream.h"
 #include "track/tombstones.h"
 #include "version/live_session.h"
@@ -64,6 +65,19 @@ Status feed(IndexBuilder& builder, const std::shared_ptr<Objects>& objects,
   }
 }
 
+// Whether something of the field that was deleted in one version is there in a later one.
+Result<bool> is_restored(Objects& objects, const Manifest& before, const Manifest& after,
+                         FieldId field) {
+  PageMap pages;
+  for (const FieldId id : {kRecordTrack, field}) {
+    DREAMDB_ASSIGN(const TreeDiff diff, with_pages(objects, pages, [&](const PageMap& have) {
+                     return diff_trees(before.find_tombstones(id), after.find_tombstones(id), have);
+                   }));
+    if (!diff.left_only.empty()) return true;
+  }
+  return false;
+}
+
 // Trains an index over the handle's version, encodes all rows unless they are left to shards, and
 // commits it.
 Status build_index(Dataset::Impl& dataset, const Field& field, const IndexOptions& given) {
@@ -104,9 +118,16 @@ Status build_index(Dataset::Impl& dataset, const Field& field, const IndexOption
   const auto go_on = [&](const Tip& moved, Change&) -> Result<bool> {
     DREAMDB_TRY(session.may_publish());
     const Field* const now = moved.manifest->schema.find(field.id);
-    if (now != nullptr && now->type == FieldType::kEmbedding) return true;
-    return fail(Code::kConflict,
-                "field `" + field.name + "` was removed while its index was built");
+    if (now == nullptr || now->type != FieldType::kEmbedding)
+      return fail(Code::kConflict,
+                  "field `" + field.name + "` was removed while its index was built");
+    // What was deleted has no codes, and its segments are said to be covered.
+    DREAMDB_ASSIGN(const bool restored,
+                   is_restored(dataset.objects(), *manifest, *moved.manifest, field.id));
+    if (!restored) return true;
+    return fail(Code::kConflict, "records of field `" + field.name +
+                                     "` that were deleted have been restored while its index was "
+                                     "built; build it again");
   };
   DREAMDB_TRY(dataset.commit(std::move(change), go_on));
   session.settle();
