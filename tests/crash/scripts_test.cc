@@ -11,9 +11,11 @@
 #include <iostream>
 
 #include "base/one_in.h"
+#include "runtime/quick_runtime.h"
 #include "store/fault_store.h"
 #include "store/memory_store.h"
 #include "tests/model/version.h"
+#include "upkeep/collect.h"
 
 namespace dreamdb {
 namespace {
@@ -24,12 +26,25 @@ using model::rows_of;
 using model::small_schema;
 
 using Refs = std::map<std::string, ModelVersion>;
-using SpacePtr = std::shared_ptr<Space>;
+
+// The clock of all stores; hours pass before a collection.
+QuickRuntime& runtime() {
+  static auto* const one = new QuickRuntime;
+  return *one;
+}
+constexpr uint64_t kAllIsOldNs = 3 * 3'600'000'000'000;
+
+// What a verb acts on.
+struct Process {
+  std::shared_ptr<Store> store;
+  std::shared_ptr<Space> space;
+  Dataset main;
+};
 
 // `place` is where in the script it stands, so that no two verbs mean the same rows and names.
 struct Verb {
   std::string name;
-  std::function<Status(const SpacePtr& space, Dataset& main, size_t place)> run;
+  std::function<Status(Process& process, size_t place)> run;
   std::function<void(Refs& refs, size_t place)> apply;
 };
 
@@ -62,58 +77,83 @@ const std::vector<model::Row> kOnMain = row_range(30, 4, 1, 4);  // some are on 
 std::vector<Verb> alphabet() {
   return {
       {"append",
-       [](const SpacePtr&, Dataset& main, size_t place) {
-         return ok_of(main.append(rows_of(new_rows(place), small_schema())));
+       [](Process& process, size_t place) {
+         return ok_of(process.main.append(rows_of(new_rows(place), small_schema())));
        },
        [](Refs& refs, size_t place) {
          append_to(refs["main"], new_rows(place), OnConflict::kRefuse, 10 + place);
        }},
       {"append same",
-       [](const SpacePtr&, Dataset& main, size_t) {
-         return ok_of(main.append(rows_of(row_range(25, 3, 1), small_schema())));
+       [](Process& process, size_t) {
+         return ok_of(process.main.append(rows_of(row_range(20, 2, 1), small_schema())));
        },
        [](Refs&, size_t) {}},
       {"replace",
-       [](const SpacePtr&, Dataset& main, size_t place) {
+       [](Process& process, size_t place) {
          AppendOptions options;
          options.on_conflict = OnConflict::kReplace;
          options.idempotency_key = numbered("replace ", place);
-         return ok_of(main.append(rows_of(row_range(22, 3, 5 + place), small_schema()), options));
+         return ok_of(
+             process.main.append(rows_of(row_range(22, 3, 5 + place), small_schema()), options));
        },
        [](Refs& refs, size_t place) {
          append_to(refs["main"], row_range(22, 3, 5 + place), OnConflict::kReplace, 20 + place);
        }},
+      {"delete",
+       [](Process& process, size_t) {
+         return ok_of(process.main.delete_records(std::vector<uint64_t>{25, 26, 27}));
+       },
+       [](Refs& refs, size_t) {
+         const uint64_t anchors[] = {25, 26, 27};
+         refs["main"] = *model::remove_records(refs["main"], anchors);
+       }},
       {"branch",
-       [](const SpacePtr&, Dataset& main, size_t place) {
-         return or_exists(ok_of(main.branch(numbered("b", place))));
+       [](Process& process, size_t place) {
+         return or_exists(ok_of(process.main.branch(numbered("b", place))));
        },
        [](Refs& refs, size_t place) { refs[numbered("b", place)] = refs["main"]; }},
       {"snapshot",
-       [](const SpacePtr&, Dataset& main, size_t place) {
-         return or_exists(ok_of(main.snapshot(numbered("v", place))));
+       [](Process& process, size_t place) {
+         return or_exists(ok_of(process.main.snapshot(numbered("v", place))));
        },
        [](Refs& refs, size_t place) { refs[numbered("main@v", place)] = refs["main"]; }},
       {"merge",
-       [](const SpacePtr& space, Dataset& main, size_t) -> Status {
-         DREAMDB_ASSIGN(const Dataset side, open_in(space, "side"));
-         return ok_of(main.merge(side));
+       [](Process& process, size_t) -> Status {
+         DREAMDB_ASSIGN(const Dataset side, open_in(process.space, "side"));
+         return ok_of(process.main.merge(side));
        },
        [](Refs& refs, size_t) {
          const auto merged = model::merge(refs["main"], refs["side"]);
          ASSERT_TRUE(merged);
          refs["main"] = *merged;
        }},
+      {"restore",
+       [](Process& process, size_t) -> Status {
+         DREAMDB_ASSIGN(const Dataset first, open_in(process.space, "main@first"));
+         return ok_of(process.main.restore(first));
+       },
+       [](Refs& refs, size_t place) {
+         refs["main"] = model::restore(refs["main"], refs["main@first"], 40 + place);
+       }},
+      {"expire and collect",
+       [](Process& process, size_t) {
+         runtime().sleep_ns(kAllIsOldNs);
+         GcOptions options;
+         options.keep_last = 1;
+         return ok_of(collect(process.store, runtime(), options));
+       },
+       [](Refs&, size_t) {}},
       {"reindex",
-       [](const SpacePtr&, Dataset& main, size_t place) {
+       [](Process& process, size_t place) {
          IndexOptions options;
          options.cells = 2;
          options.seed = place;
-         return ok_of(main.reindex("emb", options));
+         return ok_of(process.main.reindex("emb", options));
        },
        [](Refs&, size_t) {}},
       {"add field",
-       [](const SpacePtr&, Dataset& main, size_t) {
-         return or_exists(main.add_field(model::extra_field()));
+       [](Process& process, size_t) {
+         return or_exists(process.main.add_field(model::extra_field()));
        },
        [](Refs& refs, size_t) { refs["main"].state.has_extra = true; }},
   };
@@ -126,18 +166,20 @@ Refs set_up(const std::shared_ptr<Store>& store) {
   EXPECT_TRUE(main && main->append(rows_of(kFirst, small_schema())));
   auto side = main->branch("side");
   EXPECT_TRUE(side && side->append(rows_of(kOnSide, small_schema())));
+  EXPECT_TRUE(main->snapshot("first"));
   EXPECT_TRUE(main->append(rows_of(kOnMain, small_schema())));
   Refs refs;
   append_to(refs["main"], kFirst, OnConflict::kRefuse, 1);
   refs["side"] = refs["main"];
   append_to(refs["side"], kOnSide, OnConflict::kRefuse, 2);
+  refs["main@first"] = refs["main"];
   append_to(refs["main"], kOnMain, OnConflict::kRefuse, 3);
   return refs;
 }
 
 // A store with the same objects and refs.
 std::shared_ptr<MemoryStore> copy_of(Store& from) {
-  auto out = std::make_shared<MemoryStore>("script");
+  auto out = std::make_shared<MemoryStore>("script", runtime());
   const ListPage page = *from.list("", "", 10'000);
   for (const ListedObject& object : page.objects) {
     if (const auto loaded = from.load(object.key)) {
@@ -166,11 +208,12 @@ struct Run {
 };
 
 Run run_script(const std::shared_ptr<Store>& store, const Script& script, size_t first) {
-  const SpacePtr space = model::space_on(store);
+  const auto space = model::space_on(store);
   auto main = open_in(space, "main");
   if (!main) return {first, main.error()};
+  Process process{store, space, *std::move(main)};
   for (size_t i = first; i < script.size(); ++i) {
-    Status status = script[i]->run(space, *main, i);
+    Status status = script[i]->run(process, i);
     if (!status) return {i, std::move(status).error()};
   }
   return {script.size(), std::nullopt};
@@ -208,20 +251,23 @@ class Scripts {
     const auto counted = std::make_shared<FaultStore>(copy_of(*base_), FaultPlan{});
     const Run whole = run_script(counted, script, 0);
     ASSERT_FALSE(whole.error) << whole.error->message;
-    for (uint64_t at = 0; at < counted->operations() && !::testing::Test::HasFailure(); ++at) {
+    const uint64_t operations = counted->operations();
+    for (uint64_t at = 0; at < operations && !::testing::Test::HasFailure(); ++at) {
       if (!cases_.takes_next()) continue;
       ++points_;
       SCOPED_TRACE("operation " + std::to_string(at));
-      strike(script, refs, at);
+      strike(script, refs, at, operations);
     }
   }
 
-  void strike(const Script& script, const std::vector<Refs>& refs, uint64_t at) {
+  void strike(const Script& script, const std::vector<Refs>& refs, uint64_t at,
+              uint64_t operations) {
     const auto inner = copy_of(*base_);
     const auto store = std::make_shared<FaultStore>(inner, FaultPlan{});
     store->set_plan({.rules = {{.kind = kind_, .at = at}}});
     const Run first = run_script(store, script, 0);
-    if (kind_ != FaultKind::kReplyLost) {
+    // A collection has done its work when it ends its session, with its last request.
+    if (kind_ != FaultKind::kReplyLost && at + 1 < operations) {
       EXPECT_TRUE(first.error) << "the process died, and yet nobody noticed";
     }
     if (first.error) {
@@ -254,7 +300,7 @@ class Scripts {
 
   const FaultKind kind_;
   const std::vector<Verb> verbs_ = alphabet();
-  const std::shared_ptr<MemoryStore> base_ = std::make_shared<MemoryStore>("base");
+  const std::shared_ptr<MemoryStore> base_ = std::make_shared<MemoryStore>("base", runtime());
   Refs first_;
   OneIn cases_;
   uint64_t scripts_ = 0, points_ = 0;

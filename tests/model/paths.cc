@@ -70,9 +70,12 @@ Result<std::string> compare_found(const Dataset& dataset, const State& state, bo
   const std::vector<float> query = {1, -2, 3, 4};
   DREAMDB_ASSIGN(const SearchAnswer answer, dataset.search("emb", query, 1, options));
   const Batch& rows = answer.hits[0].rows;
-  if (rows.rows() != state.records() || given_anchors(rows) != anchors_of(state))
-    return std::string(exact ? "the exact search" : "search") + " finds other records";
-  return "";
+  if (rows.rows() == state.records() && given_anchors(rows) == anchors_of(state)) return "";
+  std::string found;
+  for (const uint64_t anchor : given_anchors(rows)) found += " " + std::to_string(anchor);
+  return std::string(exact ? "the exact search" : "search") + " finds " +
+         std::to_string(rows.rows()) + " of " + std::to_string(state.records()) +
+         " records, given anchors" + found + "; " + state.summary();
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ bool merge_meta(ModelVersion& out, const ModelVersion& source) {
       unite(out.keys, key, theirs);
       continue;
     }
-    switch (is_new ? Wins::kSource : winner(ours->second, out.seen, theirs, source.seen)) {
+    switch (is_new ? Wins::kSource : winner(ours->second, out.heard, theirs, source.heard)) {
       case Wins::kTarget: break;
       case Wins::kNeither: return false;
       case Wins::kSource:
@@ -75,7 +75,10 @@ bool merge_meta(ModelVersion& out, const ModelVersion& source) {
 
 Outcome append(ModelVersion version, std::span<const Row> rows, OnConflict mode, uint64_t write) {
   for (const Row& row : rows) {
-    if (version.deleted.contains(row.anchor)) return std::unexpected(Code::kConflict);
+    if (version.deleted.contains(row.anchor)) {
+      if (mode == OnConflict::kSkip) continue;
+      return std::unexpected(Code::kConflict);
+    }
     const auto [at, is_new] = version.state.salts.try_emplace(row.anchor, row.salt);
     if (!is_new && at->second == row.salt) continue;
     if (!is_new && mode == OnConflict::kRefuse) return std::unexpected(Code::kConflict);
@@ -115,14 +118,14 @@ Outcome set_meta(ModelVersion version, const std::string& key, const std::string
                  uint64_t write) {
   version.state.meta[key] = value;
   version.keys[key] = {write};
-  version.seen.insert(write);
+  version.heard.insert(write);
   return version;
 }
 
 Outcome remove_meta(ModelVersion version, const std::string& key, uint64_t write) {
   version.state.meta.erase(key);
   version.keys[key] = {write};
-  version.seen.insert(write);
+  version.heard.insert(write);
   return version;
 }
 
@@ -134,6 +137,16 @@ Outcome remove_records(ModelVersion version, std::span<const uint64_t> anchors) 
     version.deleted.insert(anchor);
   }
   return version;
+}
+
+ModelVersion restore(const ModelVersion& version, ModelVersion older, uint64_t write) {
+  older.heard = version.heard;
+  older.heard.insert(write);
+  auto keys = version.keys;
+  for (auto& [key, writes] : keys)
+    if (value_of(version.state, key) != value_of(older.state, key)) writes = {write};
+  older.keys = std::move(keys);
+  return older;
 }
 
 Outcome merge(const ModelVersion& target, const ModelVersion& source) {
@@ -155,6 +168,7 @@ Outcome merge(const ModelVersion& target, const ModelVersion& source) {
   out.state.extras.insert(theirs.state.extras.begin(), theirs.state.extras.end());
   out.state.has_extra = out.state.has_extra || theirs.state.has_extra;
   out.seen.insert(theirs.seen.begin(), theirs.seen.end());
+  out.heard.insert(theirs.heard.begin(), theirs.heard.end());
   return out;
 }
 

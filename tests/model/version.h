@@ -27,7 +27,8 @@ struct ModelVersion {
   std::map<uint64_t, Writes> names;    // by salt of a record at an assigned anchor
   std::map<std::string, Writes> keys;  // of the user map: who set or removed it last
   std::set<uint64_t> deleted;          // anchors, for ever
-  Writes seen;
+  Writes seen;                         // that its values came from
+  Writes heard;                        // of the user map, also of what was restored away
 
   bool operator==(const ModelVersion&) const = default;
 };
@@ -35,7 +36,7 @@ struct ModelVersion {
 using Outcome = std::expected<ModelVersion, Code>;
 
 // Rows at given anchors. Conflict: another value is there and `mode` refuses, or the anchor is
-// deleted.
+// deleted and `mode` does not skip.
 Outcome append(ModelVersion version, std::span<const Row> rows, OnConflict mode, uint64_t write);
 // Records with the salts first_salt, first_salt + 1, ...
 Outcome append_assigned(ModelVersion version, size_t count, uint64_t first_salt, uint64_t write);
@@ -48,6 +49,9 @@ Outcome set_meta(ModelVersion version, const std::string& key, const std::string
 Outcome remove_meta(ModelVersion version, const std::string& key, uint64_t write);
 // The records at `anchors` are gone for ever; those that are not there are passed over.
 Outcome remove_records(ModelVersion version, std::span<const uint64_t> anchors);
+// What `older`, a version below it, holds; its deletions too. Only of the user map it is known that
+// what came since is not wanted: a merge brings back what another branch still has of the rest.
+ModelVersion restore(const ModelVersion& version, ModelVersion older, uint64_t write);
 // Conflict: both sides wrote other values and neither had seen the other's.
 Outcome merge(const ModelVersion& target, const ModelVersion& source);
 
