@@ -18,16 +18,17 @@ Status ok_of(const auto& result) {
   return {};
 }
 
-Outcome unchanged(const ModelVersion& version) { return version; }
+Outcome unchanged(const ModelVersion& version, const std::string&) { return version; }
 
 }  // namespace
 
 std::span<const Author::Verb> Author::verbs() {
   static constexpr Verb kVerbs[] = {
-      {24, &Author::append},    {6, &Author::append_same}, {8, &Author::append_assigned},
-      {3, &Author::add_field},  {4, &Author::fill_field},  {5, &Author::set_meta},
-      {6, &Author::branch},     {3, &Author::snapshot},    {2, &Author::remove_branch},
-      {10, &Author::merge},     {2, &Author::reindex},     {6, &Author::refresh},
+      {24, &Author::append},        {6, &Author::append_same},  {8, &Author::append_assigned},
+      {3, &Author::add_field},      {4, &Author::fill_field},   {5, &Author::set_meta},
+      {6, &Author::branch},         {3, &Author::snapshot},     {2, &Author::remove_branch},
+      {6, &Author::remove_records}, {2, &Author::remove_where}, {2, &Author::restore},
+      {10, &Author::merge},         {2, &Author::reindex},      {6, &Author::refresh},
       {6, &Author::change_ref},
   };
   return kVerbs;
@@ -80,7 +81,8 @@ void Author::append() {
   written_.emplace_back(rows, options);
   const CallPtr call = new_call("append " + std::to_string(rows[0].anchor));
   call->once = true;
-  call->apply = [rows, options, write = world_.next_write()](const ModelVersion& version) {
+  call->apply = [rows, options, write = world_.next_write()](const ModelVersion& version,
+                                                             const std::string&) {
     return model::append(version, rows, options.on_conflict, write);
   };
   perform(call, [&](Dataset& ds) {
@@ -96,7 +98,8 @@ void Author::append_same() {
   options.on_conflict = OnConflict::kSkip;
   const CallPtr call = new_call("append again " + std::to_string(rows[0].anchor));
   call->once = true;
-  call->apply = [rows = rows, write = world_.next_write()](const ModelVersion& version) {
+  call->apply = [rows = rows, write = world_.next_write()](const ModelVersion& version,
+                                                           const std::string&) {
     return model::append(version, rows, OnConflict::kSkip, write);
   };
   perform(call, [&, options = options](Dataset& ds) {
@@ -112,7 +115,7 @@ void Author::append_assigned() {
   options.idempotency_key = "assigned " + std::to_string(number);
   const CallPtr call = new_call("append " + std::to_string(count) + " unanchored");
   call->once = true;
-  call->apply = [=](const ModelVersion& version) {
+  call->apply = [=](const ModelVersion& version, const std::string&) {
     return model::append_assigned(version, count, first, number);
   };
   perform(call, [&](Dataset& ds) {
@@ -123,7 +126,9 @@ void Author::append_assigned() {
 void Author::add_field() {
   const CallPtr call = new_call("add field");
   call->once = true;
-  call->apply = [](const ModelVersion& version) { return model::add_extra(version); };
+  call->apply = [](const ModelVersion& version, const std::string&) {
+    return model::add_extra(version);
+  };
   perform(call, [](Dataset& ds) { return ds.add_field(model::extra_field()); });
 }
 
@@ -134,7 +139,9 @@ void Author::fill_field() {
   if (anchors.empty()) return;
   const CallPtr call = new_call("fill " + std::to_string(anchors.size()));
   call->once = true;
-  call->apply = [=](const ModelVersion& version) { return model::fill_extra(version, anchors); };
+  call->apply = [=](const ModelVersion& version, const std::string&) {
+    return model::fill_extra(version, anchors);
+  };
   perform(call, [&](Dataset& ds) { return ok_of(ds.append(model::extra_rows(anchors))); });
 }
 
@@ -148,7 +155,7 @@ void Author::set_meta() {
   if (!is_new) key = std::next(there.begin(), static_cast<ptrdiff_t>(draw(there.size())))->first;
   const bool removes = !is_new && chance(50);
   const CallPtr call = new_call((removes ? "remove meta " : "set meta ") + key);
-  call->apply = [=](const ModelVersion& version) {
+  call->apply = [=](const ModelVersion& version, const std::string&) {
     return removes ? model::remove_meta(version, key, number)
                    : model::set_meta(version, key, std::to_string(number), number);
   };
@@ -201,12 +208,14 @@ void Author::merge() {
   const CallPtr call = new_call("merge " + from + " into " + ref_);
   call->targets = {theirs};
   // After criss-cross merges the values of a key may both stand in a base: who changed it cannot be
-  // told then (spec 6.5).
+  // told then (spec 6.5). A field that was restored away and added again has another id.
   call->may_refuse = [](const Error& error) {
-    return error.message.find("(0 of records, ") != std::string::npos;
+    return error.message.find("(0 of records, ") != std::string::npos ||
+           error.message.find("have added a field") != std::string::npos;
   };
-  call->apply = [side = world_.version(theirs)](const ModelVersion& version) {
-    return model::merge(version, side);
+  call->apply = [this, theirs](const ModelVersion& version, const std::string& at) {
+    if (world_.stands_on(at, theirs)) return Outcome(version);
+    return model::merge(version, world_.version(theirs));
   };
   perform(call, [&](Dataset& ds) -> Status {
     OpenOptions at;
@@ -216,9 +225,66 @@ void Author::merge() {
   });
 }
 
+// Not what is deleted already: it would be back after somebody's restore that comes in between, as
+// the deletion had nothing to do for it.
+void Author::remove_records() {
+  std::vector<uint64_t> anchors;
+  const ModelVersion& here = world_.version(handle_->manifest());
+  for (const auto& [anchor, salt] : here.state.salts)
+    if (chance(15)) anchors.push_back(anchor);
+  const CallPtr call = new_call("delete " + std::to_string(anchors.size()) + " records");
+  call->apply = [anchors](const ModelVersion& version, const std::string&) {
+    return model::remove_records(version, anchors);
+  };
+  DeleteOptions options;
+  options.skip_missing = true;
+  perform(call, [&](Dataset& ds) { return ok_of(ds.delete_records(anchors, options)); });
+}
+
+void Author::remove_where() {
+  const uint64_t salt = 1 + draw(3);
+  const auto anchors = std::make_shared<std::vector<uint64_t>>();
+  const CallPtr call = new_call("delete where salt is " + std::to_string(salt));
+  call->apply = [anchors](const ModelVersion& version, const std::string&) {
+    return model::remove_records(version, *anchors);
+  };
+  DeleteOptions options;
+  options.skip_missing = true;  // what a restore in between has taken away
+  perform(call, [&](Dataset& ds) -> Status {
+    // What matches in the handle's version goes.
+    for (const auto& [anchor, held] : world_.version(ds.manifest()).state.salts)
+      if (held == salt) anchors->push_back(anchor);
+    DREAMDB_ASSIGN(const Where where, Where::parse("salt == " + std::to_string(salt)));
+    return ok_of(ds.delete_where(where, options));
+  });
+}
+
+void Author::restore() {
+  const std::string older = world_.below(handle_->manifest(), 1 + draw(6));
+  const CallPtr call = new_call("restore " + older.substr(0, 8));
+  call->undoes = true;
+  call->apply = [this, older, write = world_.next_write()](const ModelVersion& version,
+                                                           const std::string& at) -> Outcome {
+    if (!world_.stands_on(at, older)) return std::unexpected(Code::kInvalidArgument);
+    return model::restore(version, world_.version(older), write);
+  };
+  perform(call, [&](Dataset& ds) -> Status {
+    OpenOptions at;
+    at.manifest = older;
+    DREAMDB_ASSIGN(const Dataset source, open_in(process_->space(), ref_, at));
+    return ok_of(ds.restore(source));
+  });
+}
+
 void Author::reindex() {
   const CallPtr call = new_call("reindex");
   call->apply = unchanged;
+  // Of a version that nothing was appended to yet, as after going back to the first one; or what
+  // was deleted when it began is there again.
+  call->may_refuse = [](const Error& error) {
+    return error.code == Code::kInvalidArgument ||
+           error.message.find("have been restored") != std::string::npos;
+  };
   IndexOptions options;
   options.cells = 1 + draw(2);
   options.seed = draw(10);

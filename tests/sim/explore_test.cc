@@ -9,70 +9,13 @@
 
 #include "base/one_in.h"
 #include "tests/sim/explorer.h"
-#include "tests/sim/world.h"
+#include "tests/sim/one_writer.h"
 
 namespace dreamdb::sim {
 namespace {
 
 constexpr StoreOps kMutable = ops(StoreOp::kLoad, StoreOp::kSwap);
 constexpr uint64_t kAfterTheEnd = 1'000'000;
-
-Status ok_of(const auto& result) {
-  if (!result) return std::unexpected(result.error());
-  return {};
-}
-
-// Appends rows with a key until it is told that they are there, also after it has died.
-class Writer {
- public:
-  Writer(World& world, uint64_t number, FaultPlan plan)
-      : world_(world), number_(number), call_(std::make_shared<Call>()) {
-    plan_ = std::move(plan);
-    call_->what = "append of writer " + std::to_string(number);
-    call_->ref = "main";
-    call_->once = true;
-    call_->apply = [this](const model::ModelVersion& version) {
-      return model::append_assigned(version, 1, salt(), number_);
-    };
-  }
-
-  void live() {
-    for (int tries = 0; tries < 4 && !is_done_ && !world_.failure(); ++tries) {
-      if (process_ == nullptr || process_->faults().crashed()) start();
-      auto ds = open_in(process_->space(), "main");
-      if (!ds) continue;
-      const Status done = world_.attempt(*process_, call_, *ds, [&] {
-        AppendOptions options;
-        options.idempotency_key = "writer " + std::to_string(number_);
-        return ok_of(ds->append(model::unanchored_rows(1, salt(), model::small_schema()), options));
-      });
-      is_done_ = done.has_value();
-    }
-    if (!is_done_) world_.fail(call_->what + " was never done");
-  }
-
-  uint64_t operations() const { return operations_ + process_->faults().operations(); }
-  uint64_t struck() const { return struck_ + process_->faults().faults(); }
-
- private:
-  uint64_t salt() const { return model::kAssignedSalt + number_; }
-  void start() {
-    if (process_ != nullptr) {
-      operations_ += process_->faults().operations();
-      struck_ += process_->faults().faults();
-    }
-    process_ = &world_.start_process(1 << 20, kMutable);
-    process_->faults().set_plan(std::exchange(plan_, {}));
-  }
-
-  World& world_;
-  const uint64_t number_;
-  const CallPtr call_;
-  FaultPlan plan_;
-  Process* process_ = nullptr;
-  bool is_done_ = false;
-  uint64_t operations_ = 0, struck_ = 0;
-};
 
 struct Explored {
   uint64_t orders = 0;
@@ -87,7 +30,7 @@ Explored explore(const FaultPlan& plan, bool with_reader) {
     Scheduler scheduler(explorer);
     World world(scheduler, 1, plan.rules.empty(), false);
     world.set_up(model::row_range(10, 2, 1));
-    Writer first(world, 1, plan), second(world, 2, {});
+    OneWriter first(world, 1, plan, kMutable), second(world, 2, {}, kMutable);
     scheduler.add("first", [&] { first.live(); });
     scheduler.add("second", [&] { second.live(); });
     if (with_reader) {

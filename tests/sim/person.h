@@ -93,6 +93,9 @@ class Author final : public Person {
   void snapshot();
   void remove_branch();
   void merge();
+  void remove_records();
+  void remove_where();
+  void restore();
   void reindex();
   void refresh();
   void change_ref();

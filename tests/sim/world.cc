@@ -116,6 +116,9 @@ void World::judge_error(const Error& error) {
 bool World::may_refuse(const Call& call, std::span<const std::string> met,
                        const Error& error) const {
   if (is_of_pauses(error) || call.may_refuse(error)) return true;
+  // Rows that were there are not written, and a restore that comes in between takes them away: what
+  // is left is no record, and the call is to be made again.
+  if (is_undone_ && error.code == Code::kInvalidArgument) return true;
   const bool was_there = std::ranges::any_of(
       tips_.at(call.ref), [](const std::string& manifest) { return !manifest.empty(); });
   const bool was_missing = tips_.at(call.ref).size() > 1 && std::ranges::count(met, "") > 0;
@@ -124,7 +127,7 @@ bool World::may_refuse(const Call& call, std::span<const std::string> met,
   // A ref that is removed takes its writers' ground away.
   if (was_missing) return true;
   return std::ranges::any_of(met, [&](const std::string& manifest) {
-    return !manifest.empty() && !call.apply(version(manifest));
+    return !manifest.empty() && !call.apply(version(manifest), manifest);
   });
 }
 
@@ -135,7 +138,7 @@ bool World::has_all_of(const Call& call, std::span<const std::string> met) const
   return std::ranges::any_of(met, [&](const std::string& manifest) {
     if (manifest.empty()) return false;
     const ModelVersion& before = version(manifest);
-    const model::Outcome after = call.apply(before);
+    const model::Outcome after = call.apply(before, manifest);
     return after && after->state == before.state;
   });
 }
@@ -257,7 +260,8 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   if (owner == owners_.end()) return fail("nobody wrote the version of " + name);
   Call& call = *owner->second;
   if (!call.is_open()) return fail(call.what + " took place after it was told that it had not");
-  if (++call.applied > 1 && call.once) return fail(call.what + " took place twice");
+  is_undone_ = is_undone_ || call.undoes;
+  if (++call.applied > 1 && call.once && !is_undone_) return fail(call.what + " took place twice");
   auto history = tip.history();
   const auto newest = history->next();
   if (!newest || !*newest) return fail("the history of " + name + " cannot be read");
@@ -265,7 +269,7 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   if (!refs_.contains(name) || parents.empty() || parents[0] != refs_[name])
     return fail(call.what + ": the version below is not the one that " + name + " named");
   parents_[after] = parents;
-  const model::Outcome expected = call.apply(version(parents[0]));
+  const model::Outcome expected = call.apply(version(parents[0]), parents[0]);
   if (!expected) return fail(call.what + " took place, and the model refuses it");
   versions_[after] = *expected;
   const auto seen = model::read_state(tip);
@@ -287,6 +291,12 @@ bool World::stands_on(const std::string& manifest, const std::string& below) con
 void World::deliver_late() {
   for (size_t i = 0; i < processes_.size(); ++i)
     if (processes_[i]->faults().crashed()) processes_[i]->faults().run_late();
+}
+
+std::string World::below(const std::string& manifest, uint64_t steps) const {
+  std::string at = manifest;
+  for (; steps > 0 && parents_.contains(at); --steps) at = parents_.at(at)[0];
+  return at;
 }
 
 bool World::is_promised(const std::string& manifest) const {

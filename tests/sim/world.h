@@ -26,11 +26,13 @@ namespace dreamdb::sim {
 struct Call {
   std::string what;  // verb and arguments
   std::string ref;   // that changes
-  // What it makes of a version; empty: it only points the ref to one of `targets`.
-  std::function<model::Outcome(const model::ModelVersion&)> apply = {};
+  // What it makes of a version, and of its manifest; empty: it only points the ref to one of
+  // `targets`.
+  std::function<model::Outcome(const model::ModelVersion&, const std::string&)> apply = {};
   std::vector<std::string> targets = {};  // manifests
   bool removes = false;                   // the ref itself
   bool once = false;                      // at most once, however often it is tried
+  bool undoes = false;                    // goes back: what was done once may be done again
   // Refusals that are right whatever the model says.
   std::function<bool(const Error&)> may_refuse = [](const Error&) { return false; };
 
@@ -94,8 +96,14 @@ class World {
   // The model of a version that some ref had.
   const model::ModelVersion& version(const std::string& manifest) const;
   const std::map<std::string, std::string>& refs() const { return refs_; }  // to manifests
+  // Whether a version is the other one, or has it below it along first parents.
+  bool stands_on(const std::string& manifest, const std::string& below) const;
+  // So many versions below it along first parents, or the first one.
+  std::string below(const std::string& manifest, uint64_t steps) const;
   Scheduler& scheduler() { return scheduler_; }
+  // The store itself, without faults, steps and judge; and its clock.
   const std::shared_ptr<MemoryStore>& store() const { return store_; }
+  Runtime& runtime() { return runtime_; }
   bool is_calm() const { return is_calm_; }
   bool is_slow() const { return is_slow_; }
   uint64_t collected() const { return collected_; }  // objects
@@ -119,7 +127,6 @@ class World {
   void judge_commit(const std::string& name, const Dataset& tip);
   void judge_named(const std::string& name, const std::string& target, const CallPtr& likely);
   void judge_removed(const std::string& name, const CallPtr& likely);
-  bool stands_on(const std::string& manifest, const std::string& below) const;
   // Whether it is a snapshot's version, or in the history of a branch: no collection may touch it.
   bool is_promised(const std::string& manifest) const;
   void collect_the_rest();
@@ -145,6 +152,7 @@ class World {
   uint64_t commits_ = 0;
   uint64_t last_write_ = 0;
   uint64_t collected_ = 0;
+  bool is_undone_ = false;  // some ref went back
 };
 
 }  // namespace dreamdb::sim
