@@ -504,6 +504,8 @@ TEST_P(Merge, DeletedValuesAreNoConflict) {
   EXPECT_EQ(report.outcome, "union");
   EXPECT_EQ(*left.count(), 100u);
   EXPECT_EQ(*left.count(*Where::parse("n is null")), 1u);
+  // Of the vectors that both wrote at once one is left, deleted or not (S6.4).
+  EXPECT_EQ(open("left").stat()->tracks[2].rows, 102u);
   merged(right, before);
   EXPECT_EQ(scan(right), scan(left));
   EXPECT_EQ(deleted_in(right), (std::vector<uint64_t>{200, 201}));
