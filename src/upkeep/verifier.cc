@@ -97,10 +97,9 @@ Status Verifier::check_version(const Address& address) {
   DREAMDB_TRY(check_descent(address, *manifest_));
   for (const FieldIndex& index : manifest_->indexes) DREAMDB_TRY(check_index(index));
   replaced_.clear();
-  std::vector<NamedTree> trees = list_trees(*manifest_);
-  std::ranges::stable_partition(
-      trees, [](const NamedTree& tree) { return tree.kind == TreeKind::kReplaced; });
-  for (const NamedTree& tree : trees) DREAMDB_TRY(check_tree(tree));
+  for (const bool is_first : {true, false})  // what was taken out is known when others are read
+    for (const NamedTree& tree : list_trees(*manifest_))
+      if ((tree.kind == TreeKind::kReplaced) == is_first) DREAMDB_TRY(check_tree(tree));
   DREAMDB_TRY(probe_pending());
   for (const FieldIndex& index : manifest_->indexes) DREAMDB_TRY(check_covered(index));
   return options_.data && options_.sample == 1 ? check_records(address) : Status();

@@ -12,6 +12,7 @@ from space_builder import Builder, build, layer, records, tombstones, trees
 from dreamdb_reference import (
     Violation,
     address,
+    fingerprint,
     padded_file,
     pages,
     read_sessions,
@@ -44,6 +45,23 @@ def test_rows_are_those_written_and_the_newer_wins(tmp_path):
     assert rows[7]["caption"] == "text 1"
     assert rows[7]["vector"].flat() == [7.0, 0.5, -1.0]
     assert len(dataset.ledger) == 3
+
+
+def test_a_fingerprint_does_not_tell_the_history(tmp_path):
+    build(tmp_path / "a")
+    builder = Builder(tmp_path / "b")
+    parts = [records(builder, [0, 20], 0), records(builder, [10, 30], 0)]
+    parts += [records(builder, [11], 0, b"dog"), records(builder, [5, 7], 0, b"dog")]
+    parts.append(records(builder, [100], 0))
+    change = layer(builder, [7, 100], [70, 1000], 1)
+    builder.commit(trees(builder, parts))
+    builder.commit(trees(builder, parts, [change]))
+    builder.swap("main", builder.versions[-1][0])
+    found = [read_space(tmp_path / name) for name in "ab"]
+    assert list(found[0].rows()) == list(found[1].rows())
+    assert fingerprint(found[0]) == fingerprint(found[1])
+    builder.swap("main", builder.versions[0][0])
+    assert fingerprint(read_space(tmp_path / "b")) != fingerprint(found[0])
 
 
 def _delete(builder: Builder, roots: dict, **changes) -> None:
