@@ -49,6 +49,19 @@ TEST(RepairPlan, DeletedRecordsStayDeleted) {
   EXPECT_EQ(version.gone, std::set<uint64_t>{10});
 }
 
+TEST(RepairPlan, ALayerKeepsItsRecords) {
+  RepairedOne version;
+  version.add_records({10, 20, 30});
+  const Address lost = version.only_entry(kRecordTrack).child;
+  version.next_commit();
+  version.seq = 0;
+  version.add_records({20}, false);
+  version.lose({lost});
+  EXPECT_EQ(version.report.records_kept, 1u);
+  EXPECT_EQ(version.report.records_lost, 2u);
+  EXPECT_EQ(version.gone, (std::set<uint64_t>{10, 30}));
+}
+
 TEST(RepairPlan, ValuesAtPurgedAnchorsMakeNoRecord) {
   RepairedOne version;
   version.add_records({10, 20});

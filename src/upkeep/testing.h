@@ -85,11 +85,17 @@ struct WrittenVersion : TestVersion {
     return **next_entry(*objects, cursor);
   }
 
-  // The only thing that is wrong, or nothing.
-  std::string verify(bool data = true) {
+  // Puts the manifest as it is now.
+  Address write() {
     const Buffer body = *write_manifest(*manifest);
     const Address address = Address::of(body.span());
     put(manifest_key(address), body);
+    return address;
+  }
+
+  // The only thing that is wrong, or nothing.
+  std::string verify(bool data = true) {
+    const Address address = write();
     VerifyOptions options;
     options.data = data;
     Verifier verifier(store, options);

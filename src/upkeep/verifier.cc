@@ -109,13 +109,14 @@ Status Verifier::check_genesis(const Address& timeline) {
   if (!versions_.insert(timeline).second) return {};
   const std::string key = genesis_key(timeline);
   const ReadRequest request{.key = key};
-  const auto read = std::move(store_->read_many({&request, 1})[0]);
-  if (!read) {
-    if (!is_damage(read.error())) return std::unexpected(read.error());
-    tell_lost(key, timeline, read.error());
-  } else if (Address::of(read->span()) != timeline) {
-    tell(key, timeline, kDamaged, key + ": its bytes do not hash to its name");
-  }
+  auto read = std::move(store_->read_many({&request, 1})[0]);
+  const auto is_right = [&] { return read && Address::of(read->span()) == timeline; };
+  if (read && !is_right()) read = std::move(store_->read_many({&request, 1})[0]);
+  if (is_right()) return {};
+  if (!read && !is_damage(read.error())) return std::unexpected(read.error());
+  tell_lost(
+      key, timeline,
+      read ? Error{Code::kCorruption, key + ": its bytes do not hash to its name"} : read.error());
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "store/fault_store.h"
 #include "upkeep/testing.h"
 
 namespace dreamdb {
@@ -24,6 +25,29 @@ TEST(Verifier, LetsAWholeVersionBe) {
   version.add_records({1, 2, 5});
   version.add_vectors({1, 5});
   EXPECT_EQ(version.verify(), "");
+}
+
+TEST(Verifier, ABitThatFlipsOnTheWayIsNoDamage) {
+  WrittenVersion version;
+  version.add_records({1, 2, 5});
+  version.add_vectors({1, 5});
+  const Address address = version.write();
+  for (const char* kind : {"segments/", "pages/", "manifests/", "genesis/"}) {
+    for (const uint64_t times : {1, 2}) {
+      const auto faults = std::make_shared<FaultStore>(
+          version.store, FaultPlan{.rules = {{.kind = FaultKind::kFlipBit,
+                                              .only_ops = ops(StoreOp::kGet),
+                                              .key_prefix = kind,
+                                              .times_max = times}}});
+      VerifyOptions options;
+      options.data = true;
+      options.damages_max = 5;
+      Verifier verifier(faults, options);
+      ASSERT_TRUE(verifier.check_version(address));
+      EXPECT_EQ(faults->faults(), times);
+      EXPECT_TRUE(verifier.report().is_clean() || times == 2) << kind;
+    }
+  }
 }
 
 TEST(Verifier, EachRecordIsIntroducedOnce) {
