@@ -79,6 +79,19 @@ def test_compact_prints_a_table(small):
     assert out.splitlines()[-1].startswith("compacted: ")
 
 
+def test_a_purge_leaves_no_byte_of_what_was_deleted(small):
+    append(small, 1000, 1)
+    dreamdb("delete", small, 3, 25, 1000)
+    before = everything(small)
+    dreamdb("compact", small, "--purge")
+    assert everything(small) == before
+    dataset = second_reader(small)
+    assert len(dataset.anchors) == 198
+    root = dataset.manifest["tombstones"][0]
+    assert (root.rows, root.records) == (3, 0)
+    assert "nothing to compact" in dreamdb("compact", small, "--purge").out
+
+
 def test_branches_that_were_compacted_are_merged(small):
     dreamdb("branch", small, "side")
     side = f"{small}@side"
