@@ -37,7 +37,7 @@ OrderedJson counts_json(const GcCounts& counts) {
   out["listed"] = total_json(counts.listed);
   out["live"] = total_json(counts.live);
   out["condemned"] = total_json(counts.condemned);
-  out["guarded"] = total_json(counts.guarded);
+  out["protected"] = total_json(counts.guarded);
   out["unknown"] = total_json(counts.unknown);
   return out;
 }
@@ -66,7 +66,7 @@ std::string report_text(const GcReport& report) {
   add("listed", report.all.listed);
   add("= live", report.all.live);
   add("+ condemned", report.all.condemned);
-  add("+ guarded", report.all.guarded);
+  add("+ protected", report.all.guarded);
   add("+ unknown", report.all.unknown);
   std::string text = table.text();
   text += report.dry_run ? "would delete " + with_commas(report.all.condemned.objects)
@@ -76,7 +76,7 @@ std::string report_text(const GcReport& report) {
           with_commas(report.versions) + " versions of " + with_commas(report.refs) +
           " refs stay\n";
   if (report.all.guarded.objects > 0)
-    text += "guarded: nothing leads to them, but they are younger than " +
+    text += "protected: nothing leads to them, but they are younger than " +
             iso_time(static_cast<int64_t>(report.older_than_ns)) + "\n";
   return text;
 }

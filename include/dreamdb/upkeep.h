@@ -50,7 +50,8 @@ struct GcTotal {
   uint64_t objects = 0, bytes = 0;
 };
 
-// listed = live + condemned + guarded + unknown, in objects and in bytes.
+// listed = live + condemned + guarded + unknown, in objects and in bytes. Guarded is what is called
+// protected elsewhere, which is a word of C++.
 struct GcCounts {
   GcTotal listed;
   GcTotal live;       // a ref that stays leads to it, or it may be needed: see `MarkFilter`

@@ -42,7 +42,7 @@ def ints(tmp_path):
 def test_garbage_goes_and_the_rest_stays(ints):
     (ints / "notes.txt").write_text("mine")
     young = dreamdb("gc", ints, "--json").json()
-    assert young["deleted"]["objects"] == 0 and young["guarded"]["objects"] > 0
+    assert young["deleted"]["objects"] == 0 and young["protected"]["objects"] > 0
     grown_old(ints)
     before = objects(ints)
     plan = dreamdb("gc", ints, "--dry-run", "--json").json()
@@ -52,7 +52,7 @@ def test_garbage_goes_and_the_rest_stays(ints):
     assert len(before) - len(objects(ints)) == done["deleted"]["objects"] == 3
     for what in ("objects", "bytes"):
         assert done["listed"][what] == sum(
-            done[part][what] for part in ("live", "condemned", "guarded", "unknown"))
+            done[part][what] for part in ("live", "condemned", "protected", "unknown"))
     assert done["unknown"] == {"objects": 1, "bytes": 4} and (ints / "notes.txt").exists()
     assert len(dreamdb("log", ints).out.splitlines()) == 6
     again = dreamdb("gc", ints).out
@@ -85,7 +85,7 @@ def test_shards(ints):
     grown_old(ints)
     whole = dreamdb("gc", ints, "--dry-run", "--json").json()
     parts = [dreamdb("gc", ints, "--dry-run", "--json", "--shard", i, "--of", 3).json() for i in range(3)]
-    for part in ("listed", "live", "condemned", "guarded"):
+    for part in ("listed", "live", "condemned", "protected"):
         assert sum(one[part]["objects"] for one in parts) == whole[part]["objects"]
     for i in range(3):
         dreamdb("gc", ints, "--shard", i, "--of", 3)

@@ -42,7 +42,7 @@ def test_the_report_adds_up(store):
     assert done["versions"] == 6 and done["deleted"]["objects"] > 15
     for what in ("objects", "bytes"):
         assert done["listed"][what] == sum(
-            done[part][what] for part in ("live", "condemned", "guarded", "unknown")
+            done[part][what] for part in ("live", "condemned", "protected", "unknown")
         )
     assert dreamdb.Dataset.open_by_manifest(old, backend=store).count() == 5
     assert dreamdb.gc(store, None, dry_run=False, as_dict=True)["versions"] == 5

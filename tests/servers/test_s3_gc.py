@@ -26,9 +26,9 @@ def test_a_collection_beside_a_writer(url):
     for report in (plan, done):
         for what in ("objects", "bytes"):
             assert report["listed"][what] == sum(
-                report[part][what] for part in ("live", "condemned", "guarded", "unknown"))
+                report[part][what] for part in ("live", "condemned", "protected", "unknown"))
         assert report["condemned"]["objects"] == 0, "all of it is younger than an hour"
-        assert report["guarded"]["objects"] == 1, "the version that was on the branch"
+        assert report["protected"]["objects"] == 1, "the version that was on the branch"
         assert report["versions"] == 21
     assert done["listed"]["objects"] == plan["listed"]["objects"] + 1, "its own session"
     assert dreamdb.list_sessions(url) == [], "which is gone by now"

@@ -24,7 +24,7 @@ nb::dict to_dict(const GcCounts& counts) {
   out["listed"] = to_dict(counts.listed);
   out["live"] = to_dict(counts.live);
   out["condemned"] = to_dict(counts.condemned);
-  out["guarded"] = to_dict(counts.guarded);
+  out["protected"] = to_dict(counts.guarded);
   out["unknown"] = to_dict(counts.unknown);
   return out;
 }

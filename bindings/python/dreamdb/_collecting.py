@@ -36,9 +36,9 @@ def gc(
     makes no difference; stopped anywhere, call it again. `shard` of `of` workers does its part.
 
     Prints the totals and returns None; with `as_dict` prints nothing and returns `{'listed',
-    'live', 'condemned', 'guarded', 'unknown', 'deleted': {'objects', 'bytes'}, 'dry_run', 'refs',
+    'live', 'condemned', 'protected', 'unknown', 'deleted': {'objects', 'bytes'}, 'dry_run', 'refs',
     'versions', 'sessions', 'fenced', 'epochs', 'rounds', 'older_than_ns', 'kinds'}`, where listed =
-    live + condemned + guarded + unknown.
+    live + condemned + protected + unknown.
 
     Raises CorruptionError, before anything is deleted, when something that a ref leads to cannot be
     read.
@@ -62,7 +62,7 @@ def gc(
     )
     if as_dict:
         return report
-    for name in ("listed", "live", "condemned", "guarded", "unknown", "deleted"):
+    for name in ("listed", "live", "condemned", "protected", "unknown", "deleted"):
         print(f"{name:10} {report[name]['objects']:>12,} objects {report[name]['bytes']:>18,} bytes")
     return None
 
