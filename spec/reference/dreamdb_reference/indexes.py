@@ -24,7 +24,7 @@ class Index:
     """One index whose places have been checked when it was made, and its codes by `check_codes`.
 
     `field` is that of the schema, `track` the entries of its track, `deleted` the anchors where the
-    field has no value any more.
+    field has no value any more; `has_replaced`: segments with older values may be gone.
     """
 
     def __init__(
@@ -35,8 +35,10 @@ class Index:
         track: list,
         generation: int,
         deleted: set,
+        has_replaced: bool = False,
     ):
         self.objects, self.named, self.field, self.generation = objects, named, field, generation
+        self.has_replaced = has_replaced
         self.key = address.object_key("segments", named.spatial)
         self.segment = objects.segment(named.spatial)
         self.spatial = self.segment.footer.spatial
@@ -170,7 +172,8 @@ class Index:
             self.checked_codes += 1
             if fits:
                 continue
-            older = not values or code.seq < values[-1].seq  # of a value that may be gone
+            # Of a value that may be gone.
+            older = not values or code.seq < values[-1].seq or self.has_replaced
             if not older:
                 raise Violation(
                     "S12.10",

@@ -104,6 +104,7 @@ class Dataset:
                 entries_of.get(named.field, []),
                 self.manifest["generation"],
                 self.deleted(named.field) | self.deleted(RECORD_TRACK),
+                bool(self.replaced),
             )
             self._check_replaced(index.codes, f"the codes of field {named.field}")
             index.check_codes(self.checked)
