@@ -43,11 +43,14 @@ FaultPlan Person::some_faults() {
       FaultKind::kThrottled, FaultKind::kToldConflict, FaultKind::kFalseConflict};
   static constexpr std::string_view kPrefixes[] = {"",       "",          "refs/",
                                                    "pages/", "segments/", "manifests/"};
-  if (chance(40)) {
-    const uint64_t at = draw(250);
-    plan.rules.push_back(
-        {.kind = chance(50) ? FaultKind::kCrashBefore : FaultKind::kCrashAfter, .at = at});
-  }
+  // A process dies anywhere, or where it matters most: at a swap.
+  const FaultKind death = chance(50) ? FaultKind::kCrashBefore : FaultKind::kCrashAfter;
+  if (chance(25)) plan.rules.push_back({.kind = death, .at = draw(250)});
+  if (chance(25))
+    plan.rules.push_back({.kind = death,
+                          .only_ops = ops(StoreOp::kSwap),
+                          .key_prefix = "refs/",
+                          .probability = 0.2});
   for (uint64_t left = draw(4); left > 0; --left) {
     FaultRule rule;
     rule.kind = kKinds[draw(std::size(kKinds))];

@@ -234,6 +234,8 @@ void World::judge_removed(const std::string& name, const CallPtr& likely) {
   ++call->applied;
   refs_.erase(name);
   tips_[name].push_back("");
+  for (const auto& [manifest, model] : versions_)
+    if (!is_promised(manifest)) abandoned_.insert(manifest);
 }
 
 // A ref that names a version which is known.
@@ -302,7 +304,8 @@ std::string World::below(const std::string& manifest, uint64_t steps) const {
 bool World::is_promised(const std::string& manifest) const {
   return std::ranges::any_of(refs_, [&](const auto& ref) {
     const bool is_snapshot = ref.first.find('@') != std::string::npos;
-    return is_snapshot ? ref.second == manifest : stands_on(ref.second, manifest);
+    if (is_snapshot || abandoned_.contains(manifest)) return ref.second == manifest;
+    return stands_on(ref.second, manifest);
   });
 }
 

@@ -106,6 +106,8 @@ class World {
   Runtime& runtime() { return runtime_; }
   bool is_calm() const { return is_calm_; }
   bool is_slow() const { return is_slow_; }
+  void set_one_author() { has_one_author_ = true; }
+  bool has_one_author() const { return has_one_author_; }
   uint64_t collected() const { return collected_; }  // objects
   uint64_t commits() const { return commits_; }
   uint64_t faults() const;
@@ -152,6 +154,9 @@ class World {
   uint64_t commits_ = 0;
   uint64_t last_write_ = 0;
   uint64_t collected_ = 0;
+  // Left by the last branch that had them: they may go, also where a branch is made above them.
+  std::set<std::string> abandoned_;
+  bool has_one_author_ = false;
   bool is_undone_ = false;  // some ref went back
 };
 
