@@ -3,6 +3,7 @@
 
 #include "dataset/collect_space.h"
 #include "store/counting_store.h"
+#include "store/far_store.h"
 #include "store/fault_store.h"
 #include "upkeep/hash_slice.h"
 #include "version/live_session.h"
@@ -366,6 +367,22 @@ TEST_F(Collect, ShardsAreEvenAndDoTogetherWhatOneDoes) {
   }
   EXPECT_EQ(deleted, plan.by_kind.at("pages").condemned.objects +
                          plan.by_kind.at("segments").condemned.objects);
+  expect_exact();
+}
+
+TEST_F(Collect, AFarStoreIsCollectedAsWell) {
+  for (uint64_t i = 0; i < 3'000; ++i)
+    put("segments/" + Address::of(std::as_bytes(std::span(&i, 1))).text(), "garbage");
+  for (uint64_t i = 0; i < 5; ++i) append("main", 1000 + 10 * i);
+  ASSERT_TRUE(space_.open().branch("b"));
+  ASSERT_TRUE(space_.open().snapshot("v1"));
+  space_.sleep_hours(2);
+  const auto far = std::make_shared<FarStore>(space_.memory);
+  const GcReport plan = space_.collect({.keep_last = 2, .dry_run = true});
+  const GcReport report = space_.collect_on(far, {.keep_last = 2});
+  expect_balanced(report);
+  EXPECT_EQ(report.deleted.objects, plan.all.condemned.objects);
+  EXPECT_GT(report.deleted.objects, 3'000u);
   expect_exact();
 }
 

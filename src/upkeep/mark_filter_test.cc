@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "upkeep/address_set.h"
 
 namespace dreamdb {
