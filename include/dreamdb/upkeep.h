@@ -23,7 +23,6 @@ namespace dreamdb {
 
 // -------------------------------------------------------------------------------------- collection
 
-
 // How far a collection has come; `stage`: "refs", "mark", "sweep".
 struct GcProgress {
   std::string_view stage;
@@ -86,7 +85,6 @@ Result<GcReport> gc(std::string_view store_url, const GcOptions& options = {});
 
 // ---------------------------------------------------------------------------------------- sessions
 
-
 struct SessionInfo {
   std::string id;     // 32 hexadecimal digits
   std::string role;   // "writer", "reader", "collector"
@@ -109,7 +107,6 @@ Result<uint64_t> fence_sessions(std::string_view store_url,
                                 const std::optional<std::string>& id = std::nullopt);
 
 // -------------------------------------------------------------------------------------- compaction
-
 
 struct CompactOptions {
   bool dry_run = false;  // plans, and changes nothing
@@ -155,7 +152,6 @@ struct CompactReport {
 Result<CompactReport> compact(Dataset& dataset, const CompactOptions& options = {});
 
 // ------------------------------------------------------------------------------------- fingerprint
-
 
 // Of records: equal for two versions exactly when they have the same anchors with the same values
 // of the same fields, whatever their histories are (spec 13).
