@@ -1,5 +1,6 @@
 // Spatial indexes of a dataset: built, dropped, told.
 #include <algorithm>
+#include <functional>
 
 #include "dataset/index_info.h"
 #include "dataset/index_shard.h"
@@ -9,6 +10,7 @@
 #include "index/index_builder.h"
 #include "plan/tree_diff.h"
 #include "stream/row_stream.h"
+#include "track/row_reader.h"
 #include "track/tombstones.h"
 #include "version/live_session.h"
 
@@ -73,7 +75,13 @@ Result<bool> is_restored(Objects& objects, const Manifest& before, const Manifes
     DREAMDB_ASSIGN(const TreeDiff diff, with_pages(objects, pages, [&](const PageMap& have) {
                      return diff_trees(before.find_tombstones(id), after.find_tombstones(id), have);
                    }));
-    if (!diff.left_only.empty()) return true;
+    const std::vector<const Root*> trees = tombstones_of(after, id);
+    for (const EntryPtr& entry : diff.left_only) {  // a purge has others for the same anchors
+      DREAMDB_ASSIGN(const Buffer held, anchors_of(objects, entry));
+      const std::span anchors(reinterpret_cast<const uint64_t*>(held.data()), entry->rows);
+      DREAMDB_ASSIGN(const std::vector<bool> deleted, find_deleted(objects, trees, anchors));
+      if (deleted.empty() || !std::ranges::all_of(deleted, std::identity())) return true;
+    }
   }
   return false;
 }
