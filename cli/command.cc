@@ -209,10 +209,10 @@ OrderedJson report_json(const AppendReport& report) {
 
 std::string report_text(const AppendReport& report) {
   const uint64_t written = report.records + report.filled + report.skipped + report.replaced;
-  std::string text = with_commas(report.rows) + (report.rows == 1 ? " row: " : " rows: ");
+  std::string text = counted(report.rows, "row: ", "rows: ");
   if (report.already_applied && written == 0)
     return text + "applied already under this idempotency key, nothing to do";
-  text += with_commas(report.records) + (report.records == 1 ? " new record" : " new records");
+  text += counted(report.records, "new record", "new records");
   const auto add = [&](uint64_t count, const std::string& what) {
     if (count != 0) text += ", " + with_commas(count) + " " + what;
   };

@@ -37,9 +37,10 @@ Result<DeleteReport> delete_chosen(const DeleteArgs& o, Dataset& dataset) {
 }
 
 std::string delete_text(const DeleteReport& report, bool are_values, const std::string& locator) {
-  std::string text = with_commas(report.deleted) + (are_values ? " values" : " records") +
-                     " deleted from " + locator;
-  if (report.unchanged > 0) text += ", " + with_commas(report.unchanged) + " were not there";
+  std::string text = are_values ? counted(report.deleted, "value", "values")
+                                : counted(report.deleted, "record", "records");
+  text += " deleted from " + locator;
+  if (report.unchanged > 0) text += ", " + with_commas(report.unchanged) + " deleted before";
   if (report.missing > 0) text += ", " + with_commas(report.missing) + " never were";
   return text + ", version " + report.manifest;
 }

@@ -69,12 +69,11 @@ std::string report_text(const GcReport& report) {
   add("+ protected", report.all.guarded);
   add("+ unknown", report.all.unknown);
   std::string text = table.text();
-  text += report.dry_run ? "would delete " + with_commas(report.all.condemned.objects)
-                         : "deleted " + with_commas(report.deleted.objects);
-  text += " objects, " +
-          human_bytes(report.dry_run ? report.all.condemned.bytes : report.deleted.bytes) + "; " +
-          with_commas(report.versions) + " versions of " + with_commas(report.refs) +
-          " refs stay\n";
+  const GcTotal& gone = report.dry_run ? report.all.condemned : report.deleted;
+  text += (report.dry_run ? "would delete " : "deleted ") +
+          counted(gone.objects, "object", "objects") + ", " + human_bytes(gone.bytes) + "; " +
+          counted(report.versions, "version", "versions") + " of " +
+          counted(report.refs, "ref", "refs") + (report.versions == 1 ? " stays\n" : " stay\n");
   if (report.all.guarded.objects > 0)
     text += "protected: nothing leads to them, but they are younger than " +
             iso_time(static_cast<int64_t>(report.older_than_ns)) + "\n";

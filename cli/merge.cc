@@ -67,13 +67,12 @@ std::string merge_text(const MergeReport& report, const std::string& locator, bo
   if (report.outcome == "up-to-date")
     return locator + " has all of it, version " + report.manifest + "\n";
   std::string text = (dry_run ? "would be a " : "") + report.outcome + " into " + locator + ": " +
-                     with_commas(report.records) +
-                     (report.records == 1 ? " new record" : " new records");
+                     counted(report.records, "new record", "new records");
   if (report.deleted > 0) text += ", " + with_commas(report.deleted) + " deleted";
   if (!report.manifest.empty()) text += ", version " + report.manifest;
   text += "\n";
   for (const auto& [field, rows] : report.rows)
-    text += "  " + one_line(field) + ": " + with_commas(rows) + (rows == 1 ? " row\n" : " rows\n");
+    text += "  " + one_line(field) + ": " + counted(rows, "row\n", "rows\n");
   for (const std::string& field : report.fields_added)
     text += "  new field " + one_line(field) + "\n";
   for (const std::string& key : report.meta_changed) text += "  user map: " + one_line(key) + "\n";

@@ -54,13 +54,12 @@ std::string_view distance_name(Distance distance) {
 }
 
 std::string built_text(const IndexInfo& info, double seconds) {
-  std::string text = one_line(info.field) + ": " + info.algorithm + ", " + with_commas(info.codes) +
-                     (info.codes == 1 ? " row in " : " rows in ") + with_commas(info.cells) +
-                     (info.cells == 1 ? " cell, " : " cells, ") + human_bytes(info.bytes) + " in " +
+  std::string text = one_line(info.field) + ": " + info.algorithm + ", " +
+                     counted(info.codes, "row in ", "rows in ") +
+                     counted(info.cells, "cell, ", "cells, ") + human_bytes(info.bytes) + " in " +
                      human_rate(seconds) + " s";
   if (info.uncovered > 0)
-    text += "; " + with_commas(info.uncovered) +
-            (info.uncovered == 1 ? " row has no code yet" : " rows have no code yet");
+    text += "; " + counted(info.uncovered, "row has no code yet", "rows have no code yet");
   const std::string recall = recall_text(info);
   return recall.empty() ? text : text + "; " + recall;
 }

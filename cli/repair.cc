@@ -52,10 +52,8 @@ OrderedJson report_json(const RepairReport& report) {
 std::string report_text(const RepairReport& report, const RepairArgs& o) {
   if (report.outcome == "clean") return o.locator + ": nothing is lost\n";
   std::string text = std::string(o.dry_run ? "would be" : "is") +
-                     " left out: " + with_commas(report.segments_lost) +
-                     (report.segments_lost == 1 ? " segment, " : " segments, ") +
-                     with_commas(report.pages_lost) +
-                     (report.pages_lost == 1 ? " page\n" : " pages\n");
+                     " left out: " + counted(report.segments_lost, "segment, ", "segments, ") +
+                     counted(report.pages_lost, "page\n", "pages\n");
   text += "  records lost: " + with_commas(report.records_lost) +
           ", introduced anew: " + with_commas(report.records_kept) + "\n";
   if (report.rows_uncovered > 0)

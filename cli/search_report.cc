@@ -16,10 +16,6 @@ std::string fixed(double value, int decimals) {
   return text.data();
 }
 
-std::string counted(uint64_t count, const std::string& one, const std::string& many) {
-  return with_commas(count) + " " + (count == 1 ? one : many);
-}
-
 // Why no index was used.
 std::string reason_text(const std::string& reason) {
   if (reason == "exact") return "--exact was given";

@@ -50,8 +50,7 @@ Status run_sessions(const SessionsArgs& o, Session& session) {
       const uint64_t fenced,
       fence_sessions(locator.store_url, o.id.empty() ? std::nullopt : std::optional(o.id)));
   if (session.json) return session.out.line(json_line(OrderedJson{{"fenced", fenced}}));
-  return session.out.line("ended " + with_commas(fenced) +
-                          (fenced == 1 ? " session" : " sessions"));
+  return session.out.line("ended " + counted(fenced, "session", "sessions"));
 }
 
 }  // namespace

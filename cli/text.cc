@@ -46,6 +46,10 @@ std::string with_commas(uint64_t value) {
   return digits;
 }
 
+std::string counted(uint64_t count, const std::string& one, const std::string& many) {
+  return with_commas(count) + " " + (count == 1 ? one : many);
+}
+
 std::string human_bytes(uint64_t bytes) {
   if (bytes < 1000) return std::to_string(bytes) + " B";
   constexpr std::array<const char*, 6> kUnits = {"KB", "MB", "GB", "TB", "PB", "EB"};

@@ -8,7 +8,9 @@
 
 namespace dreamdb::cli {
 
-std::string with_commas(uint64_t value);    // 1,234,567
+std::string with_commas(uint64_t value);  // 1,234,567
+// "1 row", "1,234 rows"
+std::string counted(uint64_t count, const std::string& one, const std::string& many);
 std::string human_bytes(uint64_t bytes);    // 512 B, 1.4 KB, 3.2 MB, 1.1 GB: powers of 1,000
 std::string human_rate(double per_second);  // three digits: 0.52, 12.3, 4,560
 std::string short_double(double value);     // the shortest text that reads back equal

@@ -64,6 +64,8 @@ TEST(TimeText, Examples) {
 TEST(Text, Numbers) {
   EXPECT_EQ(with_commas(0), "0");
   EXPECT_EQ(with_commas(1234567), "1,234,567");
+  EXPECT_EQ(counted(1, "row", "rows"), "1 row");
+  EXPECT_EQ(counted(1234, "row", "rows"), "1,234 rows");
   EXPECT_EQ(human_bytes(999), "999 B");
   EXPECT_EQ(human_bytes(999'960), "1.0 MB");
   EXPECT_EQ(short_float(0.1F), "0.1");

@@ -41,9 +41,9 @@ std::string damage_text(const VerifyReport& report) {
 }
 
 std::string counts_text(const VerifyReport& report) {
-  return with_commas(report.versions) + (report.versions == 1 ? " version, " : " versions, ") +
-         with_commas(report.pages) + (report.pages == 1 ? " page, " : " pages, ") +
-         with_commas(report.segments) + (report.segments == 1 ? " segment" : " segments") + " (" +
+  return counted(report.versions, "version", "versions") + ", " +
+         counted(report.pages, "page", "pages") + ", " +
+         counted(report.segments, "segment", "segments") + " (" +
          with_commas(report.segments_whole) + " to the last byte, " + human_bytes(report.bytes) +
          "): " +
          (report.is_clean() ? "all is well" : with_commas(report.damage_count) + " damaged");

@@ -56,7 +56,7 @@ def test_garbage_goes_and_the_rest_stays(ints):
     assert done["unknown"] == {"objects": 1, "bytes": 4} and (ints / "notes.txt").exists()
     assert len(dreamdb("log", ints).out.splitlines()) == 6
     again = dreamdb("gc", ints).out
-    assert again.splitlines()[-1] == "deleted 0 objects, 0 B; 6 versions of 1 refs stay"
+    assert again.splitlines()[-1] == "deleted 0 objects, 0 B; 6 versions of 1 ref stay"
 
 
 def test_history_is_cut(ints):

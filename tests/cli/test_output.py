@@ -61,7 +61,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 def test_completion(pets, tmp_path):
     dreamdb("snapshot", pets, "v1")
-    assert complete("dreamdb co", tmp_path) == ["count", "completion"]
+    assert complete("dreamdb co", tmp_path) == ["count", "compact", "completion"]
     assert complete("dreamdb count --wh", tmp_path) == ["--where"]
     assert complete("dreamdb ingest x --on-conflict re", tmp_path) == ["refuse", "replace"]
     assert complete("dreamdb reindex x e --algorithm dreamdb.ivf-i", tmp_path) == ["dreamdb.ivf-ip"]
