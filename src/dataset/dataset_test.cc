@@ -264,6 +264,19 @@ TEST(Dataset, AppliesAnIdempotencyKeyOnce) {
   EXPECT_EQ(*ds->count(), 10u);
 }
 
+TEST(Dataset, AppliesAKeyOnceThatAnotherHandleHasAppliedMeanwhile) {
+  const std::string at = fresh_locator();
+  auto first = Dataset::create(at, small_schema()), second = Dataset::open(at);
+  AppendOptions options;
+  options.idempotency_key = "job-1/chunk-0";
+  ASSERT_TRUE(first->append(small_rows(range(0, 10)), options));
+  const auto again = second->append(small_rows(range(100, 10)), options);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->already_applied);
+  EXPECT_EQ(*second->count(), 10u);
+  EXPECT_EQ(Dataset::open(at)->manifest(), first->manifest());
+}
+
 TEST(Dataset, NamesItsApplication) {
   auto ds = Dataset::create(fresh_locator(), small_schema());
   ASSERT_TRUE(ds->set_application("labeller", "r12"));
