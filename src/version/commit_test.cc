@@ -200,10 +200,15 @@ class RivalStore final : public Store {
   explicit RivalStore(std::shared_ptr<Store> inner) : inner_(std::move(inner)) {}
   std::function<void()> after_swap;
   std::optional<Loaded> ahead;
+  std::set<std::string> unreadable;  // keys
 
   std::string describe() const override { return inner_->describe(); }
   std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override {
-    return inner_->read_many(requests);
+    auto replies = inner_->read_many(requests);
+    for (size_t i = 0; i < requests.size(); ++i)
+      if (unreadable.contains(requests[i].key))
+        replies[i] = fail(Code::kDenied, "it may not be read");
+    return replies;
   }
   std::vector<Status> put_many(std::span<const PutRequest> requests) override {
     return inner_->put_many(requests);
@@ -303,6 +308,25 @@ TEST(Commit, ALostReplyIsFoundBelowWhatARivalPutOnTop) {
   auto next = committer.commit(*moved, f.mark("ours 2"), f.go_on);
   ASSERT_TRUE(next) << next.error().message;
   EXPECT_EQ(f.marks("main").size(), 5u);
+}
+
+TEST(Commit, WhoCannotReadWhatARivalPutOnTopDoesNotCommitAgain) {
+  Fixture f;
+  const Tip tip = f.create("main");
+  const auto store = std::make_shared<RivalStore>(f.memory);
+  Objects objects(store, 1 << 20);
+  Committer committer(objects, f.runtime, f.writer);
+  store->after_swap = [&] {
+    Tip theirs = *load_tip(f.objects, "main");
+    for (const char* key : {"rival 1", "rival 2", "rival 3"}) {
+      store->unreadable.insert(manifest_key(theirs.address()));
+      theirs = *f.committer.commit(theirs, f.mark(key), f.go_on);
+    }
+  };
+  const auto moved = committer.commit(tip, f.mark("ours"), f.go_on);
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().code, Code::kOutcomeUnknown) << moved.error().message;
+  EXPECT_EQ(f.marks("main"), (Marks{"ours", "rival 1", "rival 2", "rival 3"}));
 }
 
 TEST(Commit, ALostRaceIsRebasedAndPutsNoObjectTwice) {
