@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "track/row_reader.h"
+#include "track/tombstones.h"
 
 namespace dreamdb {
 
@@ -10,18 +11,6 @@ namespace {
 
 std::span<const uint64_t> as_anchors(const Buffer& buffer) {
   return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / 8};
-}
-
-// [i]: one of the entries has `anchors[i]`; empty: none has any.
-Result<std::vector<bool>> find_in(Objects& objects, std::span<const EntryPtr> entries,
-                                  std::span<const uint64_t> anchors) {
-  std::vector<bool> out;
-  DREAMDB_ASSIGN(const auto matches,
-                 match_entries(objects, entries, anchors, [](const Entry&) { return false; }));
-  if (!matches.empty()) out.resize(anchors.size());
-  for (const SegmentMatch& match : matches)
-    for (const MatchRun& run : match.runs) std::fill_n(out.begin() + run.pos, run.len, true);
-  return out;
 }
 
 Result<std::vector<bool>> find_standing(Objects& objects, const Manifest& manifest,

@@ -21,11 +21,16 @@ Result<std::vector<bool>> find_deleted(Objects& objects, std::span<const Root* c
 
 Result<std::vector<bool>> find_deleted(Objects& objects, std::span<const Root* const> trees,
                                        std::span<const uint64_t> anchors, PageMap& pages) {
-  std::vector<bool> out;
-  if (trees.empty() || anchors.empty()) return out;
+  if (trees.empty() || anchors.empty()) return std::vector<bool>();
   DREAMDB_ASSIGN(const auto found, find_in_trees(objects, trees, anchors, pages));
   std::vector<EntryPtr> entries;
   for (const auto& list : found) entries.insert(entries.end(), list.begin(), list.end());
+  return find_in(objects, entries, anchors);
+}
+
+Result<std::vector<bool>> find_in(Objects& objects, std::span<const EntryPtr> entries,
+                                  std::span<const uint64_t> anchors) {
+  std::vector<bool> out;
   DREAMDB_ASSIGN(const auto matches,
                  match_entries(objects, entries, anchors, [](const Entry&) { return false; }));
   if (!matches.empty()) out.resize(anchors.size());

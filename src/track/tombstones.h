@@ -26,6 +26,10 @@ Result<std::vector<bool>> find_deleted(Objects& objects, std::span<const Root* c
 Result<std::vector<bool>> find_deleted(Objects& objects, std::span<const Root* const> trees,
                                        std::span<const uint64_t> anchors, PageMap& pages);
 
+// [i]: one of the entries has `anchors[i]`; empty where none has any.
+Result<std::vector<bool>> find_in(Objects& objects, std::span<const EntryPtr> entries,
+                                  std::span<const uint64_t> anchors);
+
 // Which of `anchors` no new record may have: there is one, or it was deleted.
 Result<std::vector<bool>> find_taken(Objects& objects, const Manifest& manifest,
                                      std::span<const uint64_t> anchors);
