@@ -31,7 +31,10 @@ Status read_history(const std::shared_ptr<Space>& space, const Dataset& ds, Ever
   DREAMDB_ASSIGN(HistoryStream history, ds.history());
   for (;;) {
     DREAMDB_ASSIGN(const auto commit, history.next());
-    if (!commit) return {};
+    if (!commit) {
+      out.is_history_cut = out.is_history_cut || history.collected().has_value();
+      return {};
+    }
     OpenOptions options;
     options.manifest = commit->manifest;
     DREAMDB_ASSIGN(const Dataset old, open_in(space, ds.ref_name(), options));

@@ -15,6 +15,7 @@ struct Everything {
   model::Picture versions;           // the same of every version in the history, by manifest
   std::vector<std::string> history;  // one line a version
   std::vector<std::string> answers;  // count, take, search, distinct values, statistics, diff
+  bool is_history_cut = false;       // a version's parent is gone, as if it had been collected
 
   bool operator==(const Everything&) const = default;
 };
