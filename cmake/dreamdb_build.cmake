@@ -95,11 +95,12 @@ set(DREAMDB_THREADED_FLOORS runtime http store object track version stream datas
 # (DREAMDB_CALM_FLAGS), their tests run longer than optimizing them takes.
 set(DREAMDB_BUSY_FLOORS base codec simd format search plan runtime object track version)
 
-# dreamdb_tests(NAME [THREADS] SOURCES files... [LIBS libraries...])
+# dreamdb_tests(NAME [THREADS] [LONG] SOURCES files... [LIBS libraries...])
 #   One program NAME_test of GoogleTest cases, each known to ctest as "NAME.Suite.case".
 #   THREADS: also run under the thread sanitizer (ctest label "threads").
+#   LONG: run before the others, so that no long case is left to the end and to one core.
 function(dreamdb_tests NAME)
-  cmake_parse_arguments(ARG "THREADS" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS;LONG" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${NAME}_test ${ARG_SOURCES})
   target_compile_options(${NAME}_test PRIVATE ${DREAMDB_TEST_FLAGS})
   target_link_libraries(${NAME}_test PRIVATE dreamdb_strict ${ARG_LIBS} GTest::gtest GTest::gtest_main rapidcheck)
@@ -108,6 +109,9 @@ function(dreamdb_tests NAME)
   endif()
   set_property(GLOBAL APPEND PROPERTY DREAMDB_TEST_PROGRAMS ${NAME}_test)
   set(properties TIMEOUT 600)
+  if(ARG_LONG)
+    list(APPEND properties COST 100)
+  endif()
   if(ARG_THREADS OR NAME IN_LIST DREAMDB_THREADED_FLOORS)
     list(APPEND properties LABELS threads)
     set_property(GLOBAL APPEND PROPERTY DREAMDB_THREAD_TESTS ${NAME}_test)
