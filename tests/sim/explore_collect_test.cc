@@ -96,7 +96,7 @@ TEST(CollectionProtocol, BesideTwoWritersAndAReader) {
 
 TEST(CollectionProtocol, WithAFaultAtEachPlaceOfAWriter) {
   const uint64_t operations = explore({}).operations + 2;  // a fault makes others follow
-  uint64_t orders = 0, places = 0, number = 0;
+  uint64_t orders = 0, places = 0, number = 0, tried = 0;
   OneIn cases;
   for (const FaultKind kind : {FaultKind::kDelay, FaultKind::kCrashBefore, FaultKind::kCrashAfter,
                                FaultKind::kReplyLost, FaultKind::kLate}) {
@@ -112,13 +112,14 @@ TEST(CollectionProtocol, WithAFaultAtEachPlaceOfAWriter) {
         const Explored explored =
             explore({.plan = {.rules = {rule}}, .begins_ns = sleeps ? kHourNs + kHourNs / 2 : 0});
         if (::testing::Test::HasFailure()) return;
+        ++tried;
         orders += explored.orders;
         places += explored.has_struck;
       }
     }
   }
-  EXPECT_GT(places, 0u);
-  std::cout << orders << " orders, faults at " << places << " places\n";
+  EXPECT_GE(places, tried / 4);  // at the others the writer had ended before
+  std::cout << orders << " orders, faults at " << places << " of " << tried << " places\n";
 }
 
 }  // namespace
