@@ -12,6 +12,7 @@ namespace dreamdb {
 class OneIn {
  public:
   bool takes_next() { return next_++ % one_in_ == 0; }
+  bool takes_all() const { return one_in_ == 1; }
 
   // So many of `cases`, at least one.
   uint64_t of(uint64_t cases) const { return (cases + one_in_ - 1) / one_in_; }
