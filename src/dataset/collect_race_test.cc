@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "base/one_in.h"
 #include "dataset/collect_space.h"
 #include "store/fault_store.h"
 #include "version/live_session.h"
@@ -114,9 +115,11 @@ TEST(CollectRace, WhereverItIsStoppedTheNextOneEndsInTheSame) {
     EXPECT_EQ(scene.objects(), scene.reachable());
   }
   ASSERT_GT(operations, 60u);
+  OneIn cases;
   for (const FaultKind kind :
        {FaultKind::kCrashBefore, FaultKind::kCrashAfter, FaultKind::kReplyLost}) {
     for (uint64_t at = 0; at < operations; ++at) {
+      if (!cases.takes_next()) continue;
       const Scene scene;
       FaultPlan plan{.rules = {{.kind = kind, .at = at}}};
       const auto faulty = std::make_shared<FaultStore>(scene.memory, plan, *scene.runtime);
@@ -145,7 +148,9 @@ TEST(CollectRace, WhereverItIsStoppedTheNextOneEndsInTheSame) {
 // Whatever others do at any moment of a collection, nothing of theirs is lost.
 void expect_unharmed(const std::function<void(const Scene&, int)>& act) {
   uint64_t operations = 1;
+  OneIn cases;
   for (uint64_t at = 0; at < operations; ++at) {
+    if (!cases.takes_next()) continue;
     const Scene scene;
     const auto hooked = std::make_shared<HookStore>(
         scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
@@ -356,7 +361,8 @@ TEST(CollectRace, OperatorsListAndEndSessions) {
 }
 
 TEST(CollectRace, AStoreThatFailsNowAndThenLosesNothing) {
-  for (uint64_t seed = 0; seed < 300; ++seed) {
+  const uint64_t seeds = OneIn().of(300);
+  for (uint64_t seed = 0; seed < seeds; ++seed) {
     const Scene scene;
     const std::string text = text_of(scene);
     FaultPlan plan{.seed = seed, .rules = {}};

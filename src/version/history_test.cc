@@ -10,6 +10,7 @@
 #include <iostream>
 #include <utility>
 
+#include "base/one_in.h"
 #include "store/counting_store.h"
 #include "store/memory_store.h"
 
@@ -152,18 +153,18 @@ VersionPoint child_of(MemoryStore& store, const VersionPoint& parent, uint64_t n
 }
 
 TEST(History, FewRequestsFindWhatTipsFarApartHaveInCommon) {
-  constexpr uint64_t kFar = 100'000;
+  const uint64_t far = OneIn().of(100'000);
   Line line;
   line.add(std::nullopt, 1);
   for (size_t i = 0; i < 1000; ++i) line.add(i, 1);
   const VersionPoint base = line.points.back();
   uint64_t number = uint64_t{1} << 32;
   VersionPoint left = base, right = base, half_left;
-  for (uint64_t i = 0; i < kFar; ++i) {
+  for (uint64_t i = 0; i < far; ++i) {
     left = child_of(*line.memory, left, ++number);
-    if (i + 1 == kFar / 2) half_left = left;
+    if (i + 1 == far / 2) half_left = left;
   }
-  for (uint64_t i = 0; i < kFar / 2; ++i) right = child_of(*line.memory, right, ++number);
+  for (uint64_t i = 0; i < far / 2; ++i) right = child_of(*line.memory, right, ++number);
   for (const auto& [a, b] : {std::pair(half_left, right), std::pair(left, base),
                              std::pair(base, left), std::pair(left, right)}) {
     Objects cold(line.store, 1 << 20);
