@@ -7,67 +7,13 @@
 #include <set>
 
 #include "base/one_in.h"
-#include "dataset/dataset_impl.h"
-#include "dataset/small_dataset.h"
-#include "store/memory_store.h"
+#include "dataset/budget_testing.h"
 #include "version/history.h"
 
 namespace dreamdb {
 namespace {
 
 using namespace testing;
-
-constexpr uint64_t kCacheBytes = 64ull << 20;
-
-// A memory store with a counter, and handles with caches of their own on it.
-struct Counted {
-  std::shared_ptr<MemoryStore> memory = std::make_shared<MemoryStore>("budget");
-  std::shared_ptr<CountingStore> store = std::make_shared<CountingStore>(memory);
-
-  std::shared_ptr<Space> space(uint64_t cache_bytes = kCacheBytes) const {
-    return Space::on(store, "memory://budget", cache_bytes);
-  }
-  Dataset open(const std::string& ref = "main") const {
-    auto ds = open_in(space(), ref);
-    EXPECT_TRUE(ds) << ds.error().message;
-    return *std::move(ds);
-  }
-  template <typename F>
-  StoreCounts cost(const F& act) const {
-    const StoreCounts before = store->snapshot();
-    act();
-    return store->snapshot().since(before);
-  }
-};
-
-uint64_t of_prefix(const StoreCounts& counts, const std::string& prefix) {
-  const auto it = counts.requests_by_prefix.find(prefix);
-  return it == counts.requests_by_prefix.end() ? 0 : it->second;
-}
-
-Schema three_tracks() {
-  Schema schema;
-  EXPECT_TRUE(schema.add(embedding_field("emb", 64)));
-  EXPECT_TRUE(schema.add(field_of("n", FieldType::kInt)));
-  EXPECT_TRUE(schema.add(field_of("img", FieldType::kImage, false)));
-  return schema;
-}
-
-NewRows sequence_rows(uint64_t first, size_t count, bool with_image = true) {
-  std::vector<uint64_t> anchors;
-  std::vector<int64_t> numbers;
-  std::vector<float> vectors;
-  std::vector<std::string> images;
-  for (size_t i = 0; i < count; ++i) {
-    anchors.push_back(first + i);
-    numbers.push_back(static_cast<int64_t>(first + i));
-    for (int d = 0; d < 64; ++d) vectors.push_back(static_cast<float>(first + i + 1) / 8);
-    images.push_back("image " + std::to_string(first + i));
-  }
-  std::vector<Column> columns = {embedding_column("emb", 64, vectors), int_column("n", numbers)};
-  if (with_image) columns.push_back(text_column("img", FieldType::kImage, images));
-  return rows_at(anchors, std::move(columns));
-}
 
 TEST(Budget, CreateTakesThreeWavesAndOpenTwo) {
   const Counted counted;
@@ -357,13 +303,13 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
   auto ds = create_in(counted.space(), "main", three_tracks());
   ASSERT_TRUE(ds);
   const Address root = *Address::parse(ds->manifest());
-  Objects reader(counted.store, kCacheBytes);
+  Objects reader(counted.store, kBudgetCacheBytes);
   const ManifestPtr first = *reader.manifest(root);
   const auto main_line = synthetic_history(*counted.memory, *first, root, commits, std::byte{1});
   std::mt19937_64 random(3);
   for (int round = 0; round < 20; ++round) {
     const uint64_t depth = round == 0 ? 1 : random() % commits + 1;
-    Objects objects(counted.store, kCacheBytes);
+    Objects objects(counted.store, kBudgetCacheBytes);
     const VersionPoint tip{main_line.back(), *objects.manifest(main_line.back())};
     const StoreCounts jump = counted.cost(
         [&] { EXPECT_EQ(ancestor_at(objects, tip, depth)->address, main_line[depth - 1]); });
@@ -372,13 +318,13 @@ TEST(Budget, HistoriesOfAHundredThousandCommitsAreJumpedThrough) {
   // Two branches that went their ways at a random place.
   for (int round = 0; round < 10; ++round) {
     const uint64_t fork = random() % commits + 1;
-    Objects objects(counted.store, kCacheBytes);
+    Objects objects(counted.store, kBudgetCacheBytes);
     const Address at = main_line[fork - 1];
     const auto side = synthetic_history(*counted.memory, **objects.manifest(at), at,
                                         random() % 2000 + 1, std::byte{2});
     const VersionPoint left{main_line.back(), *objects.manifest(main_line.back())};
     const VersionPoint right{side.back(), *objects.manifest(side.back())};
-    Objects cold(counted.store, kCacheBytes);
+    Objects cold(counted.store, kBudgetCacheBytes);
     const StoreCounts common =
         counted.cost([&] { EXPECT_EQ((*common_ancestor(cold, left, cold, right))->address, at); });
     // Both sides are followed.
@@ -442,77 +388,6 @@ TEST(Budget, MergeOfDisjointBranchesFollowsTheLogOfTheirSize) {
   EXPECT_LE(large.requests(), small.requests() + 12);
   EXPECT_LE(large.waves, small.waves + 4);
   EXPECT_EQ(large.of(StoreOp::kSwap), 1u);
-}
-
-std::vector<uint64_t> some_of(uint64_t bound, size_t count, uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::set<uint64_t> out;
-  while (out.size() < count) out.insert(random() % bound);
-  return {out.begin(), out.end()};
-}
-
-TEST(Budget, DeleteTakesTwoWavesAndFewPages) {
-  const Counted counted;
-  Schema schema;
-  ASSERT_TRUE(schema.add(field_of("n", FieldType::kInt)));
-  ASSERT_TRUE(create_in(counted.space(), "main", schema));
-  auto ds = counted.open();
-  constexpr uint64_t kRows = 200'000;
-  std::vector<int64_t> numbers(kRows);
-  ASSERT_TRUE(ds.append(rows_at(range(0, kRows), {int_column("n", numbers)})));
-  const auto remove = [&](const std::vector<uint64_t>& anchors) {
-    return counted.cost([&] {
-      const auto report = ds.delete_records(anchors);
-      ASSERT_TRUE(report) << report.error().message;
-    });
-  };
-  const StoreCounts first = remove(some_of(kRows, 5'000, 1));
-  EXPECT_LE(first.waves, 2u);
-  EXPECT_LE(first.requests(), 4u);  // a segment, a page, the manifest, the swap
-  for (uint64_t i = 0; i < 600; ++i) ASSERT_TRUE(ds.delete_records({{i * 300}}));
-  ASSERT_TRUE(ds.count(*Where::parse("n = 1")));  // tombstones are at hand now
-  const StoreCounts later = remove(some_of(kRows, 150'000, 2));
-  EXPECT_LE(later.waves, 2u);
-  EXPECT_LE(of_prefix(later, "segments"), 2u);
-  EXPECT_LE(of_prefix(later, "pages"), 4u);
-  EXPECT_LE(later.requests(), 8u);
-  // Nothing is left to do: nothing is written.
-  EXPECT_EQ(remove(some_of(kRows, 150'000, 2)).of(StoreOp::kPut), 0u);
-}
-
-TEST(Budget, WhatIsDeletedCostsATakeNoWave) {
-  const Counted counted;
-  ASSERT_TRUE(create_in(counted.space(), "main", three_tracks()));
-  auto ds = counted.open();
-  ASSERT_TRUE(ds.append(sequence_rows(0, 20'000)));
-  ASSERT_TRUE(ds.delete_records(some_of(20'000, 9'000, 1)));
-  DeleteOptions images;
-  images.fields = std::vector<std::string>{"img"};
-  images.skip_missing = true;
-  ASSERT_TRUE(ds.delete_records(some_of(20'000, 5'000, 2), images));
-  const auto cold = counted.open();
-  const StoreCounts take = counted.cost([&] {
-    const auto batch = cold.take(some_of(20'000, 50, 3), std::nullopt, true);
-    ASSERT_TRUE(batch) << batch.error().message;
-    EXPECT_LT(batch->rows(), 50u);
-  });
-  EXPECT_LE(take.waves, 4u);
-}
-
-TEST(Budget, DeleteByAFilterHoldsPiecesOnly) {
-  const Counted counted;
-  Schema schema;
-  ASSERT_TRUE(schema.add(field_of("n", FieldType::kInt)));
-  ASSERT_TRUE(create_in(counted.space(), "main", schema));
-  auto ds = counted.open();
-  constexpr uint64_t kRows = 400'000;
-  std::vector<int64_t> numbers(kRows);
-  for (uint64_t i = 0; i < kRows; ++i) numbers[i] = static_cast<int64_t>(i * 7 % 10);
-  ASSERT_TRUE(ds.append(rows_at(range(0, kRows), {int_column("n", numbers)})));
-  const StoreCounts cost = counted.cost(
-      [&] { EXPECT_EQ(ds.delete_where(*Where::parse("n != 3"))->deleted, kRows / 10 * 9); });
-  EXPECT_EQ(cost.of(StoreOp::kSwap), 1u);
-  EXPECT_EQ(*ds.count(), kRows / 10);
 }
 
 }  // namespace

@@ -158,3 +158,11 @@ def build(root: pathlib.Path) -> Builder:
     builder.swap("main", builder.versions[1][0])
     builder.swap("main", builder.versions[-1][0])
     return builder
+
+
+def delete(builder: Builder, roots: dict, **changes) -> None:
+    """A version with the last one's tracks and these tombstones: entries by field."""
+    tracks = builder.versions[-1][1]["tracks"]
+    made = [builder.tree(field, entries) for field, entries in sorted(roots.items())]
+    builder.commit(tracks, tombstones=made or None, operation="delete", **changes)
+    builder.swap("main", builder.versions[-1][0])
