@@ -40,7 +40,7 @@ std::string delete_text(const DeleteReport& report, bool are_values, const std::
   std::string text = are_values ? counted(report.deleted, "value", "values")
                                 : counted(report.deleted, "record", "records");
   text += " deleted from " + locator;
-  if (report.unchanged > 0) text += ", " + with_commas(report.unchanged) + " deleted before";
+  if (report.unchanged > 0) text += ", " + counted(report.unchanged, "was", "were") + " not there";
   if (report.missing > 0) text += ", " + with_commas(report.missing) + " never were";
   return text + ", version " + report.manifest;
 }

@@ -40,7 +40,7 @@ def test_deleted_records_are_gone_from_every_command(ints):
     assert (diff["records_only_left"], diff["records_only_right"]) == (2, 0)
     # Twice is once, and nothing brings them back.
     again = dreamdb("delete", ints, 3)
-    assert again.out.startswith("0 records deleted from file://") and "1 deleted before" in again.out
+    assert again.out.startswith("0 records deleted from file://") and "1 was not there" in again.out
     refused = dreamdb("append", ints, "--anchor", 3, "--set", "name=r3", code=5)
     assert "deleted records: 3;" in refused.err
 
