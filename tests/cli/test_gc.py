@@ -78,7 +78,7 @@ def test_history_is_cut(ints):
 def test_days(ints):
     grown_old(ints, 50)
     assert "6 versions" in dreamdb("gc", ints, "--keep-days", "3").out
-    assert "1 versions" in dreamdb("gc", ints, "--keep-days", "0").out
+    assert "1 version of" in dreamdb("gc", ints, "--keep-days", "0").out
 
 
 def test_shards(ints):
