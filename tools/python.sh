@@ -19,7 +19,7 @@ run_logged() {
   shift
   say "$what"
   "$@" >"$log" 2>&1 || {
-    { grep -iE -m 20 'error|failed' "$log" || tail -n 20 "$log"; } >&2
+    { grep -E -m 20 '[Ee]rror:|ERROR|FAILED|CMake Error' "$log" || tail -n 20 "$log"; } >&2
     fail "failed: $what" "All of its output is in build/python.log; after mending, run this again. To begin anew: rm -rf build/venv build/python"
   }
 }

@@ -53,6 +53,18 @@ def tools():
         outcome("format", run(TOOLS / "lint.sh", "check-format"), "mend with: ./run format")]
 
 
+def errors_of(log):
+    """The first lines of a log that tell of errors, or its last ones where none does."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    wrong = [line.strip() for line in lines if re.search(r"[Ee]rror:|ERROR|FAILED|CMake Error", line)]
+    return wrong[:40] or [line.strip() for line in lines[-40:]]
+
+
+def told(log):
+    """A reason for a failure that a log tells more of: its first error, and where the rest is."""
+    return "; ".join([*errors_of(log)[:1], f"see {log.relative_to(ROOT)}"])
+
+
 def compile_preset(preset, targets=()):
     """Configures and builds as much as can be built."""
     log = REPORTS / f"{preset}-build.log"
@@ -65,10 +77,8 @@ def compile_preset(preset, targets=()):
             status = subprocess.run([*words, "--", "-k", "0"], cwd=ROOT, stdout=out, check=False,
                                     stderr=subprocess.STDOUT).returncode
     if status:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        wrong = [line for line in lines if re.search(r"error|FAILED|Error", line)]
-        print("\n".join((wrong or lines)[:40]))
-    return outcome(f"{preset}.build", status, f"see build/test/{log.name}")
+        print("\n".join(errors_of(log)))
+    return outcome(f"{preset}.build", status, told(log))
 
 
 def one_address_layout():
@@ -135,7 +145,8 @@ def fuzzing():
 
 def python_package():
     """The package of this checkout, installed as users install it."""
-    return [outcome("python.install", run(TOOLS / "python.sh"), "see build/python.log")]
+    status = run(TOOLS / "python.sh")
+    return [outcome("python.install", status, told(ROOT / "build/python.log"))]
 
 
 def shell_test(path):
