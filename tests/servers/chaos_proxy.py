@@ -13,8 +13,10 @@ client, as by a proxy with a limit. `refuse_above`: requests to write of more by
 `swaps_passed` of them go to the server.
 `stops_at`: a pattern of requests; from the `stops_nth` of them on nothing comes back until `flows` is set.
 `rate`: bytes a second, of all connections together, each way.
+`hurry`: times of change in listings run so many times as fast from now on.
 """
 
+import datetime
 import random
 import re
 import socket
@@ -22,6 +24,7 @@ import threading
 import time
 
 PIECE = 64 << 10
+LISTED_TIME = rb"(?<=<LastModified>)[^<]+(?=</LastModified>)"
 
 
 class Link:
@@ -42,7 +45,7 @@ class Link:
 class ChaosProxy:
     def __init__(self, port, lost=0.0, cut=0.0, seed=1, reply_max=None, request_max=None,
                  refuse_above=None, swap_reply=None, swaps_passed=0, rate=None,
-                 stops_at=None, stops_nth=1):
+                 stops_at=None, stops_nth=1, hurry=None):
         self.port, self.lost, self.cut = port, lost, cut
         self.reply_max, self.request_max, self.refuse_above = reply_max, request_max, refuse_above
         self.swap_reply, self.swaps, self.swaps_passed = swap_reply, 0, swaps_passed
@@ -53,6 +56,7 @@ class ChaosProxy:
         self.flows = threading.Event()  # clear it, and nothing comes back any more
         self.flows.set()
         self.stops_at, self.stops_left, self.stopped = stops_at, stops_nth, threading.Event()
+        self.hurry, self.since = hurry, datetime.datetime.now(datetime.UTC)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.endpoint = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = {self.listener}
@@ -121,6 +125,21 @@ class ChaosProxy:
         with self.lock:
             self.sockets -= {client, server}
 
+    def piece_of_reply(self, server):
+        piece = self.down.take(server)
+        while self.hurry and re.search(rb"<(L[^<>]*)?$|<LastModified>[^<]*$", piece):
+            more = self.down.take(server)
+            if not more:
+                break
+            piece += more
+        return re.sub(LISTED_TIME, self.hurried, piece) if self.hurry else piece
+
+    def hurried(self, found):
+        """The same number of bytes, as the reply has told its length."""
+        time_ = datetime.datetime.fromisoformat(found[0].decode())
+        later = self.since + (time_ - self.since) * self.hurry
+        return later.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3].encode() + b"Z"
+
     def stop(self):
         with self.lock:
             self.stops_left -= 1
@@ -135,7 +154,7 @@ class ChaosProxy:
     def replies(self, server, client, doomed):
         try:
             size = 0
-            while piece := self.down.take(server):
+            while piece := self.piece_of_reply(server):
                 self.flows.wait()
                 size += len(piece)
                 if self.reply_max and size > self.reply_max:
