@@ -1,5 +1,7 @@
 #include "buffers.h"
 
+#include <array>
+
 #include "errors.h"
 #include "gil.h"
 
@@ -42,6 +44,25 @@ const char* numpy_name(Dtype dtype) {
   return "<u1";
 }
 
+// What `slot` names, looked up once in NumPy and kept until the process ends. The lookup may let
+// other threads in, so two may find it; a lock would wait for the GIL.
+template <typename Find>
+nb::handle kept(PyObject*& slot, Find find) {
+  if (slot == nullptr) slot = nb::object(find(nb::module_::import_("numpy"))).release().ptr();
+  return slot;
+}
+
+nb::handle numpy_array_type() {
+  static PyObject* type = nullptr;
+  return kept(type, [](const nb::module_& numpy) { return numpy.attr("ndarray"); });
+}
+
+nb::handle numpy_dtype(Dtype dtype) {
+  static std::array<PyObject*, static_cast<size_t>(Dtype::kF64) + 1> dtypes{};
+  return kept(dtypes[static_cast<size_t>(dtype)],
+              [&](const nb::module_& numpy) { return numpy.attr("dtype")(numpy_name(dtype)); });
+}
+
 }  // namespace
 
 Keeper::~Keeper() {
@@ -74,7 +95,7 @@ nb::object numpy_view(const Buffer& buffer, Dtype dtype, std::span<const uint64_
     PyTuple_SetItem(sizes.ptr(), static_cast<Py_ssize_t>(i), PyLong_FromUnsignedLongLong(shape[i]));
   }
   nb::object owner = nb::cast(ExportedBuffer{buffer});
-  return nb::module_::import_("numpy").attr("ndarray")(sizes, numpy_name(dtype), owner);
+  return numpy_array_type()(sizes, numpy_dtype(dtype), owner);
 }
 
 void bind_buffer(nb::module_& module) {
