@@ -164,8 +164,9 @@ PROGRAM = {"DREAMDB": str(ROOT / "build/dreamdb"), "DREAMDB_ROOT": str(ROOT),
            "DREAMDB_PYTHON": str(PYTHON)}
 
 
-# Folders whose files have nothing in common, so that each core may run one of them.
-APART = ("cli", "python", "spec")
+# Folders whose files have nothing in common, so that each core may run one of them: servers, too, are
+# started for each core.
+APART = ("cli", "python", "servers", "spec")
 
 
 def folder_stage(folder):
