@@ -28,8 +28,8 @@ std::span<const Author::Verb> Author::verbs() {
       {3, &Author::add_field},      {4, &Author::fill_field},   {5, &Author::set_meta},
       {6, &Author::branch},         {3, &Author::snapshot},     {2, &Author::remove_branch},
       {6, &Author::remove_records}, {2, &Author::remove_where}, {2, &Author::restore},
-      {10, &Author::merge},         {2, &Author::reindex},      {6, &Author::refresh},
-      {6, &Author::change_ref},
+      {10, &Author::merge},         {2, &Author::reindex},      {6, &Author::compact},
+      {6, &Author::refresh},        {6, &Author::change_ref},
   };
   return kVerbs;
 }
@@ -293,6 +293,21 @@ void Author::reindex() {
   options.cells = 1 + draw(2);
   options.seed = draw(10);
   perform(call, [&](Dataset& ds) { return ok_of(ds.reindex("emb", options)); });
+}
+
+// Segments of a few rows, so that even these small datasets have many, and several commits.
+void Author::compact() {
+  CompactOptions options;
+  options.segment_rows = 1 + draw(30);
+  options.segment_bytes = 500 + draw(6000);
+  options.commit_bytes = 1 + draw(8000);
+  options.purge = chance(50);
+  if (chance(20)) options.shard = Shard{draw(2), 2};
+  const CallPtr call = new_call(options.purge ? "purge" : "compact");
+  call->compacts = true;
+  call->purges = options.purge;
+  call->apply = unchanged;
+  perform(call, [&](Dataset& ds) { return ok_of(dreamdb::compact(ds, options)); });
 }
 
 void Author::refresh() {

@@ -80,7 +80,7 @@ Explored explore(const Scene& scene) {
     ++out.orders;
     out.operations = std::max(out.operations, first.operations());
     out.has_struck = out.has_struck || first.struck() > 0;
-    out.collected += world.collected();
+    out.collected += world.tally().collected;
     if (world.failure()) {
       for (const std::string& line : scheduler.trace()) std::cout << line << "\n";
       ADD_FAILURE() << *world.failure();

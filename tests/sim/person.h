@@ -97,6 +97,7 @@ class Author final : public Person {
   void remove_where();
   void restore();
   void reindex();
+  void compact();
   void refresh();
   void change_ref();
 

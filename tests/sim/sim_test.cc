@@ -23,22 +23,25 @@ uint64_t number_in(const char* variable, uint64_t otherwise) {
 TEST(Simulation, NothingHappensThatMustNot) {
   const uint64_t first = number_in("DREAMDB_SEED", 1);
   const uint64_t count = OneIn().of(number_in("DREAMDB_SEEDS", kSeeds));
-  uint64_t steps = 0, commits = 0, faults = 0, collected = 0;
+  uint64_t steps = 0, faults = 0;
+  sim::Tally all;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     const sim::RunReport report = sim::run_seed(seed);
     steps += report.steps;
-    commits += report.commits;
     faults += report.faults;
-    collected += report.collected;
+    all += report.tally;
     if (!report.failure) continue;
     for (const std::string& line : report.trace) std::cout << line << "\n";
     FAIL() << *report.failure << "\nreplay it with: ./run prove --seed " << seed << " --seeds 1";
   }
-  std::cout << count << " seeds: " << steps << " steps, " << commits << " commits, " << faults
-            << " faults, " << collected << " objects collected\n";
-  EXPECT_GT(commits, 2 * count);
+  std::cout << count << " seeds: " << steps << " steps, " << all.commits << " commits, of them "
+            << all.compactions << " of compactions and of these " << all.purges << " of purges, "
+            << faults << " faults, " << all.collected << " objects collected\n";
+  EXPECT_GT(all.commits, 2 * count);
+  EXPECT_GT(all.compactions, count / 4);
+  EXPECT_GT(all.purges, count / 10);
   EXPECT_GT(faults, count);
-  EXPECT_GT(collected, count);
+  EXPECT_GT(all.collected, count);
 }
 
 TEST(Simulation, ASeedReplaysExactly) {

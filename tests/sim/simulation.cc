@@ -52,8 +52,8 @@ RunReport run_seed(uint64_t seed) {
   }
   if (!world.failure()) scheduler.run();
   if (!world.failure()) world.finish();
-  return {world.failure(), scheduler.trace(), scheduler.trace().size(),
-          world.commits(), world.faults(),    world.collected()};
+  return {world.failure(), scheduler.trace(), scheduler.trace().size(), world.faults(),
+          world.tally()};
 }
 
 }  // namespace dreamdb::sim

@@ -8,15 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/tally.h"
+
 namespace dreamdb::sim {
 
 struct RunReport {
   std::optional<std::string> failure;  // what must never happen, and did
   std::vector<std::string> trace;      // one line a step: milliseconds, actor, what
   uint64_t steps = 0;
-  uint64_t commits = 0;
   uint64_t faults = 0;
-  uint64_t collected = 0;  // objects
+  Tally tally;
 };
 
 RunReport run_seed(uint64_t seed);

@@ -100,7 +100,7 @@ Status World::attempt(Process& process, const CallPtr& call, const Dataset& hand
     call->is_unknown = true;
     return status;
   }
-  if (call->applied > applied && !call->is_unknown)
+  if (call->applied > applied && !call->is_unknown && !call->compacts)
     fail(call->what + " took place, and was told as not done: " + error.message);
   if (is_refusal(error.code) && !may_refuse(*call, met, error))
     fail(call->what + " was refused without a reason: " + error.message);
@@ -166,7 +166,7 @@ void World::judge_collection(const Result<GcReport>& report) {
     return judge_error(report.error());
   }
   scheduler_.note("collected " + std::to_string(report->deleted.objects));
-  collected_ += report->deleted.objects;
+  tally_.collected += report->deleted.objects;
   const GcCounts& all = report->all;
   const auto sum = [&](uint64_t GcTotal::* what) {
     return all.live.*what + all.condemned.*what + all.guarded.*what + all.unknown.*what;
@@ -256,7 +256,7 @@ void World::judge_named(const std::string& name, const std::string& target, cons
 }
 
 void World::judge_commit(const std::string& name, const Dataset& tip) {
-  ++commits_;
+  ++tally_.commits;
   const std::string after = tip.manifest();
   const auto owner = owners_.find("manifests/" + after);
   if (owner == owners_.end()) return fail("nobody wrote the version of " + name);
@@ -279,6 +279,22 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   if (*seen != expected->state)
     fail(call.what + " made\n" + seen->summary() + "\nof\n" + version(parents[0]).state.summary() +
          "\nand should have made\n" + expected->state.summary());
+  if (call.compacts && !failure_) judge_same(call, tip, parents[0]);
+}
+
+void World::judge_same(const Call& call, const Dataset& tip, const std::string& below) {
+  ++tally_.compactions;
+  tally_.purges += call.purges ? 1 : 0;
+  OpenOptions at;
+  at.manifest = below;
+  const auto before = open_in(judge_, "main", at);
+  if (!before) return fail(call.what + ": its ground is gone: " + before.error().message);
+  const auto was = fingerprint(*before), is = fingerprint(tip);
+  if (!was || !is || was->text != is->text)
+    return fail(call.what + " changed the fingerprint of " + below);
+  const auto compared = model::compare_paths(tip, version(tip.manifest()).state);
+  if (!compared) return fail(call.what + ": " + compared.error().message);
+  if (!compared->empty()) fail(call.what + ": " + *compared);
 }
 
 bool World::stands_on(const std::string& manifest, const std::string& below) const {
@@ -321,13 +337,34 @@ void World::collect_the_rest() {
            " objects to delete, " + std::to_string(report->all.guarded.objects) + " guarded");
   }
   for (const auto& [manifest, model] : versions_) {
-    if (failure_ || collected_ == 0 || !is_promised(manifest)) continue;
+    if (failure_ || tally_.collected == 0 || !is_promised(manifest)) continue;
     OpenOptions at;
     at.manifest = manifest;
     const auto ds = open_in(judge_, "main", at);
     if (!ds) return fail("version " + manifest + " cannot be opened: " + ds.error().message);
     judge_read(*ds, model::read_state(*ds));
   }
+}
+
+// A version is whole by all rules of the spec; and a purge that nobody comes between leaves nothing
+// of what is deleted, and all the rest.
+void World::purge_the_rest(Dataset& ds) {
+  CompactOptions options;
+  options.purge = true;
+  const std::string before = ds.manifest();
+  const auto compacted = compact(ds, options);
+  if (!compacted) return fail(before + " cannot be compacted: " + compacted.error().message);
+  for (const Root& root : ds.impl().manifest()->tombstones)
+    if (root.records > 0) fail("a purge of " + before + " left what is deleted");
+  const auto read = model::read_state(ds);
+  if (!read) return fail(before + " compacted: " + read.error().message);
+  if (*read != version(before).state) fail(before + " compacted is\n" + read->summary());
+  VerifyOptions whole;
+  whole.data = true;
+  const auto verified = verify(ds, whole);
+  if (!verified) return fail(before + " cannot be verified: " + verified.error().message);
+  for (const Damage& damage : verified->damages)
+    fail(before + " compacted: " + damage.key + " is " + damage.kind + ": " + damage.what);
 }
 
 void World::finish() {
@@ -343,7 +380,8 @@ void World::finish() {
     if (ds->manifest() != manifest) return fail(name + " names another version than it did last");
     judge_read(*ds, model::read_state(*ds));
     judge_paths(*ds, model::compare_paths(*ds, version(manifest).state));
-    if (ds->is_snapshot()) continue;
+    if (ds->is_snapshot() || failure_) continue;
+    purge_the_rest(*ds);
     const auto rows = model::row_range(1'000'000, 1, 1);
     const auto done = ds->append(model::rows_of(rows, model::small_schema()));
     if (!done) return fail("nothing can be written to " + name + ": " + done.error().message);

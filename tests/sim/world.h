@@ -19,6 +19,7 @@
 #include "dreamdb/upkeep.h"
 #include "tests/model/version.h"
 #include "tests/sim/process.h"
+#include "tests/sim/tally.h"
 
 namespace dreamdb::sim {
 
@@ -33,6 +34,9 @@ struct Call {
   bool removes = false;                   // the ref itself
   bool once = false;                      // at most once, however often it is tried
   bool undoes = false;                    // goes back: what was done once may be done again
+  // In commits of which each stays, also when the call ends with an error.
+  bool compacts = false;
+  bool purges = false;  // a compaction that does
   // Refusals that are right whatever the model says.
   std::function<bool(const Error&)> may_refuse = [](const Error&) { return false; };
 
@@ -108,8 +112,7 @@ class World {
   bool is_slow() const { return is_slow_; }
   void set_one_author() { has_one_author_ = true; }
   bool has_one_author() const { return has_one_author_; }
-  uint64_t collected() const { return collected_; }  // objects
-  uint64_t commits() const { return commits_; }
+  const Tally& tally() const { return tally_; }
   uint64_t faults() const;
 
   // What processes that are dead sent, and was on its way, arrives.
@@ -129,9 +132,12 @@ class World {
   void judge_commit(const std::string& name, const Dataset& tip);
   void judge_named(const std::string& name, const std::string& target, const CallPtr& likely);
   void judge_removed(const std::string& name, const CallPtr& likely);
+  // That a version which says the same as the one below it is read so, by every path.
+  void judge_same(const Call& call, const Dataset& tip, const std::string& below);
   // Whether it is a snapshot's version, or in the history of a branch: no collection may touch it.
   bool is_promised(const std::string& manifest) const;
   void collect_the_rest();
+  void purge_the_rest(Dataset& ds);
   void judge_read_error(const Dataset& handle, const Error& error);
   bool may_refuse(const Call& call, std::span<const std::string> met, const Error& error) const;
   bool has_all_of(const Call& call, std::span<const std::string> met) const;
@@ -151,9 +157,8 @@ class World {
   std::map<std::string, std::string> refs_;               // manifests
   std::map<std::string, std::vector<std::string>> tips_;  // all that a ref ever had; "": none
   std::optional<std::string> failure_;
-  uint64_t commits_ = 0;
+  Tally tally_;
   uint64_t last_write_ = 0;
-  uint64_t collected_ = 0;
   // Left by the last branch that had them: they may go, also where a branch is made above them.
   std::set<std::string> abandoned_;
   bool has_one_author_ = false;

@@ -1,0 +1,25 @@
+// How often things took place, so that a simulation in which nothing happens is seen.
+//
+// Thread rule: values.
+#pragma once
+
+#include <cstdint>
+
+namespace dreamdb::sim {
+
+struct Tally {
+  uint64_t commits = 0;
+  uint64_t compactions = 0;  // commits of those; so of purges, which are some of them
+  uint64_t purges = 0;
+  uint64_t collected = 0;  // objects
+
+  Tally& operator+=(const Tally& more) {
+    commits += more.commits;
+    compactions += more.compactions;
+    purges += more.purges;
+    collected += more.collected;
+    return *this;
+  }
+};
+
+}  // namespace dreamdb::sim
