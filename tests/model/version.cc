@@ -51,6 +51,18 @@ std::optional<std::string> value_of(const State& state, const std::string& key) 
   return found == state.meta.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool merge_meta_apart(ModelVersion& out, const ModelVersion& source) {
+  for (const auto& [key, value] : source.state.meta) {
+    const auto [ours, is_new] = out.state.meta.try_emplace(key, value);
+    if (ours->second != value) return false;
+    if (is_new)
+      out.keys[key] = source.keys.at(key);
+    else
+      unite(out.keys, key, source.keys.at(key));
+  }
+  return true;
+}
+
 bool merge_meta(ModelVersion& out, const ModelVersion& source) {
   for (const auto& [key, theirs] : source.keys) {
     const auto value = value_of(source.state, key);
@@ -149,7 +161,10 @@ ModelVersion restore(const ModelVersion& version, ModelVersion older, uint64_t w
   return older;
 }
 
-Outcome merge(const ModelVersion& target, const ModelVersion& source) {
+namespace {
+
+Outcome merge_with(const ModelVersion& target, const ModelVersion& source,
+                   bool (*merge_maps)(ModelVersion&, const ModelVersion&)) {
   ModelVersion out = target;
   // Deletion wins, also over values that the other side changed.
   out.deleted.insert(source.deleted.begin(), source.deleted.end());
@@ -160,7 +175,7 @@ Outcome merge(const ModelVersion& target, const ModelVersion& source) {
       side->given.erase(anchor);
     }
   }
-  if (!merge_given(out, theirs) || !merge_meta(out, theirs))
+  if (!merge_given(out, theirs) || !merge_maps(out, theirs))
     return std::unexpected(Code::kConflict);
   for (const auto& [salt, writes] : theirs.names) {
     if (out.names.try_emplace(salt, writes).second) out.state.assigned.insert(salt);
@@ -170,6 +185,16 @@ Outcome merge(const ModelVersion& target, const ModelVersion& source) {
   out.seen.insert(theirs.seen.begin(), theirs.seen.end());
   out.heard.insert(theirs.heard.begin(), theirs.heard.end());
   return out;
+}
+
+}  // namespace
+
+Outcome merge(const ModelVersion& target, const ModelVersion& source) {
+  return merge_with(target, source, merge_meta);
+}
+
+Outcome merge_apart(const ModelVersion& target, const ModelVersion& source) {
+  return merge_with(target, source, merge_meta_apart);
 }
 
 }  // namespace dreamdb::model

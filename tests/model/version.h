@@ -54,5 +54,8 @@ Outcome remove_records(ModelVersion version, std::span<const uint64_t> anchors);
 ModelVersion restore(const ModelVersion& version, ModelVersion older, uint64_t write);
 // Conflict: both sides wrote other values and neither had seen the other's.
 Outcome merge(const ModelVersion& target, const ModelVersion& source);
+// The same where no version is left that both have in common: then nothing tells which keys of the
+// user map one side has removed. Conflict: also a key that both have differently.
+Outcome merge_apart(const ModelVersion& target, const ModelVersion& source);
 
 }  // namespace dreamdb::model

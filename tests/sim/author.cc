@@ -52,6 +52,8 @@ void Author::act() {
 template <typename Act>
 void Author::perform(const CallPtr& call, const Act& act) {
   for (int tries = 0; tries < kTriesMax && !world_.failure(); ++tries) {
+    if (world_.keeps_little() && call->names && !world_.all_promised(*call, handle_->manifest()))
+      return;
     const Status status = world_.attempt(*process_, call, *handle_, [&] { return act(*handle_); });
     if (process_->faults().crashed()) {
       start();
@@ -168,6 +170,7 @@ void Author::branch() {
   const std::string name = "b" + std::to_string(draw(3));
   const CallPtr call = new_call("branch " + name);
   call->ref = name;
+  call->names = true;
   call->once = true;
   std::optional<Dataset> made;
   perform(call, [&](Dataset& ds) -> Status {
@@ -184,6 +187,7 @@ void Author::snapshot() {
   const std::string label = "v" + std::to_string(draw(3));
   const CallPtr call = new_call("snapshot " + label);
   call->ref = ref_ + "@" + label;
+  call->names = true;
   call->once = true;
   perform(call, [&](Dataset& ds) {
     call->targets.push_back(ds.manifest());
@@ -207,6 +211,8 @@ void Author::merge() {
   const std::string theirs = source->manifest();
   const CallPtr call = new_call("merge " + from + " into " + ref_);
   call->targets = {theirs};
+  call->reads = {theirs};
+  call->names = true;
   // After criss-cross merges the values of a key may both stand in a base: who changed it cannot be
   // told then (spec 6.5). A field that was restored away and added again has another id.
   call->may_refuse = [](const Error& error) {
@@ -216,6 +222,10 @@ void Author::merge() {
   call->apply = [this, theirs](const ModelVersion& version, const std::string& at) {
     if (world_.stands_on(at, theirs)) return Outcome(version);
     return model::merge(version, world_.version(theirs));
+  };
+  call->is_apart = [this, theirs](const std::string& at) { return world_.is_apart(at, theirs); };
+  call->apply_apart = [this, theirs](const ModelVersion& version, const std::string&) {
+    return model::merge_apart(version, world_.version(theirs));
   };
   perform(call, [&](Dataset& ds) -> Status {
     OpenOptions at;
@@ -267,6 +277,8 @@ void Author::restore() {
   const std::string older = world_.below(handle_->manifest(), 1 + draw(6));
   const CallPtr call = new_call("restore " + older.substr(0, 8));
   call->undoes = true;
+  call->reads = {older};
+  call->names = true;
   call->apply = [this, older, write = world_.next_write()](const ModelVersion& version,
                                                            const std::string& at) -> Outcome {
     if (!world_.stands_on(at, older)) return std::unexpected(Code::kInvalidArgument);

@@ -55,7 +55,7 @@ Explored explore(const Scene& scene) {
   const bool takes_all = OneIn().takes_all();
   do {
     Scheduler scheduler(explorer);
-    World world(scheduler, 1, scene.plan.rules.empty(), true);
+    World world(scheduler, 1, {.is_calm = scene.plan.rules.empty(), .is_slow = true});
     world.set_up(model::row_range(10, 2, 1));
     leave_garbage(world);
     scheduler.sleep(3 * kHourNs);
@@ -64,7 +64,9 @@ Explored explore(const Scene& scene) {
     scheduler.add("collector", [&] {
       auto& process = world.start_process(0, kAllButGets);
       process.runtime().sleep_ns(scene.begins_ns);
+      world.begin_collection({});
       world.judge_collection(collect(process.store(), process.runtime(), {}));
+      world.end_collection();
     });
     if (scene.with_second) {
       scheduler.add("second", [&] { second.live(); });

@@ -28,7 +28,7 @@ Explored explore(const FaultPlan& plan, bool with_reader) {
   Explorer explorer;
   do {
     Scheduler scheduler(explorer);
-    World world(scheduler, 1, plan.rules.empty(), false);
+    World world(scheduler, 1, {.is_calm = plan.rules.empty()});
     world.set_up(model::row_range(10, 2, 1));
     OneWriter first(world, 1, plan, kMutable), second(world, 2, {}, kMutable);
     scheduler.add("first", [&] { first.live(); });

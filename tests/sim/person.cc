@@ -24,6 +24,7 @@ void Person::live(int actions) {
     if (world_.is_slow()) world_.scheduler().sleep(draw(15 * kMinuteNs));
     act();
   }
+  process_->faults().crashed() ? forget() : leave();
 }
 
 void Person::start() {
@@ -83,29 +84,90 @@ std::string Person::some_ref(bool writable) {
 }
 
 void Reader::act() {
+  bool is_new = false;
   if (pinned_.empty() || chance(30)) {
     if (auto ds = open(some_ref(false))) pinned_.push_back(*std::move(ds));
+    is_new = true;
   } else if (chance(10)) {
     pinned_.erase(pinned_.begin());
+    is_new = true;
   }
+  if (is_new && world_.keeps_little()) renew();
   if (!pinned_.empty()) read(pinned_[draw(pinned_.size())]);
+  if (world_.keeps_little() && chance(30)) open_old();
+}
+
+void Reader::forget() {
+  if (session_) session_->give_up();
+  leave();
+}
+
+void Reader::leave() {
+  pinned_.clear();
+  world_.unpin(this);
+  session_.reset();
+}
+
+void Reader::renew() {
+  if (!session_)
+    session_ = std::make_unique<LiveSession>(*process_->store(), process_->runtime(),
+                                             WriterIdentity{}, SessionRole::kReader);
+  std::vector<Address> addresses;
+  std::vector<std::string> manifests;
+  for (const Dataset& ds : pinned_) {
+    manifests.push_back(ds.manifest());
+    addresses.push_back(*Address::parse(ds.manifest()));
+  }
+  if (session_->begin(addresses)) return world_.pin(this, manifests);
+  world_.unpin(this);
+  session_.reset();
+}
+
+void Reader::open_old() {
+  const auto tip = open(some_ref(false));
+  if (!tip) return;
+  OpenOptions at;
+  at.manifest = world_.below(tip->manifest(), draw(8));
+  const auto old = open_in(process_->space(), "main", at);
+  if (!old) renew();
+  if (process_->faults().crashed()) return;
+  world_.judge_opened(*at.manifest, old);
+  if (!old) return;
+  pinned_.push_back(*old);
+  renew();
+  read(*old);
 }
 
 void Reader::read(const Dataset& ds) {
   if (chance(70)) {
     const auto read = model::read_state(ds);
+    // A session that can be renewed was never taken for dead, so what it pins is there.
+    if (!read && world_.keeps_little()) renew();
     if (!process_->faults().crashed()) return world_.judge_read(ds, read);
   } else {
     const auto compared = model::compare_paths(ds, world_.version(ds.manifest()).state);
+    if (!compared && world_.keeps_little()) renew();
     if (!process_->faults().crashed()) return world_.judge_paths(ds, compared);
   }
+}
+
+// Not while somebody is about to name an old version: who does, and sleeps, names what is gone
+// (decision 0024). What processes that died have sent arrives before.
+void Collector::keep_little(GcOptions& options) {
+  world_.deliver_late();
+  if (world_.is_naming()) return;
+  if (chance(70)) options.keep_last = 1 + draw(4);
+  if (!options.keep_last || chance(30)) options.keep_ns = draw(4 * kHourNs);
 }
 
 void Collector::act() {
   GcOptions options;
   if (chance(20)) options.shard = {draw(2), 2};
   options.dry_run = chance(10);
+  if (world_.keeps_little() && chance(70)) keep_little(options);
+  world_.begin_collection(options);
   const auto report = collect(process_->store(), process_->runtime(), options);
+  world_.end_collection();
   if (!process_->faults().crashed()) world_.judge_collection(report);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sim/world.h"
+#include "version/live_session.h"
 
 namespace dreamdb::sim {
 
@@ -25,6 +26,8 @@ class Person {
   virtual void act() = 0;
   // What a process that died had at hand.
   virtual void forget() = 0;
+  // A process ends in order.
+  virtual void leave() {}
 
   uint64_t draw(uint64_t bound) { return random_() % bound; }
   bool chance(uint64_t percent) { return draw(100) < percent; }
@@ -48,10 +51,16 @@ class Reader final : public Person {
 
  private:
   void act() override;
-  void forget() override { pinned_.clear(); }
+  void forget() override;
+  void leave() override;
   void read(const Dataset& ds);
+  // A version somewhere below a tip, as somebody opens it who has its address, and goes on with it.
+  void open_old();
+  // Begins the session that keeps what is pinned, or renews it.
+  void renew();
 
   std::vector<Dataset> pinned_;
+  std::unique_ptr<LiveSession> session_;
 };
 
 // Collects garbage now and then, while others are at work.
@@ -62,6 +71,7 @@ class Collector final : public Person {
  private:
   void act() override;
   void forget() override {}
+  void keep_little(GcOptions& options);
 };
 
 class Author final : public Person {

@@ -36,12 +36,15 @@ TEST(Simulation, NothingHappensThatMustNot) {
   }
   std::cout << count << " seeds: " << steps << " steps, " << all.commits << " commits, of them "
             << all.compactions << " of compactions and of these " << all.purges << " of purges, "
-            << faults << " faults, " << all.collected << " objects collected\n";
+            << faults << " faults, " << all.collected << " objects collected, " << all.retentions
+            << " times with a part of history, " << all.gone << " versions that were tips gone\n";
   EXPECT_GT(all.commits, 2 * count);
   EXPECT_GT(all.compactions, count / 4);
   EXPECT_GT(all.purges, count / 10);
   EXPECT_GT(faults, count);
   EXPECT_GT(all.collected, count);
+  EXPECT_GT(all.retentions, count / 4);
+  EXPECT_GT(all.gone, count / 4);
 }
 
 TEST(Simulation, ASeedReplaysExactly) {

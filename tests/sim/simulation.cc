@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kActions = 12;
 constexpr uint64_t kCalmOneIn = 5;
-constexpr uint64_t kSlowOneIn = 3;  // with a collector
+constexpr uint64_t kSlowOneIn = 3;    // with a collector
+constexpr uint64_t kLittleOneIn = 2;  // of these
 
 // Steps of a millisecond or so; pauses of all lengths, up to an hour.
 class SeededOrder final : public Order {
@@ -37,7 +38,8 @@ RunReport run_seed(uint64_t seed) {
   SeededOrder order(random(), is_calm);
   Scheduler scheduler(order);
   const bool is_slow = seed % kSlowOneIn == 0;
-  World world(scheduler, random(), is_calm, is_slow);
+  const bool keeps_little = is_slow && seed % kLittleOneIn == 0;
+  World world(scheduler, random(), {is_calm, is_slow, keeps_little});
   world.set_up(model::row_range(10, 20, 1, 2));
   std::vector<std::unique_ptr<Person>> people;
   const size_t authors = 1 + random() % 3;

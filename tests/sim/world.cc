@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tests/model/paths.h"
-#include "upkeep/collect.h"
 
 namespace dreamdb::sim {
 
@@ -12,7 +11,6 @@ using model::ModelVersion;
 namespace {
 
 constexpr std::string_view kRefs = "refs/";
-constexpr uint64_t kAllIsOldNs = 3 * 3'600'000'000'000;
 
 // What a writer says that was held up so long that others may have taken it for dead, or that lost
 // races for ten minutes.
@@ -20,6 +18,13 @@ bool is_of_pauses(const Error& error) {
   return error.code == Code::kConflict &&
          (error.message.find("slept so long") != std::string::npos ||
           error.message.find("publish conflict") != std::string::npos);
+}
+
+// What was looked for is not there any more.
+bool is_of_the_collected(const Error& error) {
+  return error.message.find("is missing although") != std::string::npos ||
+         error.message.find("was collected") != std::string::npos ||
+         error.message.find("were collected") != std::string::npos || error.code == Code::kNotFound;
 }
 
 bool is_refusal(Code code) {
@@ -40,11 +45,10 @@ void Process::before_put(const std::string& key) { world_.note_put(key, call_); 
 
 void Process::swapped(const std::string& key) { world_.judge_swap(key, call_); }
 
-World::World(Scheduler& scheduler, uint64_t seed, bool is_calm, bool is_slow)
+World::World(Scheduler& scheduler, uint64_t seed, const Weather& weather)
     : scheduler_(scheduler),
       seeds_(seed),
-      is_calm_(is_calm),
-      is_slow_(is_slow),
+      weather_(weather),
       runtime_(scheduler, seeds_()),
       store_(std::make_shared<MemoryStore>("sim", runtime_)),
       judge_(Space::on(store_, "memory://sim", 0, runtime_)) {}
@@ -64,6 +68,7 @@ void World::set_up(std::span<const model::Row> rows) {
   const std::string tip = ds->manifest();
   versions_[tip] = *model::append({}, rows, OnConflict::kRefuse, 0);
   parents_[tip] = {first};
+  times_[tip] = runtime_.now_ns();
   refs_["main"] = tip;
   tips_["main"] = {"", tip};
 }
@@ -102,6 +107,7 @@ Status World::attempt(Process& process, const CallPtr& call, const Dataset& hand
   }
   if (call->applied > applied && !call->is_unknown && !call->compacts)
     fail(call->what + " took place, and was told as not done: " + error.message);
+  if (is_slow() && is_of_the_collected(error) && !all_promised(*call, base)) return status;
   if (is_refusal(error.code) && !may_refuse(*call, met, error))
     fail(call->what + " was refused without a reason: " + error.message);
   judge_error(error);
@@ -109,7 +115,7 @@ Status World::attempt(Process& process, const CallPtr& call, const Dataset& hand
 }
 
 void World::judge_error(const Error& error) {
-  if (error.code == Code::kInternal || (is_calm_ && !is_refusal(error.code)))
+  if (error.code == Code::kInternal || (is_calm() && !is_refusal(error.code)))
     fail("an error that may not be: " + error.message);
 }
 
@@ -127,7 +133,9 @@ bool World::may_refuse(const Call& call, std::span<const std::string> met,
   // A ref that is removed takes its writers' ground away.
   if (was_missing) return true;
   return std::ranges::any_of(met, [&](const std::string& manifest) {
-    return !manifest.empty() && !call.apply(version(manifest), manifest);
+    if (manifest.empty()) return false;
+    const bool is_apart = call.is_apart && call.is_apart(manifest);
+    return (is_apart && error.code == Code::kConflict) || !call.apply(version(manifest), manifest);
   });
 }
 
@@ -139,7 +147,10 @@ bool World::has_all_of(const Call& call, std::span<const std::string> met) const
     if (manifest.empty()) return false;
     const ModelVersion& before = version(manifest);
     const model::Outcome after = call.apply(before, manifest);
-    return after && after->state == before.state;
+    if (after && after->state == before.state) return true;
+    if (!call.is_apart || !call.is_apart(manifest)) return false;
+    const model::Outcome apart = call.apply_apart(before, manifest);
+    return apart && apart->state == before.state;
   });
 }
 
@@ -158,22 +169,6 @@ void World::judge_read_error(const Dataset& handle, const Error& error) {
   if (is_gone && is_promised(handle.manifest()))
     fail("version " + handle.manifest() + " was collected: " + error.message);
   if (!is_gone) judge_error(error);
-}
-
-void World::judge_collection(const Result<GcReport>& report) {
-  if (!report) {
-    scheduler_.note("collected nothing: " + report.error().message);
-    return judge_error(report.error());
-  }
-  scheduler_.note("collected " + std::to_string(report->deleted.objects));
-  tally_.collected += report->deleted.objects;
-  const GcCounts& all = report->all;
-  const auto sum = [&](uint64_t GcTotal::* what) {
-    return all.live.*what + all.condemned.*what + all.guarded.*what + all.unknown.*what;
-  };
-  if (all.listed.objects != sum(&GcTotal::objects) || all.listed.bytes != sum(&GcTotal::bytes))
-    fail("a collection listed " + std::to_string(all.listed.objects) + " objects and knows of " +
-         std::to_string(sum(&GcTotal::objects)));
 }
 
 void World::judge_paths(const Dataset& handle, const Result<std::string>& compared) {
@@ -195,6 +190,7 @@ uint64_t World::faults() const {
 }
 
 void World::note_put(const std::string& key, const CallPtr& call) {
+  if (key.starts_with("manifests/")) put_ns_.try_emplace(key, runtime_.now_ns());
   if (call && key.starts_with("manifests/")) owners_.try_emplace(key, call);
 }
 
@@ -234,8 +230,7 @@ void World::judge_removed(const std::string& name, const CallPtr& likely) {
   ++call->applied;
   refs_.erase(name);
   tips_[name].push_back("");
-  for (const auto& [manifest, model] : versions_)
-    if (!is_promised(manifest)) abandoned_.insert(manifest);
+  let_go();
 }
 
 // A ref that names a version which is known.
@@ -271,11 +266,14 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   if (!refs_.contains(name) || parents.empty() || parents[0] != refs_[name])
     return fail(call.what + ": the version below is not the one that " + name + " named");
   parents_[after] = parents;
-  const model::Outcome expected = call.apply(version(parents[0]), parents[0]);
-  if (!expected) return fail(call.what + " took place, and the model refuses it");
-  versions_[after] = *expected;
+  times_[after] = (*newest)->time_ns;
   const auto seen = model::read_state(tip);
   if (!seen) return fail(call.what + ": its version cannot be read: " + seen.error().message);
+  model::Outcome expected = call.apply(version(parents[0]), parents[0]);
+  if ((!expected || *seen != expected->state) && call.is_apart && call.is_apart(parents[0]))
+    expected = call.apply_apart(version(parents[0]), parents[0]);
+  if (!expected) return fail(call.what + " took place, and the model refuses it");
+  versions_[after] = *expected;
   if (*seen != expected->state)
     fail(call.what + " made\n" + seen->summary() + "\nof\n" + version(parents[0]).state.summary() +
          "\nand should have made\n" + expected->state.summary());
@@ -297,6 +295,21 @@ void World::judge_same(const Call& call, const Dataset& tip, const std::string& 
   if (!compared->empty()) fail(call.what + ": " + *compared);
 }
 
+bool World::is_apart(const std::string& target, const std::string& source) const {
+  std::set<std::string> of_target;
+  for (std::string at = target;; at = parents_.at(at)[0]) {
+    of_target.insert(at);
+    if (!parents_.contains(at)) break;
+  }
+  std::string common = source;
+  for (; !of_target.contains(common); common = parents_.at(common)[0])
+    if (!is_promised(common)) return true;
+  for (std::string at = target;; at = parents_.at(at)[0]) {
+    if (!is_promised(at)) return true;
+    if (at == common) return false;
+  }
+}
+
 bool World::stands_on(const std::string& manifest, const std::string& below) const {
   for (std::string at = manifest;;) {
     if (at == below) return true;
@@ -306,44 +319,10 @@ bool World::stands_on(const std::string& manifest, const std::string& below) con
   }
 }
 
-void World::deliver_late() {
-  for (size_t i = 0; i < processes_.size(); ++i)
-    if (processes_[i]->faults().crashed()) processes_[i]->faults().run_late();
-}
-
 std::string World::below(const std::string& manifest, uint64_t steps) const {
   std::string at = manifest;
   for (; steps > 0 && parents_.contains(at); --steps) at = parents_.at(at)[0];
   return at;
-}
-
-bool World::is_promised(const std::string& manifest) const {
-  return std::ranges::any_of(refs_, [&](const auto& ref) {
-    const bool is_snapshot = ref.first.find('@') != std::string::npos;
-    if (is_snapshot || abandoned_.contains(manifest)) return ref.second == manifest;
-    return stands_on(ref.second, manifest);
-  });
-}
-
-// Nobody is at work any more: two collections leave what the refs lead to, and nothing else.
-void World::collect_the_rest() {
-  for (int round = 0; round < 3 && !failure_; ++round) {
-    scheduler_.sleep(kAllIsOldNs);
-    const auto report = collect(store_, runtime_, {});
-    if (!report) return fail("nothing can be collected: " + report.error().message);
-    judge_collection(report);
-    if (round == 2 && (report->deleted.objects > 0 || report->all.guarded.objects > 0))
-      fail("a third collection found " + std::to_string(report->deleted.objects) +
-           " objects to delete, " + std::to_string(report->all.guarded.objects) + " guarded");
-  }
-  for (const auto& [manifest, model] : versions_) {
-    if (failure_ || tally_.collected == 0 || !is_promised(manifest)) continue;
-    OpenOptions at;
-    at.manifest = manifest;
-    const auto ds = open_in(judge_, "main", at);
-    if (!ds) return fail("version " + manifest + " cannot be opened: " + ds.error().message);
-    judge_read(*ds, model::read_state(*ds));
-  }
 }
 
 // A version is whole by all rules of the spec; and a purge that nobody comes between leaves nothing
@@ -372,7 +351,7 @@ void World::finish() {
     process->faults().set_plan({});
     process->faults().run_late();
   }
-  if (is_slow_) collect_the_rest();
+  if (is_slow()) collect_the_rest();
   for (const auto& [name, manifest] : std::map(refs_)) {
     if (failure_) return;
     auto ds = open_in(judge_, name);

@@ -31,12 +31,19 @@ struct Call {
   // `targets`.
   std::function<model::Outcome(const model::ModelVersion&, const std::string&)> apply = {};
   std::vector<std::string> targets = {};  // manifests
-  bool removes = false;                   // the ref itself
-  bool once = false;                      // at most once, however often it is tried
-  bool undoes = false;                    // goes back: what was done once may be done again
+  // Versions that it reads besides that of its handle.
+  std::vector<std::string> reads = {};
+  bool names = false;    // an old version, in a ref or a version that it makes
+  bool removes = false;  // the ref itself
+  bool once = false;     // at most once, however often it is tried
+  bool undoes = false;   // goes back: what was done once may be done again
   // In commits of which each stays, also when the call ends with an error.
   bool compacts = false;
   bool purges = false;  // a compaction that does
+  // Of a merge into a version: whether what both sides had in common may be gone, and what becomes
+  // of it then.
+  std::function<bool(const std::string&)> is_apart = {};
+  std::function<model::Outcome(const model::ModelVersion&, const std::string&)> apply_apart = {};
   // Refusals that are right whatever the model says.
   std::function<bool(const Error&)> may_refuse = [](const Error&) { return false; };
 
@@ -47,6 +54,13 @@ struct Call {
   bool is_open() const { return is_under_way || is_unknown; }
 };
 using CallPtr = std::shared_ptr<Call>;
+
+// What it is like in a world.
+struct Weather {
+  bool is_calm = false;       // nothing fails, so nothing but what the model refuses may be refused
+  bool is_slow = false;       // hours pass, and garbage is collected
+  bool keeps_little = false;  // of history, when it is collected
+};
 
 class World;
 
@@ -74,8 +88,7 @@ class Process final : public Witness {
 
 class World {
  public:
-  // calm: nothing fails, so nothing but what the model refuses may be refused. slow: hours pass.
-  World(Scheduler& scheduler, uint64_t seed, bool is_calm, bool is_slow);
+  World(Scheduler& scheduler, uint64_t seed, const Weather& weather);
 
   Process& start_process(uint64_t cache_bytes, StoreOps steps_at = kAllOps);
 
@@ -96,6 +109,25 @@ class World {
   void judge_error(const Error& error);
   // What it counted adds up, and it deletes nothing that a ref leads to.
   void judge_collection(const Result<GcReport>& report);
+  // A version that was opened by its address is there, or gone by right.
+  void judge_opened(const std::string& manifest, const Result<Dataset>& opened);
+
+  // One collection at a time is told of. Between the two what it need not keep may go; afterwards
+  // nobody may count on it.
+  void begin_collection(const GcOptions& options);
+  void end_collection();
+  // Versions that a session of somebody keeps from now on, instead of those that it kept.
+  void pin(const void* who, std::vector<std::string> manifests);
+  void unpin(const void* who);
+  // Whether no collection may touch it: it is pinned, a tip, a snapshot's version, or of the
+  // history of a branch that is kept.
+  bool is_promised(const std::string& manifest) const;
+  // Those that a call on a handle of `base` needs.
+  bool all_promised(const Call& call, const std::string& base) const;
+  // Whether a call is under way that names an old version.
+  bool is_naming() const;
+  // Whether versions that tell what two versions have in common may be gone.
+  bool is_apart(const std::string& target, const std::string& source) const;
 
   // The model of a version that some ref had.
   const model::ModelVersion& version(const std::string& manifest) const;
@@ -108,8 +140,9 @@ class World {
   // The store itself, without faults, steps and judge; and its clock.
   const std::shared_ptr<MemoryStore>& store() const { return store_; }
   Runtime& runtime() { return runtime_; }
-  bool is_calm() const { return is_calm_; }
-  bool is_slow() const { return is_slow_; }
+  bool is_calm() const { return weather_.is_calm; }
+  bool is_slow() const { return weather_.is_slow; }
+  bool keeps_little() const { return weather_.keeps_little; }
   void set_one_author() { has_one_author_ = true; }
   bool has_one_author() const { return has_one_author_; }
   const Tally& tally() const { return tally_; }
@@ -134,9 +167,14 @@ class World {
   void judge_removed(const std::string& name, const CallPtr& likely);
   // That a version which says the same as the one below it is read so, by every path.
   void judge_same(const Call& call, const Dataset& tip, const std::string& below);
-  // Whether it is a snapshot's version, or in the history of a branch: no collection may touch it.
-  bool is_promised(const std::string& manifest) const;
+  // Nothing that is not promised now will be.
+  void let_go();
+  bool is_pinned(const std::string& manifest) const;
+  bool is_led_to(const std::string& manifest) const;
+  bool stays_on(const std::string& name, const std::string& manifest) const;
   void collect_the_rest();
+  void judge_old_versions();
+  bool may_stay(const std::string& manifest) const;
   void purge_the_rest(Dataset& ds);
   void judge_read_error(const Dataset& handle, const Error& error);
   bool may_refuse(const Call& call, std::span<const std::string> met, const Error& error) const;
@@ -145,8 +183,8 @@ class World {
 
   Scheduler& scheduler_;
   std::mt19937_64 seeds_;
-  const bool is_calm_, is_slow_;
-  SimRuntime runtime_;  // the clock of the store
+  const Weather weather_;
+  mutable SimRuntime runtime_;  // the clock of the store
   std::shared_ptr<MemoryStore> store_;
   std::shared_ptr<Space> judge_;
   std::vector<std::unique_ptr<Process>> processes_;
@@ -159,8 +197,21 @@ class World {
   std::optional<std::string> failure_;
   Tally tally_;
   uint64_t last_write_ = 0;
-  // Left by the last branch that had them: they may go, also where a branch is made above them.
+  // Left by all that kept them: they may go, also where a branch is made above them.
   std::set<std::string> abandoned_;
+  // Kept by nothing but a pin when a collection ended: once it is no more, or turns out to have
+  // been none, because its session had expired, they may be gone.
+  std::set<std::string> only_pinned_;
+  using Pins = std::map<std::string, uint64_t>;  // manifests, since when
+  std::map<const void*, Pins> pins_;
+  struct Running {  // a collection
+    GcOptions options;
+    uint64_t begins_ns = 0;
+    std::map<std::string, size_t> tips;  // of each ref: how many it had had
+  };
+  std::optional<Running> running_;
+  std::map<std::string, uint64_t> put_ns_;  // by key of a manifest: when it was put first
+  std::map<std::string, uint64_t> times_;   // by manifest: by the clock of its writer
   bool has_one_author_ = false;
   bool is_undone_ = false;  // some ref went back
 };
