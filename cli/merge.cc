@@ -11,6 +11,7 @@ struct MergeArgs {
   std::string target;
   std::vector<std::string> sources;
   bool dry_run = false, forward_only = false;
+  uint64_t conflicts_max = MergeOptions().conflicts_max;
 };
 
 OrderedJson merge_json(const MergeReport& report) {
@@ -56,7 +57,7 @@ std::string conflicts_text(const MergeReport& report) {
                  one_line(conflict.target), one_line(conflict.source)});
     text += table.text();
   }
-  if (report.more_conflicts) text += "and more\n";
+  if (report.more_conflicts) text += "and more (--conflicts-max)\n";
   for (const std::string& key : report.meta_conflicts)
     text += "user map: both sides have changed " + one_line(key) + "\n";
   return text;
@@ -96,6 +97,7 @@ Status run_merge(const MergeArgs& o, Session& session) {
   MergeOptions options;
   options.dry_run = o.dry_run;
   options.forward_only = o.forward_only;
+  options.conflicts_max = o.conflicts_max;
   options.refused = &refused;
   const auto report = target.merge(sources, options);
   if (report) {
@@ -120,12 +122,17 @@ void add_merge(CLI::App& app, Session& session) {
       "values are printed.",
       "  dreamdb merge ./pets@main try-1\n"
       "  dreamdb merge ./pets worker-0 worker-1 worker-2 --json\n"
-      "  dreamdb merge ./pets try-1 --dry-run");
+      "  dreamdb merge ./pets try-1 --dry-run\n"
+      "  dreamdb merge ./pets try-1 --dry-run --conflicts-max 100000 --json");
   command.add_option("TARGET", o->target, "locator of the branch that gets it").required();
   command.add_option("SOURCE", o->sources, "refs of the same store, or locators").required();
   command.add_flag("--dry-run", o->dry_run, "print what would happen, conflicts too; move nothing");
   command.add_flag("--fast-forward", o->forward_only,
                    "refuse where the ref cannot simply move on to the source");
+  command
+      .add_whole_number("--conflicts-max", o->conflicts_max,
+                        "print so many conflicts at most; 1000 if not given")
+      .above_zero();
   on_run(command, session, o, run_merge);
 }
 

@@ -116,8 +116,10 @@ struct ReadOptions {
 };
 
 struct MergeOptions {
-  bool dry_run = false;            // tell what would happen, conflicts too; no ref moves
-  bool forward_only = false;       // Conflict where the ref cannot simply move on to the source
+  bool dry_run = false;       // tell what would happen, conflicts too; no ref moves
+  bool forward_only = false;  // Conflict where the ref cannot simply move on to the source
+  // So many conflicts are told at most, of a few hundred bytes each. InvalidArgument: 0.
+  size_t conflicts_max = 1000;
   MergeReport* refused = nullptr;  // gets the report when conflicts are the error
 };
 

@@ -129,7 +129,7 @@ struct MergeReport {
   uint64_t keys = 0;                                   // of idempotency
   std::vector<std::string> fields_added;
   std::vector<std::string> meta_changed;    // keys of the user map
-  std::vector<MergeConflict> conflicts;     // a thousand at most
+  std::vector<MergeConflict> conflicts;     // the first `conflicts_max`
   bool more_conflicts = false;              // there are others
   std::vector<std::string> meta_conflicts;  // keys that both sides changed differently
 };

@@ -390,5 +390,39 @@ TEST(Budget, MergeOfDisjointBranchesFollowsTheLogOfTheirSize) {
   EXPECT_EQ(large.of(StoreOp::kSwap), 1u);
 }
 
+// Two branches that both replaced, or that both added, `records` records differently.
+StoreCounts cost_of_conflicts(size_t records, bool replaced) {
+  const Counted counted;
+  auto main = create_in(counted.space(), "main", three_tracks());
+  EXPECT_TRUE(main->append(sequence_rows(replaced ? 0 : 1'000'000, records)));
+  Dataset left = *main->branch("left"), right = *main->branch("right");
+  AppendOptions options;
+  options.on_conflict = OnConflict::kReplace;
+  for (auto& [ds, other] : {std::pair{&left, 1}, std::pair{&right, 2}}) {
+    NewRows rows = sequence_rows(other * 10'000'000, records);
+    rows.anchors = sequence_rows(0, records).anchors;
+    EXPECT_TRUE(ds->append(std::move(rows), options));
+  }
+  Dataset target = counted.open("left");
+  const Dataset source = *open_in(counted.space(), "right");
+  return counted.cost([&] {
+    MergeOptions all;
+    all.dry_run = true;
+    all.conflicts_max = SIZE_MAX;
+    const auto report = target.merge(source, all);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->conflicts.size(), 3 * records);
+  });
+}
+
+TEST(Budget, ToldConflictsTakeNoRequestEach) {
+  for (const bool replaced : {false, true}) {
+    const StoreCounts few = cost_of_conflicts(10, replaced);
+    const StoreCounts many = cost_of_conflicts(4000, replaced);
+    EXPECT_LE(many.requests(), few.requests() + 8) << replaced;
+    EXPECT_LE(many.waves, few.waves + 8) << replaced;
+  }
+}
+
 }  // namespace
 }  // namespace dreamdb

@@ -159,8 +159,8 @@ class Merge {
         objects.push_back({page_key(made_[put_pages].address), made_[put_pages].body});
       return objects.empty() ? Status() : objects_.put(objects);
     };
-    const MergeSetting setting{target_.space().writer().nonce, generation_above(tip), pages,
-                               put_made};
+    const MergeSetting setting{target_.space().writer().nonce, generation_above(tip),
+                               options_.conflicts_max, pages, put_made};
     for (const Source& source : sources_) {
       DREAMDB_ASSIGN(const std::vector<VersionPoint> bases, bases_of(tip, source));
       DREAMDB_ASSIGN(MergedVersion merged,
@@ -248,6 +248,8 @@ class Merge {
 
 Result<MergeReport> Dataset::merge(std::span<const Dataset> sources, const MergeOptions& options) {
   DREAMDB_TRY(impl_->check_writable());
+  if (options.conflicts_max == 0)
+    return fail(Code::kInvalidArgument, "conflicts_max is 0; a refused merge tells one at least");
   std::vector<VersionPoint> points;
   for (const Dataset& source : sources) {
     const Tip tip = source.impl_->tip();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "codec/address.h"
 #include "runtime/interrupt.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr uint64_t kCompareBytes = 16ull << 20;  // of one side, in memory
 constexpr size_t kCompareRows = 4096;
-constexpr size_t kConflictsNamed = 1000;
 constexpr size_t kValueTextBytes = 64;
 
 std::span<const uint64_t> as_anchors(const Buffer& buffer) {
@@ -62,7 +62,7 @@ std::string value_text(const Column& column, size_t row) {
 
 OverlapFinder::OverlapFinder(Objects& objects, const OverlapSides& sides, FieldId track,
                              const TreeDiff& diff, const std::function<Status()>& before_reading,
-                             MergeReport& report)
+                             size_t conflicts_max, MergeReport& report)
     : objects_(objects),
       sides_(sides),
       target_(sides.target),
@@ -70,6 +70,7 @@ OverlapFinder::OverlapFinder(Objects& objects, const OverlapSides& sides, FieldI
       track_(track),
       diff_(diff),
       before_reading_(before_reading),
+      conflicts_max_(conflicts_max),
       report_(report) {
   uint64_t last = 0;
   for (const EntryPtr& entry : diff.left_only) {
@@ -171,18 +172,26 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
                             std::vector<bool>& settled) {
   const Column& left = ours.columns[0];
   const Column& right = theirs.columns[0];
-  for (size_t i = 0; i < rows.size(); ++i) {
+  std::vector<uint32_t> different;
+  for (uint32_t i = 0; i < rows.size(); ++i) {
     if (!left.is_valid(i) || !right.is_valid(i)) continue;
-    if (equal_values(left, i, right, i)) {
+    if (equal_values(left, i, right, i))
       same[rows[i]] = true;
-      continue;
-    }
-    if (report_.more_conflicts) continue;
+    else
+      different.push_back(i);
+  }
+  if (different.empty() || report_.more_conflicts) return {};
+  const Buffer anchors = pick_rows(Batch{ours.anchors_bytes, {}}, different).anchors_bytes;
+  DREAMDB_ASSIGN(const std::vector<EntryPtr> here, newest(target_, field, anchors));
+  DREAMDB_ASSIGN(const std::vector<EntryPtr> there, newest(source_, field, anchors));
+  for (size_t k = 0; k < different.size() && !report_.more_conflicts; ++k) {
+    const uint32_t i = different[k];
     const uint64_t anchor = ours.anchors()[i];
-    DREAMDB_ASSIGN(const bool is_settled, settle({field, anchor, left, right, i}));
+    DREAMDB_ASSIGN(const bool is_settled,
+                   settle({field, anchor, left, right, i, here[k], there[k]}));
     settled[rows[i]] = is_settled;
     if (is_settled || !told_.emplace(field.id, anchor).second) continue;
-    if (report_.conflicts.size() == kConflictsNamed) {
+    if (report_.conflicts.size() == conflicts_max_) {
       report_.more_conflicts = true;
       continue;
     }
@@ -193,8 +202,7 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
 }
 
 Result<bool> OverlapFinder::settle(const Difference& of) {
-  DREAMDB_ASSIGN(const EntryPtr here, newest(target_, of.field, of.anchor));
-  DREAMDB_ASSIGN(const EntryPtr there, newest(source_, of.field, of.anchor));
+  const EntryPtr &here = of.here, &there = of.there;
   if (here == nullptr || there == nullptr) return true;
   bool is_new_here = new_here_.contains(here->child);
   bool is_new_there = new_there_.contains(there->child);
@@ -231,20 +239,32 @@ Status OverlapFinder::ask_bases(const Difference& of, bool& is_new_here, bool& i
   return {};
 }
 
-Result<EntryPtr> OverlapFinder::newest(const VersionPoint& version, const Field& field,
-                                       uint64_t anchor) const {
+Result<std::vector<EntryPtr>> OverlapFinder::newest(const VersionPoint& version, const Field& field,
+                                                    const Buffer& anchors) const {
   const RowReader reader(objects_, version.manifest);
   const Field* const one = version.manifest->schema.find(field.id);
-  DREAMDB_ASSIGN(const RowPlan plan,
-                 reader.plan(Buffer::copy_of(std::as_bytes(std::span(&anchor, 1))), {&one, 1}));
-  const std::vector<SegmentMatch>& segments = plan.tracks[0].segments;
+  DREAMDB_ASSIGN(const RowPlan plan, reader.plan(anchors, {&one, 1}));
+  std::vector<EntryPtr> out(anchors.size() / 8);
+  // What is left of a scalar of which values are deleted is a track behind that of records.
+  const std::vector<SegmentMatch>& segments = plan.tracks.back().segments;
+  RowPlan alone = plan;
   for (size_t i = segments.size(); i-- > 0;) {  // the newest first
-    RowPlan alone = plan;
-    alone.tracks[0].segments = {segments[i]};
-    DREAMDB_ASSIGN(const Batch batch, reader.fetch(alone));
-    if (batch.columns[0].is_valid(0)) return segments[i].entry;
+    const SegmentMatch& match = segments[i];
+    std::optional<Batch> read;
+    if (is_scalar(field.type)) {
+      const ScalarColumn* const column = match.segment->segment.find_column(field.id);
+      if (column == nullptr) continue;
+      if (column->valid) {
+        alone.tracks.back().segments = {match};
+        DREAMDB_ASSIGN(read, reader.fetch(alone));
+      }
+    }
+    for (const MatchRun& run : match.runs)
+      for (uint32_t pos = run.pos; pos < run.pos + run.len; ++pos)
+        if (out[pos] == nullptr && (!read || read->columns[0].is_valid(pos)))
+          out[pos] = match.entry;
   }
-  return nullptr;
+  return out;
 }
 
 }  // namespace dreamdb

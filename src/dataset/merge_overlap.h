@@ -47,9 +47,10 @@ class OverlapFinder {
  public:
   // `diff` is that of the tracks, target left, source right, without what either has replaced; it
   // and the rest must outlive this. `before_reading` is called before what `find` reads. `report`
-  // gets the conflicts: values that both wrote, and wrote differently.
+  // gets the conflicts, `conflicts_max` at most: values that both wrote, and wrote differently.
   OverlapFinder(Objects& objects, const OverlapSides& sides, FieldId track, const TreeDiff& diff,
-                const std::function<Status()>& before_reading, MergeReport& report);
+                const std::function<Status()>& before_reading, size_t conflicts_max,
+                MergeReport& report);
 
   // Values that stay although those that they meet have no smaller `seq`.
   const ValuePlaces& restated_of_target() const { return restated_here_; }
@@ -71,14 +72,17 @@ class OverlapFinder {
     uint64_t anchor;
     const Column &left, &right;
     size_t row;
+    const EntryPtr &here, &there;  // the segments that have the values; nullptr: none
   };
   // False: both have changed theirs.
   Result<bool> settle(const Difference& of);
   // Marks what either version has deleted, of the rows that are met.
   Status mark_deleted(FieldId field, const Overlap& overlap, std::span<const uint32_t> rows,
                       std::vector<bool>& same);
-  // The segment that has a version's value of the field at the anchor; nullptr: none.
-  Result<EntryPtr> newest(const VersionPoint& version, const Field& field, uint64_t anchor) const;
+  // [i]: the segment that has a version's value of the field at anchor i; nullptr: none. Values are
+  // read only of scalars, once for each segment that lacks some.
+  Result<std::vector<EntryPtr>> newest(const VersionPoint& version, const Field& field,
+                                       const Buffer& anchors) const;
   // Takes `is_new` back from the side whose value is that of a common ancestor.
   Status ask_bases(const Difference& of, bool& is_new_here, bool& is_new_there) const;
 
@@ -90,6 +94,7 @@ class OverlapFinder {
   const TreeDiff& diff_;
   std::vector<uint64_t> last_up_to_;  // [i]: the greatest `last` of the target's first i + 1
   const std::function<Status()>& before_reading_;
+  const size_t conflicts_max_;
   std::set<Address> new_here_, new_there_;
   ValuePlaces restated_here_, restated_there_;
   std::set<std::pair<FieldId, uint64_t>> told_;  // conflicts

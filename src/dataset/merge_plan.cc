@@ -196,7 +196,8 @@ class VersionMerge {
                              !replaced_here_.empty() || !replaced_there_.empty()};
     std::optional<OverlapFinder> finder;
     if (tree.kind == TreeKind::kTrack)
-      finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading, report_);
+      finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading,
+                     setting_.conflicts_max, report_);
     for (const EntryPtr& entry : tree.diff.right_only) {
       if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
       if (tree.kind == TreeKind::kTombstones) {

@@ -22,9 +22,10 @@ struct MergedVersion {
 };
 
 struct MergeSetting {
-  Nonce nonce{};            // of new objects
-  uint64_t generation = 0;  // of the version they are for
-  PageMap& pages;           // at hand; gets those that are read and made
+  Nonce nonce{};             // of new objects
+  uint64_t generation = 0;   // of the version they are for
+  size_t conflicts_max = 1;  // told at most
+  PageMap& pages;            // at hand; gets those that are read and made
   // Called before anything of the target is read but its pages.
   std::function<Status()> before_reading;
 };

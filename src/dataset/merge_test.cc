@@ -139,6 +139,32 @@ TEST_P(Merge, RefusesOtherBytesAtAnAnchorAndNamesThem) {
   EXPECT_EQ(*left.count(), 190u);
 }
 
+TEST_P(Merge, TellsAsManyConflictsAsAskedFor) {
+  constexpr size_t kConflicts = 1200;
+  Dataset left = branch("left"), right = branch("right");
+  const std::vector<uint64_t> anchors = range(200, kConflicts);
+  ASSERT_TRUE(left.append(small_rows(anchors)));
+  NewRows rows = small_rows(anchors);
+  rows.columns[4] = int_column("n", std::vector<int64_t>(kConflicts, 7));
+  ASSERT_TRUE(right.append(std::move(rows)));
+  MergeReport report;
+  MergeOptions options;
+  options.refused = &report;
+  ASSERT_FALSE(left.merge(right, options));
+  EXPECT_EQ(report.conflicts.size(), 1000u);
+  EXPECT_TRUE(report.more_conflicts);
+  for (const size_t max : {kConflicts - 1, kConflicts, kConflicts + 1, size_t{1}}) {
+    options.conflicts_max = max;
+    ASSERT_FALSE(left.merge(right, options));
+    ASSERT_EQ(report.conflicts.size(), std::min(max, kConflicts)) << max;
+    EXPECT_EQ(report.more_conflicts, max < kConflicts) << max;
+    for (size_t i = 0; i < report.conflicts.size(); ++i)
+      ASSERT_EQ(report.conflicts[i].anchor, anchors[i]) << max;
+  }
+  options.conflicts_max = 0;
+  EXPECT_EQ(left.merge(right, options).error().code, Code::kInvalidArgument);
+}
+
 TEST_P(Merge, LeavesEachFieldToTheSideThatChangedIt) {
   Dataset left = branch("left"), right = branch("right");
   ASSERT_TRUE(left.append(numbers({10, 11}, {-10, -11}), replacing()));

@@ -268,6 +268,15 @@ def test_merge(tmp_path):
     assert [{key: one[key] for key in conflict} for one in refused.json()["conflicts"]] == [conflict]
     assert dreamdb("merge", ints, "two", code=5).out.splitlines()[-1].split() == ["4", "n", "4", "5"]
     assert dreamdb("count", ints).out == "4\n"
+
+    dreamdb("append", ints, "--anchor", 5, "--set", "n=5")
+    dreamdb("append", f"{ints}@two", "--anchor", 5, "--set", "n=6")
+    for max_, told in ((1, 1), (2, 2), (3, 2)):
+        refused = dreamdb("merge", ints, "two", "--conflicts-max", max_, "--json", code=5).json()
+        assert [one["anchor"] for one in refused["conflicts"]] == [4, 5][:told]
+        assert refused["more_conflicts"] == (max_ < 2)
+    assert "--conflicts-max" in dreamdb("merge", ints, "two", "--conflicts-max", 1, code=5).out.splitlines()[-1]
+    dreamdb("merge", ints, "two", "--conflicts-max", 0, code=2)
     dreamdb("merge", ints, "nobody", code=3)
     dreamdb("merge", ints, code=2)
 
