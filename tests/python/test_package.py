@@ -125,6 +125,7 @@ def test_every_public_call_says_what_it_does():
         dreamdb.AnchorList,
         dreamdb.Column,
         dreamdb.ArrowStream,
+        dreamdb.Conflicts,
         dreamdb.StreamBatchIter,
     ):
         for name, member in inspect.getmembers(owner):

@@ -104,9 +104,9 @@ std::unique_ptr<Node> column(const Field& field) {
 
 }  // namespace
 
-void export_schema(std::span<const Field> fields, ArrowSchema* out) {
+void export_schema(std::span<const Field> fields, std::string anchors, ArrowSchema* out) {
   const Owner root = leaf("", "+s", 0);
-  root->children.push_back(leaf("_anchor", "L", 0));
+  root->children.push_back(leaf(std::move(anchors), "L", 0));
   for (const Field& field : fields) root->children.push_back(column(field));
   link(root, *root);
   *out = root->schema;

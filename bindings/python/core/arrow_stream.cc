@@ -6,7 +6,6 @@
 #include <string>
 
 #include "arrow_array.h"
-#include "arrow_schema.h"
 #include "errors.h"
 
 namespace dreamdb::python {
@@ -52,7 +51,7 @@ Source* source_of(ArrowArrayStream* self) { return static_cast<Source*>(self->pr
 void fill(ArrowArrayStream* out, BatchStream stream, std::vector<Field> fields) {
   out->private_data = new Source{std::move(stream), std::move(fields), std::nullopt, 0, {}};
   out->get_schema = [](ArrowArrayStream* self, ArrowSchema* schema) {
-    export_schema(source_of(self)->fields, schema);
+    export_schema(source_of(self)->fields, kAnchorColumn, schema);
     return 0;
   };
   out->get_next = [](ArrowArrayStream* self, ArrowArray* array) {
@@ -95,7 +94,7 @@ nb::object arrow_stream_capsule(BatchStream stream, std::vector<Field> fields) {
   return capsule_of(std::move(out), "arrow_array_stream");
 }
 
-nb::tuple arrow_batch_capsules(const Batch& batch) {
+nb::tuple arrow_batch_capsules(const Batch& batch, std::string anchors) {
   if (arrow_rows(batch, 0) != batch.rows()) {
     raise_invalid("payloads of more than 2 GiB in a batch do not fit one Arrow array");
   }
@@ -111,12 +110,12 @@ nb::tuple arrow_batch_capsules(const Batch& batch) {
   auto out = std::make_unique<ArrowArray>();
   export_batch(batch, 0, batch.rows(), out.get());
   nb::object array = capsule_of(std::move(out), "arrow_array");
-  return nb::make_tuple(arrow_schema_capsule(fields), array);
+  return nb::make_tuple(arrow_schema_capsule(fields, std::move(anchors)), array);
 }
 
-nb::object arrow_schema_capsule(const std::vector<Field>& fields) {
+nb::object arrow_schema_capsule(const std::vector<Field>& fields, std::string anchors) {
   auto out = std::make_unique<ArrowSchema>();
-  export_schema(fields, out.get());
+  export_schema(fields, std::move(anchors), out.get());
   return capsule_of(std::move(out), "arrow_schema");
 }
 

@@ -20,6 +20,7 @@ void bind_writer(nb::module_& module);
 void bind_dataset(nb::module_& module);
 void bind_gc(nb::module_& module);
 void bind_upkeep(nb::module_& module);
+void bind_conflicts(nb::module_& module);
 
 // A field from its plain parts; `type` and `dtype` by name. InvalidArgumentError.
 Field make_field(std::string name, const std::string& type, bool required, std::string mime,

@@ -338,6 +338,22 @@ void bind_writes(nb::class_<Dataset>& dataset) {
           nb::arg("key"));
 }
 
+nb::dict merge(Dataset& self, const std::vector<Dataset>& sources, bool dry_run, bool forward_only,
+               size_t conflicts_max) {
+  MergeReport refused;
+  MergeOptions options;
+  options.dry_run = dry_run;
+  options.forward_only = forward_only;
+  options.conflicts_max = conflicts_max;
+  options.refused = &refused;
+  try {
+    return to_dict(without_gil([&] { return self.merge(sources, options); }));
+  } catch (nb::python_error& error) {
+    if (!refused.outcome.empty()) nb::setattr(error.value(), "report", to_dict(refused));
+    throw;
+  }
+}
+
 void bind_versions(nb::class_<Dataset>& dataset) {
   dataset
       .def(
@@ -374,15 +390,8 @@ void bind_versions(nb::class_<Dataset>& dataset) {
             return without_gil([&] { return self.restore(source); });
           },
           nb::arg("source"))
-      .def(
-          "merge",
-          [](Dataset& self, const std::vector<Dataset>& sources, bool dry_run, bool forward_only) {
-            MergeOptions options;
-            options.dry_run = dry_run;
-            options.forward_only = forward_only;
-            return to_dict(without_gil([&] { return self.merge(sources, options); }));
-          },
-          nb::arg("sources"), nb::arg("dry_run"), nb::arg("forward_only"))
+      .def("merge", &merge, nb::arg("sources"), nb::arg("dry_run"), nb::arg("forward_only"),
+           nb::arg("conflicts_max"))
       .def(
           "list_refs",
           [](const Dataset& self, const std::string& prefix, const std::string& start_after,
@@ -403,6 +412,7 @@ void bind_versions(nb::class_<Dataset>& dataset) {
 
 void bind_dataset(nb::module_& module) {
   module.attr("CACHE_BYTES") = OpenOptions().cache_bytes;
+  module.attr("CONFLICTS_MAX") = MergeOptions().conflicts_max;
   nb::class_<SearchReport>(module, "SearchReport", "How hits were found.")
       .def("to_dict", [](const SearchReport& self) { return to_dict(self); });
   nb::class_<Dataset> dataset(module, "Dataset", "A handle pinned to one version of one ref.");

@@ -19,4 +19,5 @@ NB_MODULE(_core, module) {
   dreamdb::python::bind_dataset(module);
   dreamdb::python::bind_gc(module);
   dreamdb::python::bind_upkeep(module);
+  dreamdb::python::bind_conflicts(module);
 }

@@ -15,19 +15,21 @@ nb::object interned(const std::string& text) {
 
 }  // namespace
 
-uint64_t to_anchor(nb::handle value) {
-  constexpr const char* kExpected =
-      "field `_anchor`: expected u64 nanoseconds since UNIX epoch (0 to 2^64-2)";
+uint64_t to_anchor(nb::handle value, const char* name) {
+  const auto what = [name] {
+    return std::string("field `") + name +
+           "`: expected u64 nanoseconds since UNIX epoch (0 to 2^64-2), not ";
+  };
   nb::object number = nb::steal(PyNumber_Index(value.ptr()));
   if (!number.is_valid() || PyBool_Check(value.ptr()) != 0) {
     PyErr_Clear();
-    raise_type(std::string(kExpected) + ", not " + nb::type_name(value.type()).c_str());
+    raise_type(what() + nb::type_name(value.type()).c_str());
   }
   const uint64_t anchor = PyLong_AsUnsignedLongLong(number.ptr());
   const bool failed = anchor == UINT64_MAX && PyErr_Occurred() != nullptr;
   if (failed) PyErr_Clear();
   if (failed || anchor > kAnchorMax) {
-    raise_range(std::string(kExpected) + ", not " + nb::cast<std::string>(nb::str(number)));
+    raise_range(what() + nb::cast<std::string>(nb::str(number)));
   }
   return anchor;
 }

@@ -13,8 +13,8 @@
 
 namespace dreamdb::python {
 
-// An anchor as Python gives it: an int from 0 to 2^64-2, also of NumPy.
-uint64_t to_anchor(nb::handle value);
+// An anchor as Python gives it: an int from 0 to 2^64-2, also of NumPy. `name` is for messages.
+uint64_t to_anchor(nb::handle value, const char* name = "_anchor");
 
 // Collects rows `{field: value, ..., "_anchor": int}` until there is enough for one batch.
 class RowsIn {

@@ -13,7 +13,7 @@ from ._collecting import fence_sessions, gc, list_sessions
 from ._searching import SearchAnswer
 from ._upkeep import join_fingerprints
 from .anchors import AnchorList
-from .arrow import ArrowStream
+from .arrow import ArrowStream, Conflicts
 from .dataset import Dataset
 from .errors import (
     AlreadyExistsError,
@@ -48,6 +48,7 @@ __all__ = [
     "CancelledError",
     "Column",
     "ConflictError",
+    "Conflicts",
     "CorruptionError",
     "Dataset",
     "DeniedError",

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from . import _check
+from . import _check, _core
 from ._handle import Handle
 from .errors import InvalidArgumentError
 from .refs import PAGE, paged
@@ -15,6 +15,7 @@ Self = TypeVar("Self", bound="Versions")
 
 DESCRIPTION = "description"
 FORWARD, UNION = "fast-forward", "union-tracks"
+CONFLICTS_MAX = _core.CONFLICTS_MAX
 
 
 class Versions(Handle):
@@ -78,7 +79,14 @@ class Versions(Handle):
         )
         return self._core.restore(source._core)
 
-    def merge(self, other: Any, strategy: str = UNION, *, dry_run: bool = False) -> Any:
+    def merge(
+        self,
+        other: Any,
+        strategy: str = UNION,
+        *,
+        dry_run: bool = False,
+        conflicts_max: int = CONFLICTS_MAX,
+    ) -> Any:
         """Brings to this branch what `other` has: a Dataset, a ref of this store, or a locator.
 
         The ref moves on where `other` was made from its version; else one new version has what
@@ -92,18 +100,27 @@ class Versions(Handle):
         'source', 'source_manifest'}], 'more_conflicts', 'meta_conflicts'}`.
 
         Raises ConflictError, and changes nothing, where both sides have written different values
-        since they parted; the message names anchors, fields and both values. Reads pages that
-        differ, and values only where both wrote the same field at the same anchors.
+        since they parted; the message names anchors, fields and both values, and the error's
+        `report` has the first `conflicts_max` of them, a few hundred bytes each;
+        `Conflicts(error.report['conflicts'])` is them for Arrow. Reads pages that differ, and
+        values only where both wrote the same field at the same anchors. OutOfRangeError:
+        `conflicts_max` below 1.
         """
-        return self._merge([other], strategy, dry_run)
+        return self._merge([other], strategy, dry_run, conflicts_max)
 
     def merge_many(
-        self, others: Sequence[Any], strategy: str = UNION, *, dry_run: bool = False
+        self,
+        others: Sequence[Any],
+        strategy: str = UNION,
+        *,
+        dry_run: bool = False,
+        conflicts_max: int = CONFLICTS_MAX,
     ) -> Any:
-        """As `merge`, of many at once: one version with all of them as parents."""
-        return self._merge(list(others), strategy, dry_run)
+        """As `merge`, of many at once: one version with all of them as parents. Conflicts are those
+        of the first that has any."""
+        return self._merge(list(others), strategy, dry_run, conflicts_max)
 
-    def _merge(self, others: list[Any], strategy: str, dry_run: bool) -> Any:
+    def _merge(self, others: list[Any], strategy: str, dry_run: bool, conflicts_max: int) -> Any:
         self._check_nothing_waits()
         if strategy not in (FORWARD, UNION):
             raise InvalidArgumentError(
@@ -114,7 +131,10 @@ class Versions(Handle):
             for other in others
         ]
         report = self._core.merge(
-            [source._core for source in sources], bool(dry_run), strategy == FORWARD
+            [source._core for source in sources],
+            bool(dry_run),
+            strategy == FORWARD,
+            _check.integer(conflicts_max, "conflicts_max", 1),
         )
         return report if dry_run else report["manifest"]
 

@@ -1,11 +1,12 @@
-"""Arrow: streams of record batches through the C stream interface, without copying where
-possible."""
+"""Arrow: records through the C stream interface, without copying where possible, and conflicts
+through the C data interface."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from . import _core
 from .errors import DreamDBError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -39,6 +40,34 @@ class ArrowStream:
 
     def __iter__(self) -> Iterator[pyarrow.RecordBatch]:
         return record_batches(self)
+
+
+class Conflicts:
+    """Conflicts of a merge as a record batch that any Arrow library reads: `pyarrow.table(c)`,
+    `polars.DataFrame(c)`.
+
+    `conflicts`: the list 'conflicts' of a merge's report or of what `dreamdb merge --json` prints,
+    or some of it. [conflicts] `anchor: uint64`, then as string `field`, `target`, `source` and
+    `source_manifest`; None is null. Each reading copies them once, without a request.
+    InvalidArgumentError: not such a list, or more than 2 GiB of text."""
+
+    def __init__(self, conflicts: Iterable[dict[str, Any]]) -> None:
+        self._conflicts = list(conflicts)
+
+    def __len__(self) -> int:
+        return len(self._conflicts)
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> Any:
+        """PyCapsules of the schema and the record batch. `requested_schema` is not followed, as the
+        interface allows."""
+        return _core.conflicts_arrow(self._conflicts)
+
+    def __arrow_c_schema__(self) -> Any:
+        return _core.conflicts_arrow([])[0]
+
+    def batch(self) -> pyarrow.RecordBatch:
+        """A `pyarrow.RecordBatch`. UnsupportedError: pyarrow is not installed."""
+        return import_pyarrow().record_batch(self)
 
 
 def import_pyarrow() -> Any:

@@ -6,6 +6,8 @@ hold."""
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "AlreadyExistsError",
     "CancelledError",
@@ -58,9 +60,11 @@ class AlreadyExistsError(DreamDBError):
 
 
 class ConflictError(DreamDBError):
-    """Someone else changed it, or the value differs: read again and decide."""
+    """Someone else changed it, or the value differs: read again and decide. `report` is that of a
+    merge with conflicts, as `merge(dry_run=True)` returns it; else None."""
 
     code = "Conflict"
+    report: dict[str, Any] | None = None
 
 
 class CorruptionError(DreamDBError):
