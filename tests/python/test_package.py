@@ -13,20 +13,15 @@ import dreamdb_dataset
 from dreamdb import _core
 
 
-def test_import_is_quick_and_needs_no_numpy():
+def test_importing_loads_little_and_no_numpy():
     code = (
-        "import sys, time; start = time.perf_counter(); import dreamdb; "
-        "print(time.perf_counter() - start, 'numpy' in sys.modules, 'pyarrow' in sys.modules)"
+        "import sys; before = len(sys.modules); import dreamdb; "
+        "print(len(sys.modules) - before, 'numpy' in sys.modules, 'pyarrow' in sys.modules)"
     )
-    times = []
-    for _ in range(5):
-        out = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        seconds, numpy, pyarrow = out.stdout.split()
-        assert (numpy, pyarrow) == ("False", "False")
-        times.append(float(seconds))
-    assert min(times) < 0.150, times
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules, numpy, pyarrow = out.stdout.split()
+    assert (numpy, pyarrow) == ("False", "False")
+    assert int(modules) < 100, "how long that takes is told by the benchmark `python-import`"
 
 
 def test_alias_has_the_same_classes():
