@@ -13,22 +13,29 @@ hash_of() {
     ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 }
 
-# run_logged WHAT COMMAND...: quiet when it works; the first errors of the log when it does not.
+# attempt WHAT COMMAND...: quiet when it works; the first errors of the log when it does not.
+attempt() {
+  say "$1"
+  "${@:2}" >"$log" 2>&1 && return
+  { grep -E -m 20 '[Ee]rror:|ERROR|FAILED|CMake Error' "$log" || tail -n 20 "$log"; } >&2
+  return 1
+}
+
+# run_logged WHAT FOLDER COMMAND...: a second time from nothing where it fails, without the FOLDER that
+# an older Python or CMake, or a download that broke off, may have left.
 run_logged() {
-  local what="$1"
-  shift
-  say "$what"
-  "$@" >"$log" 2>&1 || {
-    { grep -E -m 20 '[Ee]rror:|ERROR|FAILED|CMake Error' "$log" || tail -n 20 "$log"; } >&2
-    fail "failed: $what" "All of its output is in build/python.log; after mending, run this again. To begin anew: rm -rf build/venv build/python"
-  }
+  attempt "$1" "${@:3}" && return
+  mv "$log" "$log.first"
+  rm -rf "$2"
+  CCACHE_RECACHE=1 attempt "$1: once more, from nothing" "${@:3}" ||
+    fail "failed: $1" "All of its output is in build/python.log, that of the first time in build/python.log.first; after mending, run this again."
 }
 
 install_requirements() {
   local stamp="$venv/requirements.stamp" now
   now="$(hash_of tools/requirements.txt)"
   [[ -f "$stamp" && "$(<"$stamp")" == "$now" ]] && return
-  run_logged "making build/venv with what tools/requirements.txt pins" bash -c \
+  run_logged "making build/venv with what tools/requirements.txt pins" "$venv" bash -c \
     "/usr/bin/python3 -m venv --clear '$venv' &&
      '$venv/bin/pip' install --disable-pip-version-check -r '$root/tools/requirements.txt'"
   echo "$now" >"$stamp"
@@ -40,7 +47,7 @@ install_package() {
   [[ -f "$stamp" && "$(<"$stamp")" == "$now" ]] && return
   # The build folder stays, so a rebuild compiles only what changed. Compiler and flags are those of
   # the release preset, so that ccache hands over what build/release has compiled already.
-  run_logged "building and installing the Python package of this checkout" \
+  run_logged "building and installing the Python package of this checkout" "$root/build/python" \
     env CC=cc CXX=c++ CMAKE_BUILD_PARALLEL_LEVEL="$jobs" \
     "$venv/bin/pip" install --disable-pip-version-check --no-build-isolation --no-deps \
     --force-reinstall "--config-settings=build-dir=$root/build/python" \
