@@ -19,9 +19,8 @@ from kill_worker import DIM, ROWS, VERBS, rows_of
 KILLS = int(os.environ.get("DREAMDB_KILLS", "20"))
 SEED = int(os.environ.get("DREAMDB_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 LONGEST_SECONDS = 1.5  # from one kill to the next
-# The collectors' clock: the hour in which nothing is deleted is five minutes, and a session that was
-# not heard of for 20 minutes expires after 100 seconds; live ones are heard of once a minute.
-HURRY = 12
+# The collectors' clock: the hour in which nothing is deleted is a minute, longer than any worker lives.
+HURRY = 60
 WORKER = pathlib.Path(__file__).resolve().parent / "kill_worker.py"
 
 
