@@ -89,12 +89,13 @@ class ChaosProxy:
         server = socket.create_connection(("127.0.0.1", self.port))
         with self.lock:
             self.sockets |= {client, server}
-        doomed = threading.Event()
+        doomed, lists = threading.Event(), threading.Event()
         for one in (client, server):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.up.rate:  # what is not read yet waits with the sender
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 10)
-        back = threading.Thread(target=self.replies, args=(server, client, doomed), daemon=True)
+        back = threading.Thread(target=self.replies, args=(server, client, doomed, lists),
+                                daemon=True)
         back.start()
         try:
             size = 0
@@ -112,6 +113,8 @@ class ChaosProxy:
                     if self.swaps > self.swaps_passed:
                         client.sendall(self.swap_reply)
                         break
+                if re.match(rb"[A-Z]+ /", piece):
+                    (lists.set if b"list-type=2" in piece.split(b"\r\n", 1)[0] else lists.clear)()
                 if self.stops_at and re.match(self.stops_at, piece):
                     self.stop()
                 if piece.startswith((b"PUT ", b"POST ", b"DELETE ")) and self.chance(self.lost):
@@ -125,14 +128,16 @@ class ChaosProxy:
         with self.lock:
             self.sockets -= {client, server}
 
-    def piece_of_reply(self, server):
+    def piece_of_reply(self, server, lists):
         piece = self.down.take(server)
-        while self.hurry and re.search(rb"<(L[^<>]*)?$|<LastModified>[^<]*$", piece):
+        if not self.hurry or not lists.is_set():
+            return piece
+        while re.search(rb"<(L[^<>]*)?$|<LastModified>[^<]*$", piece):  # a time may be cut in two
             more = self.down.take(server)
             if not more:
                 break
             piece += more
-        return re.sub(LISTED_TIME, self.hurried, piece) if self.hurry else piece
+        return re.sub(LISTED_TIME, self.hurried, piece)
 
     def hurried(self, found):
         """The same number of bytes, as the reply has told its length."""
@@ -151,10 +156,10 @@ class ChaosProxy:
         length = re.search(rb"^PUT [^\0]*?\r\ncontent-length: *(\d+)", piece, re.IGNORECASE)
         return length and int(length[1]) > self.refuse_above
 
-    def replies(self, server, client, doomed):
+    def replies(self, server, client, doomed, lists):
         try:
             size = 0
-            while piece := self.piece_of_reply(server):
+            while piece := self.piece_of_reply(server, lists):
                 self.flows.wait()
                 size += len(piece)
                 if self.reply_max and size > self.reply_max:

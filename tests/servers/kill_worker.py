@@ -10,12 +10,14 @@ it is told on its input, a line each, `compact` and `gc` tidy up. No batch of tw
 import itertools
 import json
 import sys
+import time
 
 import numpy as np
 
 import dreamdb
 
 ROWS = 20  # of a batch
+PAUSE_SECONDS = 0.2  # so that a collector, who reads all that is young, keeps up with those who write
 DIM = 8
 
 
@@ -31,7 +33,9 @@ def say(what, batch=None):
 
 
 def numbers(run):
-    return itertools.count(run * 1000)
+    for batch in itertools.count(run * 1000):
+        yield batch
+        time.sleep(PAUSE_SECONDS)
 
 
 def ingest(dataset, run):
@@ -73,6 +77,7 @@ def compact(dataset, _):
         dataset.refresh()
         report = dataset.compact(purge=purge, commit_bytes=1 << 20)
         say("compacted", sum(track["segments_read"] for track in report["tracks"]))
+        time.sleep(PAUSE_SECONDS)
 
 
 def collect(dataset, _):
