@@ -21,14 +21,17 @@ attempt() {
   return 1
 }
 
-# run_logged WHAT FOLDER COMMAND...: a second time from nothing where it fails, without the FOLDER that
-# an older Python or CMake, or a download that broke off, may have left.
+# run_logged WHAT FOLDER COMMAND...: a second time from nothing where it fails for another reason than an
+# error in a source file, without the FOLDER that an older Python or CMake, or a download that broke
+# off, may have left.
 run_logged() {
   attempt "$1" "${@:3}" && return
-  mv "$log" "$log.first"
-  rm -rf "$2"
-  CCACHE_RECACHE=1 attempt "$1: once more, from nothing" "${@:3}" ||
-    fail "failed: $1" "All of its output is in build/python.log, that of the first time in build/python.log.first; after mending, run this again."
+  if ! grep -qE '\.(cc|h|inl):[0-9]+(:[0-9]+)?: (fatal )?error:' "$log"; then
+    cp "$log" "$log.first"
+    rm -rf "$2"
+    CCACHE_RECACHE=1 attempt "$1: once more, from nothing" "${@:3}" && return
+  fi
+  fail "failed: $1" "All of its output is in build/python.log; after mending, run this again. To begin anew: rm -rf build/venv build/python"
 }
 
 install_requirements() {
