@@ -167,7 +167,7 @@ void scan(const BitQuery& query, const uint64_t* codes, const float* add, const 
   const BitalgScan<P> scan(query);
   size_t i = 0;
   for (; i + kCodes <= count; i += kCodes) {
-    prefetch_codes(codes + i * scan.words(), scan.words());
+    prefetch_codes(codes + i * scan.words(), scan.words(), codes + count * scan.words());
     scan.score(codes + i * scan.words(), add + i, scale + i, err + i, lower + i, upper + i);
   }
   for (; i < count; ++i)

@@ -105,7 +105,8 @@ void scan_blocks(AmxScan& amx, const BitQuery* queries, size_t q, const uint64_t
   alignas(64) int32_t products[kBlock * kBlock];
   __m512i columns[kBlock / kTile][kTile];
   for (size_t i = 0; i + kBlock <= count; i += kBlock) {
-    prefetch_codes(codes + i * queries[0].words, queries[0].words);
+    prefetch_codes(codes + i * queries[0].words, queries[0].words,
+                   codes + count * queries[0].words);
     amx.multiply(codes + i * queries[0].words, q > kTile, products);
     for (size_t first = 0; first < q; first += kTile) {
       const int32_t* half = products + first * kBlock;
