@@ -99,10 +99,12 @@ std::span<const uint32_t> between(std::span<const uint32_t> cells, uint32_t firs
 }
 
 // Adds hits to those a query has, of which the `count` best stay.
-void keep_best(std::vector<CellHit> more, size_t count, std::vector<CellHit>& hits) {
+void keep_best(const CellFinder& finder, std::vector<CellHit> more, size_t count,
+               std::vector<CellHit>& hits) {
   hits.insert(hits.end(), more.begin(), more.end());
-  std::ranges::sort(hits, [](const CellHit& a, const CellHit& b) {
-    return a.base != b.base ? a.base > b.base : a.cell < b.cell;
+  std::ranges::sort(hits, [&](const CellHit& a, const CellHit& b) {
+    const float x = finder.closeness(a), y = finder.closeness(b);
+    return x != y ? x > y : a.cell < b.cell;
   });
   hits.resize(std::min(hits.size(), count));
 }
@@ -146,7 +148,7 @@ Status choose_cells(Objects& objects, const SpatialIndex& index, std::span<Probe
       const auto own = between(in_doubt[q], cells.front(), cells.back());
       std::vector<const float*> places;
       for (const uint32_t cell : own) places.push_back(rows.row(cell));
-      keep_best(finder.rank(query.placed, own, places, counts[q]), counts[q], query.cells);
+      keep_best(finder, finder.rank(query.placed, own, places, counts[q]), counts[q], query.cells);
     });
     ahead.clear();
   }

@@ -16,12 +16,30 @@ namespace {
 // were found, of few of them 98 for queries that have no near ones; with 1.9, 99.9 of all, for half
 // as many exact scores more.
 constexpr size_t kFew = 64;
+// A square of a length below this part of the origin's is rounding and no length.
+constexpr double kNoLength = 1e-5;
 float slack_of(size_t n) { return n < kFew ? 1.9f : 1.5f; }
 
 float square_distance(std::span<const float> a, std::span<const float> b) {
   float square = 0;
   simd::l2_rows_f32(a.data(), b.data(), 1, a.size(), &square);
   return square;
+}
+
+// What a route says of its centroid c beside the origin m: its factors are dot(c - m, m), a and e
+// of spec 12.4, of which a and e give |c - m|.
+std::vector<float> inverse_lengths(const CodeFrame& frame, const Routes& routes) {
+  const auto dim = static_cast<double>(frame.dim());
+  double origin_square = 0;
+  for (const float value : frame.origin) origin_square += static_cast<double>(value) * value;
+  std::vector<float> out(routes.count());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const double a = routes.scale[i], e = routes.error[i];
+    const double square =
+        origin_square + 2 * double{routes.add[i]} + dim * a * a - (dim - 1) * e * e;
+    if (square > kNoLength * origin_square) out[i] = static_cast<float>(1 / std::sqrt(square));
+  }
+  return out;
 }
 
 // Rows lie anywhere: the processor does not see the next one coming.
@@ -52,6 +70,7 @@ CellFinder::CellFinder(const CodeFrame& frame, std::span<const float> centroids,
     : frame_(frame), centroids_(centroids), routes_(std::move(routes)) {
   DREAMDB_ASSERT(centroids.empty() || centroids.size() == count() * frame.dim());
   DREAMDB_ASSERT(routes_.bits.size() == count() * frame.words());
+  if (frame.metric == Metric::kCosine) inverse_lengths_ = inverse_lengths(frame, routes_);
 }
 
 float CellFinder::base_of(std::span<const float> query, std::span<const float> row) const {
@@ -76,6 +95,8 @@ std::vector<uint32_t> CellFinder::candidates(std::span<const float> query,
                                slack_of(n) * std::sqrt(apart)};
   simd::scan_bits(scanned, routes_.bits.data(), routes_.add.data(), routes_.scale.data(),
                   routes_.error.data(), count(), lower.data(), upper.data());
+  divide_by_lengths(lower);
+  divide_by_lengths(upper);
   // Numbers so large that f32 has no bounds for them.
   if (!simd::all_finite_f32(lower.data(), count()) || !simd::all_finite_f32(upper.data(), count()))
     return found;
@@ -105,7 +126,8 @@ std::vector<CellHit> CellFinder::rank(std::span<const float> query, std::span<co
   std::vector<Scored> scored;
   for (size_t i = 0; i < cells.size(); ++i) {
     if (i + 1 < cells.size()) prefetch({rows[i + 1], dim});
-    scored.push_back({{cells[i], base_of(query, {rows[i], dim}), 0}, rows[i]});
+    const CellHit hit{cells[i], base_of(query, {rows[i], dim}), 0};
+    scored.push_back({hit, closeness(hit), rows[i]});
   }
   return finish(query, std::move(scored), n);
 }
@@ -120,28 +142,36 @@ void CellFinder::score_all(std::span<const float> query, std::span<float> bases)
   }
 }
 
-// The n best of all cells. Their bases may change: none that is no number stays.
-std::vector<CellHit> CellFinder::best_of(std::span<const float> query, std::span<float> bases,
+void CellFinder::divide_by_lengths(std::span<float> bases) const {
+  for (size_t i = 0; i < inverse_lengths_.size(); ++i) bases[i] *= inverse_lengths_[i];
+}
+
+// The n best of all cells.
+std::vector<CellHit> CellFinder::best_of(std::span<const float> query, std::span<const float> bases,
                                          size_t n) const {
-  for (float& base : bases) base = std::isnan(base) ? -INFINITY : base;
+  std::vector<float> close(bases.begin(), bases.end());
+  divide_by_lengths(close);
+  for (float& value : close) value = std::isnan(value) ? -INFINITY : value;
   std::vector<uint32_t> cells(count());
-  cells.resize(simd::select_at_least(bases.data(), count(), nth_largest(bases, n), cells.data()));
+  cells.resize(simd::select_at_least(close.data(), count(), nth_largest(close, n), cells.data()));
   std::vector<Scored> scored;
   for (const uint32_t cell : cells)
-    scored.push_back({{cell, bases[cell], 0}, centroid(cell).data()});
+    scored.push_back({{cell, bases[cell], 0}, close[cell], centroid(cell).data()});
   return finish(query, std::move(scored), n);
 }
 
 // Keeps the n best in order, with their distances.
 std::vector<CellHit> CellFinder::finish(std::span<const float> query, std::vector<Scored> cells,
                                         size_t n) const {
-  for (Scored& each : cells)
+  for (Scored& each : cells) {
     if (std::isnan(each.hit.base)) each.hit.base = -INFINITY;
+    if (std::isnan(each.closeness)) each.closeness = -INFINITY;
+  }
   n = std::min(n, cells.size());
   std::partial_sort(cells.begin(), cells.begin() + static_cast<ptrdiff_t>(n), cells.end(),
                     [](const Scored& a, const Scored& b) {
-                      return a.hit.base != b.hit.base ? a.hit.base > b.hit.base
-                                                      : a.hit.cell < b.hit.cell;
+                      return a.closeness != b.closeness ? a.closeness > b.closeness
+                                                        : a.hit.cell < b.hit.cell;
                     });
   std::vector<CellHit> hits;
   for (const Scored& each : std::span(cells).first(n)) {

@@ -45,8 +45,15 @@ class CellFinder {
 
   size_t count() const { return routes_.count(); }
 
-  // The n cells of the greatest `base`, the greatest first, of equal ones the first; all if there
-  // are fewer. query: [D], placed; prepared: CodeQuery(frame, query).
+  // By what cells are ranked, the greater the nearer: under cosine that of the query and the
+  // centroid, else `base`. A mean of directions is the shorter the further apart they are, so by
+  // dot products narrow cells would come before others that are nearer.
+  float closeness(const CellHit& hit) const {
+    return inverse_lengths_.empty() ? hit.base : hit.base * inverse_lengths_[hit.cell];
+  }
+
+  // The n closest cells, the closest first, of equal ones the first; all if there are fewer.
+  // query: [D], placed; prepared: CodeQuery(frame, query).
   // Exact below kScanAllBelow; else of the n best at least 99 in 100 are among them, and each base
   // is exact.
   std::vector<CellHit> nearest(std::span<const float> query, const CodeQuery& prepared,
@@ -56,7 +63,7 @@ class CellFinder {
   // nearest are, as surely as above; all of them where that is as many as there are.
   std::vector<uint32_t> candidates(std::span<const float> query, const CodeQuery& prepared,
                                    size_t n) const;
-  // Of these cells the n of the greatest `base`, as above. rows: the centroid [D] of each.
+  // Of these cells the n closest, as above. rows: the centroid [D] of each.
   std::vector<CellHit> rank(std::span<const float> query, std::span<const uint32_t> cells,
                             std::span<const float* const> rows, size_t n) const;
 
@@ -66,11 +73,13 @@ class CellFinder {
   }
   float base_of(std::span<const float> query, std::span<const float> row) const;
   void score_all(std::span<const float> query, std::span<float> bases) const;
-  std::vector<CellHit> best_of(std::span<const float> query, std::span<float> bases,
+  std::vector<CellHit> best_of(std::span<const float> query, std::span<const float> bases,
                                size_t n) const;
+  void divide_by_lengths(std::span<float> bases) const;
   // A cell whose base is known, and its centroid.
   struct Scored {
     CellHit hit;
+    float closeness;
     const float* row;
   };
   std::vector<CellHit> finish(std::span<const float> query, std::vector<Scored> cells,
@@ -79,6 +88,7 @@ class CellFinder {
   const CodeFrame& frame_;
   std::span<const float> centroids_;
   Routes routes_;
+  std::vector<float> inverse_lengths_;  // [k] of centroids under cosine, else empty; of 0: 0
 };
 
 }  // namespace dreamdb
