@@ -62,8 +62,10 @@ Result<CodePlan> plan_cells(Objects& objects, const SpatialIndex& index, const R
     DREAMDB_ASSIGN(const auto segments, objects.segments(wave, SegmentUse::kCodes));
     for (const SegmentPtr& segment : segments) {
       DREAMDB_TRY(check_codes(segment->segment, index, codes.field));
+      const uint64_t before = plan.row_count;
       add_rows(*segment->segment.codes, static_cast<uint32_t>(plan.segments.size()), cells, plan);
       plan.segments.push_back(segment);
+      plan.whole.push_back(whole_codes(objects, segment, plan.row_count - before));
     }
   }
   return plan;
@@ -87,27 +89,30 @@ Result<CodeBlocks> CodeBlocks::fetch(Objects& objects, const CodePlan& plan,
   for (const CellRows& cell : rows) {
     const uint64_t per = plan.segments[cell.segment]->segment.codes->codes.per;
     for (uint64_t block = cell.begin / per; block <= (cell.end - 1) / per; ++block) {
-      const Place place{false, cell.segment, static_cast<uint32_t>(block)};
-      if (places.empty() || places.back() < place) places.push_back(place);
+      add_place(plan, {false, cell.segment, static_cast<uint32_t>(block)}, places);
     }
   }
   return fetch_places(objects, plan, std::move(places));
 }
 
-Result<CodeBlocks> CodeBlocks::fetch_whole(Objects& objects, const CodePlan& plan,
-                                           std::span<const std::vector<Candidate>> rows) {
+Result<CodeBlocks> CodeBlocks::fetch_both(Objects& objects, const CodePlan& plan,
+                                          std::span<const std::vector<Candidate>> rows) {
   std::vector<Place> places;
   for (const bool is_extra : {false, true})
     for (const auto& list : rows)
       for (const Candidate& row : list) {
         const CodeParts& codes = *plan.segments[row.segment]->segment.codes;
         const uint64_t per = is_extra ? codes.extra->per : codes.codes.per;
-        const Place place{is_extra, row.segment, static_cast<uint32_t>(row.row / per)};
-        if (places.empty() || places.back() != place) places.push_back(place);
+        add_place(plan, {is_extra, row.segment, static_cast<uint32_t>(row.row / per)}, places);
       }
   std::ranges::sort(places);
   places.erase(std::ranges::unique(places).begin(), places.end());
   return fetch_places(objects, plan, std::move(places));
+}
+
+void CodeBlocks::add_place(const CodePlan& plan, Place place, std::vector<Place>& places) {
+  if (plan.whole[place.segment] != nullptr) return;
+  if (places.empty() || places.back() != place) places.push_back(place);
 }
 
 Result<CodeBlocks> CodeBlocks::fetch_places(Objects& objects, const CodePlan& plan,

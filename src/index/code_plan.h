@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "index/spatial_index.h"
+#include "index/whole_codes.h"
 #include "search/candidates.h"
 
 namespace dreamdb {
@@ -24,6 +25,7 @@ struct CellRows {
 
 struct CodePlan {
   std::vector<SegmentPtr> segments;
+  std::vector<std::shared_ptr<const WholeCodes>> whole;  // of each segment, where there is one
   std::vector<CellRows> rows;  // by segment and place: in the order in which objects are read
   uint64_t row_count = 0;
 };
@@ -41,15 +43,20 @@ class CodeBlocks {
   static Result<CodeBlocks> fetch(Objects& objects, const CodePlan& plan,
                                   std::span<const CellRows> rows);
   // Both runs of an index of more than one bit, for single rows.
-  static Result<CodeBlocks> fetch_whole(Objects& objects, const CodePlan& plan,
-                                        std::span<const std::vector<Candidate>> rows);
+  static Result<CodeBlocks> fetch_both(Objects& objects, const CodePlan& plan,
+                                       std::span<const std::vector<Candidate>> rows);
 
   // Has the processor bring them near: they lie anywhere, so it does not see them coming.
   void prefetch(const CellRows& rows) const;
 
-  // Calls see(block, row of the block, rows) for each block that has rows of `rows`.
+  // Calls see(block, row of the block, rows) for each block that has rows of `rows`; those of a
+  // whole segment are one.
   template <typename F>
   void visit(const CellRows& rows, F see) const {
+    if (const WholeCodes* whole = plan_->whole[rows.segment].get(); whole != nullptr) {
+      see(whole->codes(), rows.begin, rows.count());
+      return;
+    }
     const uint64_t per = plan_->segments[rows.segment]->segment.codes->codes.per;
     for (uint32_t row = rows.begin; row < rows.end;) {
       const auto first = static_cast<uint32_t>(row % per);
@@ -73,12 +80,13 @@ class CodeBlocks {
     uint32_t block;
     auto operator<=>(const Place&) const = default;
   };
+  static void add_place(const CodePlan& plan, Place place, std::vector<Place>& places);
   static Result<CodeBlocks> fetch_places(Objects& objects, const CodePlan& plan,
                                          std::vector<Place> places);
   const Buffer& raw(uint32_t segment, bool is_extra, size_t block) const;
 
   const CodePlan* plan_ = nullptr;
-  std::vector<Place> places_;  // ascending
+  std::vector<Place> places_;  // ascending; of segments whose codes are not together
   std::vector<std::shared_ptr<const Buffer>> raws_;
 };
 

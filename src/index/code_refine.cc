@@ -23,7 +23,6 @@ class Refiner {
     std::ranges::sort(cells_, {}, &CellHit::cell);
   }
 
-  // rows: by segment and row.
   void refine(std::span<Candidate> rows) {
     std::vector<Code> codes;
     codes.reserve(rows.size());
@@ -35,16 +34,21 @@ class Refiner {
   }
 
  private:
-  static constexpr size_t kAhead = 4;  // rows between a prefetch and its use
+  static constexpr size_t kAhead = 8;  // rows between a prefetch and its use
 
   // A row's code where it is.
   struct Code {
     const uint64_t* high;
     const uint8_t* low;
-    float add, scale, error;
+    const float *add, *scale, *error;
   };
 
   Code find(const Candidate& row) {
+    if (const WholeCodes* whole = plan_.whole[row.segment].get(); whole != nullptr) {
+      const float* const factors = whole->factors(row.row);
+      return {whole->codes().bits.data() + row.row * (dim_ / 64), whole->levels(row.row), factors,
+              factors + 1, factors + 2};
+    }
     const CodeParts& parts = *plan_.segments[row.segment]->segment.codes;
     const size_t block = row.row / parts.codes.per, extra = row.row / parts.extra->per;
     if (row.segment != segment_ || block != block_) codes_ = blocks_.codes(row.segment, block);
@@ -53,7 +57,7 @@ class Refiner {
     const size_t in_codes = row.row % parts.codes.per, in_extra = row.row % parts.extra->per;
     const auto* const low = reinterpret_cast<const uint8_t*>(levels_.levels.data());
     return {codes_.bits.data() + in_codes * (dim_ / 64), low + in_extra * (dim_ / 8 * width_),
-            levels_.add[in_extra], levels_.scale[in_extra], levels_.error[in_extra]};
+            &levels_.add[in_extra], &levels_.scale[in_extra], &levels_.error[in_extra]};
   }
 
   void prefetch(const Code& code) const {
@@ -61,14 +65,16 @@ class Refiner {
     for (size_t at = 0; at < dim_ / 8; at += kLine)
       __builtin_prefetch(reinterpret_cast<const uint8_t*>(code.high) + at);
     for (size_t at = 0; at < dim_ / 8 * width_; at += kLine) __builtin_prefetch(code.low + at);
+    __builtin_prefetch(code.add);
+    __builtin_prefetch(code.error);
   }
 
   void bound(const Code& code, Candidate& row) const {
     const float sum =
         simd::dot_levels(query_.prepared.rotated().data(), code.high, code.low, width_, dim_);
     const CellHit& hit = *std::ranges::lower_bound(cells_, row.cell, {}, &CellHit::cell);
-    const float estimate = hit.base + code.add + code.scale * sum;
-    const float slack = query_.deviations * hit.distance * code.error;
+    const float estimate = hit.base + *code.add + *code.scale * sum;
+    const float slack = query_.deviations * hit.distance * *code.error;
     if (!(std::abs(estimate) < kBaseMax) || !(slack < kBaseMax)) return;
     row.lower = estimate - slack;
     row.upper = estimate + slack;
@@ -91,11 +97,15 @@ class Refiner {
 Status refine_codes(Objects& objects, const SpatialIndex& index, const CodePlan& plan,
                     std::span<const ProbeQuery> queries, std::span<const size_t> wanted,
                     std::span<std::vector<Candidate>> lists) {
-  for (std::vector<Candidate>& list : lists)
+  const bool are_whole =
+      std::ranges::all_of(plan.whole, [](const auto& w) { return w != nullptr; });
+  for (std::vector<Candidate>& list : lists) {
+    if (are_whole) break;  // the order is for the blocks
     std::ranges::sort(list, {}, [](const Candidate& c) {
       return static_cast<uint64_t>(c.segment) << 32 | c.row;
     });
-  DREAMDB_ASSIGN(const CodeBlocks blocks, CodeBlocks::fetch_whole(objects, plan, lists));
+  }
+  DREAMDB_ASSIGN(const CodeBlocks blocks, CodeBlocks::fetch_both(objects, plan, lists));
   shared_pool().parallel_for(queries.size(), [&](size_t q) {
     Refiner(index, plan, blocks, queries[q]).refine(lists[q]);
     Candidates left(wanted[q]);

@@ -14,6 +14,10 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kRowsAtOnce = 1024;  // more than a block has
+// Kernels score so many at once; where rows of others stand behind those that are wanted, no rest
+// is scored one by one.
+constexpr size_t kScoredAtOnce = 16;
+static_assert(kScoredAtOnce <= WholeCodes::kSpareRows);
 // Rows times queries that are worth waking a thread: some 100 us.
 constexpr uint64_t kScoresAThread = 65'536;
 
@@ -53,10 +57,12 @@ class Scanner {
     }
     uint32_t at = rows.begin;
     blocks_.visit(rows, [&](const CodeBlock& block, uint32_t first, uint32_t count) {
-      score(block, first, count);
+      const size_t scored = std::min<size_t>(
+          (count + kScoredAtOnce - 1) / kScoredAtOnce * kScoredAtOnce, block.add.size() - first);
+      score(block, first, scored);
       for (size_t i = 0; i < bits_.size(); ++i) {
         const Visit& visit = *(begin + static_cast<ptrdiff_t>(i));
-        offer(block, first, count, lower() + i * count, upper() + i * count,
+        offer(block, first, count, lower() + i * scored, upper() + i * scored,
               {0, 0, 0, rows.cell, rows.segment, at}, out_[visit.query]);
         if (visit.is_counted) count_passed(block.anchors.subspan(first, count), out_[visit.query]);
       }
@@ -73,7 +79,7 @@ class Scanner {
     return reinterpret_cast<float*>((at + 63) / 64 * 64);
   }
 
-  void score(const CodeBlock& block, uint32_t first, uint32_t count) {
+  void score(const CodeBlock& block, uint32_t first, size_t count) {
     lower_.resize(bits_.size() * count + 16);
     upper_.resize(bits_.size() * count + 16);
     const uint64_t* codes = block.bits.data() + first * bits_[0].words;

@@ -53,12 +53,23 @@ std::shared_ptr<const void> Cache::find_any(const CacheKey& key) {
   return items_[number].value;
 }
 
+bool Cache::has(const CacheKey& key) const {
+  const std::lock_guard lock(mutex_);
+  return find(key) != kNone;
+}
+
+void Cache::drop(const CacheKey& key) {
+  std::shared_ptr<const void> dropped;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  if (const uint32_t number = find(key); number != kNone) dropped = drop(number);
+}
+
 void Cache::set_capacity(uint64_t bytes) {
   capacity_bytes_ = bytes;
   if (size_bytes_ <= bytes) return;
   std::vector<std::shared_ptr<const void>> dropped;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
-  while (size_bytes_ > bytes) dropped.push_back(drop_oldest());
+  while (size_bytes_ > bytes) dropped.push_back(drop(oldest_));
 }
 
 void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint64_t size_bytes) {
@@ -74,7 +85,7 @@ void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint
   if (eviction_ == Eviction::kSeldom && size_bytes_ + size_bytes > capacity &&
       ++refused_ % kRefusedForOne != 0)
     return;
-  while (size_bytes_ + size_bytes > capacity) dropped.push_back(drop_oldest());
+  while (size_bytes_ + size_bytes > capacity) dropped.push_back(drop(oldest_));
   // All that may find no memory, before anything is changed.
   numbers_.make_room();
   if (free_.empty()) {
@@ -90,8 +101,7 @@ void Cache::add_any(const CacheKey& key, std::shared_ptr<const void> value, uint
   size_bytes_ += size_bytes;
 }
 
-std::shared_ptr<const void> Cache::drop_oldest() {
-  const uint32_t number = oldest_;
+std::shared_ptr<const void> Cache::drop(uint32_t number) {
   Item& item = items_[number];
   numbers_.erase(hash_of(item.key), number);
   unlink(number);

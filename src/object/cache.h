@@ -27,7 +27,8 @@ enum class Part : uint8_t {
   kMatrix,
   kCentroid,  // `offset` is its number
   kRowTags,   // of the rows of a block; `offset` is its number
-  kCodes
+  kCodes,
+  kWholeCodes,  // of a segment
 };
 
 struct CacheKey {
@@ -63,6 +64,10 @@ class Cache {
     add_any(key, std::static_pointer_cast<const void>(std::move(value)), size_bytes);
   }
 
+  // Without counting as a use.
+  bool has(const CacheKey& key) const;
+  void drop(const CacheKey& key);
+
   uint64_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   uint64_t capacity_bytes() const { return capacity_bytes_.load(std::memory_order_relaxed); }
   // Lets go of what is beyond, the oldest first.
@@ -82,7 +87,7 @@ class Cache {
   void use(uint32_t number);
   void link_front(uint32_t number);
   void unlink(uint32_t number);
-  std::shared_ptr<const void> drop_oldest();
+  std::shared_ptr<const void> drop(uint32_t number);
 
   std::atomic<uint64_t> capacity_bytes_;
   const Eviction eviction_;

@@ -32,6 +32,24 @@ TEST(Cache, TheLeastRecentlyUsedGoesFirst) {
   EXPECT_EQ(*cache.find<uint64_t>(key_of(9)), 9u);
 }
 
+TEST(Cache, WhatIsDroppedMakesRoom) {
+  Cache cache(100'000);
+  for (uint64_t n = 0; n < 9; ++n) put(cache, n, 10'000);
+  const uint64_t full = cache.size_bytes();
+  EXPECT_TRUE(cache.has(key_of(8)));
+  EXPECT_FALSE(cache.has(key_of(9)));
+  cache.drop(key_of(8));
+  cache.drop(key_of(9));  // nothing
+  EXPECT_FALSE(cache.has(key_of(8)));
+  EXPECT_EQ(cache.size_bytes(), full / 9 * 8);
+  put(cache, 10, 10'000);
+  for (const uint64_t n : {0, 1, 2, 3, 4, 5, 6, 7, 10}) EXPECT_TRUE(cache.has(key_of(n))) << n;
+  // Being asked whether it is there is no use.
+  EXPECT_TRUE(cache.has(key_of(0)));
+  put(cache, 11, 10'000);
+  EXPECT_FALSE(cache.has(key_of(0)));
+}
+
 TEST(Cache, WhatSeldomGoesServesScansThatAreLargerThanTheCache) {
   Cache cache(100'000, Eviction::kSeldom);
   size_t hits = 0, last = 0;

@@ -39,13 +39,20 @@ class Caches {
   uint64_t small_bytes() const { return small_.capacity_bytes(); }
 
   // What searches come back to: pieces of matrices that exact ones scan, codes, centroids.
-  std::shared_ptr<const Buffer> find_matrix(const CacheKey& key) {
-    return matrices_.find<Buffer>(key);
+  template <typename T = Buffer>
+  std::shared_ptr<const T> find_matrix(const CacheKey& key) {
+    return matrices_.find<T>(key);
   }
-  void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
-    matrices_.add<Buffer>(key, bytes, bytes->size());
+  template <typename T>
+  void keep_matrix(const CacheKey& key, std::shared_ptr<const T> value, uint64_t size_bytes) {
+    matrices_.add<T>(key, std::move(value), size_bytes);
     fit();
   }
+  void keep_matrix(const CacheKey& key, const std::shared_ptr<const Buffer>& bytes) {
+    keep_matrix<Buffer>(key, bytes, bytes->size());
+  }
+  bool has_matrix(const CacheKey& key) const { return matrices_.has(key); }
+  void drop_matrix(const CacheKey& key) { matrices_.drop(key); }
   // How many bytes of matrices are kept, whatever else is; and now.
   uint64_t matrix_bytes() const { return bytes_ / 16 * 9; }
   uint64_t matrix_room_bytes() const { return bytes_ / 16 * 15 - small_.size_bytes(); }

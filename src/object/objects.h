@@ -46,6 +46,7 @@ struct LoadedSegment {
   // Bytes up to the footer, read along with it; not verified yet.
   Buffer tail;
   uint64_t number = 0;  // of its own, under which its rows are kept; 0: it is not kept itself
+  mutable uint64_t code_rows_asked = 0;  // by searches; atomic
 };
 // What a version names a segment for.
 enum class SegmentUse : uint8_t { kValues, kCodes, kSpatial };
