@@ -144,7 +144,10 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::parallel_for(size_t count, const std::function<void(size_t)>& fn) {
-  const size_t helpers = count == 0 ? 0 : std::min(count - 1, threads_.size());
+  // With the caller as many as the pool has: one more than there are processors would have to wait
+  // for one, perhaps with a lock in its hands.
+  const size_t helpers =
+      std::min(std::max<size_t>(1, count), std::max<size_t>(1, threads_.size())) - 1;
   if (helpers == 0) {
     for (size_t index = 0; index < count; ++index) fn(index);
     return;

@@ -47,9 +47,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   // Calls `fn(index)` once for each index below `count`, on the calling thread and on idle threads
-  // of the pool, and returns when all calls have returned. Which thread runs which index is left
-  // open; what the calls wrote is visible to the caller. `fn` must not throw; it stores its
-  // results where the caller finds them. May be nested.
+  // of the pool, together as many as those of the pool, and returns when all calls have returned.
+  // Which thread runs which index is left open; what the calls wrote is visible to the caller. `fn`
+  // must not throw; it stores its results where the caller finds them. May be nested.
   void parallel_for(size_t count, const std::function<void(size_t)>& fn);
 
   // Queues `work`. The pool keeps it alive until it has run, whether or not the Task is kept.
