@@ -73,7 +73,7 @@ def choose(remote: Remote, kind: str, threads: tuple[int, ...],
                 out[count, level] = choices[0]
             elif choices:
                 out[count, level] = max(
-                    choices, key=lambda each: remote.rate(kind, count, each.setting))
+                    choices, key=lambda each: rates(remote, each, kind, count, 1)[0])
     return out
 
 

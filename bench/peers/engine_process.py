@@ -70,9 +70,10 @@ class Served:
         return self.engine.ladders()
 
     def filter(self, below: int, first: int) -> None:
-        """Only rows with a label below, only the first so many queries."""
+        """Only rows with a label below, which is no filter if that is all of them; only the first
+        so many queries."""
         self.below, self.first = below, first
-        self.engine.filter(below)
+        self.engine.filter(below if below < LABELS else None)
 
     def recall(self, kind: str, setting: dict[str, int]) -> float:
         """Part of the true nearest that is found."""
