@@ -17,7 +17,14 @@ namespace {
 constexpr size_t kLine = 64;
 // Of the room that matrices have: a segment that takes more is left in blocks.
 constexpr uint64_t kRoomParts = 4, kRoomPartsUsed = 3;
-constexpr size_t kBlocksAtOnce = 256;
+constexpr size_t kBlocksAtOnce = 2048;  // 32 MB
+
+// Gives back to the system what blocks that are gone have left between others that stay.
+void trim_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
 
 // Gives out parts of some memory, each at the beginning of a line.
 class Parts {
@@ -70,7 +77,7 @@ Status fill(Objects& objects, const SegmentPtr& loaded, const Run& run, bool is_
             WholeCodes& out) {
   for (size_t first = 0; first < run.blocks(); first += kBlocksAtOnce) {
     const size_t count = std::min(kBlocksAtOnce, run.blocks() - first);
-    DREAMDB_ASSIGN(const auto raws, take_blocks(objects, loaded, run, is_extra, first, count));
+    DREAMDB_ASSIGN(auto raws, take_blocks(objects, loaded, run, is_extra, first, count));
     for (size_t i = 0; i < count; ++i) {
       const size_t block = first + i, row = block * run.per;
       if (is_extra)
@@ -78,32 +85,62 @@ Status fill(Objects& objects, const SegmentPtr& loaded, const Run& run, bool is_
       else
         out.put(row, view_codes(loaded->segment, block, raws[i]));
     }
+    raws.clear();
+    trim_memory();
   }
   return {};
 }
 
-bool are_kept(Caches& caches, const Segment& segment, const Run& run) {
-  return std::ranges::all_of(std::span(run.starts).first(run.blocks()), [&](uint64_t start) {
-    return caches.has_matrix({segment.address, Part::kCodes, start});
-  });
+struct Sizes {
+  uint64_t all = 0, kept = 0;
+};
+
+Sizes sizes_of(Caches& caches, const Segment& segment) {
+  Sizes sizes;
+  const CodeParts& codes = *segment.codes;
+  for (const Run* run : {&codes.codes, codes.extra ? &*codes.extra : nullptr})
+    for (size_t block = 0; run != nullptr && block < run->blocks(); ++block) {
+      sizes.all += run->sizes[block];
+      if (caches.has_matrix({segment.address, Part::kCodes, run->starts[block]}))
+        sizes.kept += run->sizes[block];
+    }
+  return sizes;
 }
 
-// nullptr: it would take too much of the room, or to be read from afar.
-Result<std::shared_ptr<const WholeCodes>> gather(Objects& objects, const SegmentPtr& loaded) {
-  const Segment& segment = loaded->segment;
-  const CodeParts& codes = *segment.codes;
+// Whether there is room for all in the place of what is kept, and nothing is read from afar.
+bool is_worth_it(Objects& objects, const Segment& segment) {
   Caches& caches = objects.caches();
-  const uint64_t stored =
-      codes.codes.end() - codes.codes.at + (codes.extra ? codes.extra->end() - codes.extra->at : 0);
-  if (stored > caches.matrix_room_bytes() / kRoomParts * kRoomPartsUsed) return nullptr;
-  if (objects.store().is_far() && !(are_kept(caches, segment, codes.codes) &&
-                                    (!codes.extra || are_kept(caches, segment, *codes.extra))))
-    return nullptr;
+  const uint64_t room = caches.matrix_room_bytes();
+  const Sizes sizes = sizes_of(caches, segment);
+  if (sizes.all > room / kRoomParts * kRoomPartsUsed) return false;
+  if (objects.store().is_far()) return sizes.kept == sizes.all;
+  return caches.matrices_size_bytes() + (sizes.all - sizes.kept) <= room;
+}
+
+Result<std::shared_ptr<const WholeCodes>> gather(Objects& objects, const SegmentPtr& loaded) {
+  const CodeParts& codes = *loaded->segment.codes;
   auto whole = std::make_shared<WholeCodes>(codes);
   DREAMDB_TRY(fill(objects, loaded, codes.codes, false, *whole));
   if (codes.extra) DREAMDB_TRY(fill(objects, loaded, *codes.extra, true, *whole));
   return whole;
 }
+
+// One thread at a time gathers a segment.
+class Gathering {
+ public:
+  explicit Gathering(const LoadedSegment& segment)
+      : flag_(segment.is_gathering), is_mine_(flag_.exchange(1) == 0) {}
+  ~Gathering() {
+    if (is_mine_) flag_.store(0);
+  }
+  Gathering(const Gathering&) = delete;
+  Gathering& operator=(const Gathering&) = delete;
+  bool is_mine() const { return is_mine_; }
+
+ private:
+  std::atomic_ref<uint32_t> flag_;
+  const bool is_mine_;
+};
 
 }  // namespace
 
@@ -159,12 +196,11 @@ std::shared_ptr<const WholeCodes> whole_codes(Objects& objects, const SegmentPtr
   const uint64_t all = segment->segment.codes->codes.items;
   const uint64_t before = std::atomic_ref(segment->code_rows_asked).fetch_add(rows);
   if (before / all == (before + rows) / all) return nullptr;
+  const Gathering own(*segment);
+  if (!own.is_mine() || !is_worth_it(objects, segment->segment)) return nullptr;
   auto gathered = gather(objects, segment);
-  if (!gathered || *gathered == nullptr) return nullptr;  // who needs what is missing will tell
+  if (!gathered) return nullptr;  // who needs what is missing will tell
   objects.caches().keep_matrix<WholeCodes>(key, *gathered, (*gathered)->size_bytes());
-#ifdef __GLIBC__
-  malloc_trim(0);  // what the blocks have left between others that stay
-#endif
   return *gathered;
 }
 

@@ -52,6 +52,7 @@ class Caches {
     keep_matrix<Buffer>(key, bytes, bytes->size());
   }
   bool has_matrix(const CacheKey& key) const { return matrices_.has(key); }
+  uint64_t matrices_size_bytes() const { return matrices_.size_bytes(); }
   void drop_matrix(const CacheKey& key) { matrices_.drop(key); }
   // How many bytes of matrices are kept, whatever else is; and now.
   uint64_t matrix_bytes() const { return bytes_ / 16 * 9; }

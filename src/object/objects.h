@@ -46,7 +46,10 @@ struct LoadedSegment {
   // Bytes up to the footer, read along with it; not verified yet.
   Buffer tail;
   uint64_t number = 0;  // of its own, under which its rows are kept; 0: it is not kept itself
-  mutable uint64_t code_rows_asked = 0;  // by searches; atomic
+  // Of a segment of codes, both atomic: rows that searches have looked at, and whether a thread
+  // moves its blocks together.
+  mutable uint64_t code_rows_asked = 0;
+  mutable uint32_t is_gathering = 0;
 };
 // What a version names a segment for.
 enum class SegmentUse : uint8_t { kValues, kCodes, kSpatial };
