@@ -102,7 +102,7 @@ struct Fixture {
     for (size_t q = 0; q < counts.size(); ++q) {
       std::vector<float> placed(kPadded);
       place_vector(Metric::kL2, normals(kDim, 100 + q), placed);
-      queries.emplace_back(index, placed, 1.3f);
+      queries.emplace_back(index, placed, bound_deviations(0));
     }
     const Root* const tracks[] = {manifest.find_track(kField), manifest.find_track(kRecordTrack)};
     const Status chosen = choose_cells(objects, index, queries, counts, *place.codes, tracks);

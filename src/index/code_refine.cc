@@ -74,7 +74,7 @@ class Refiner {
         simd::dot_levels(query_.prepared.rotated().data(), code.high, code.low, width_, dim_);
     const CellHit& hit = *std::ranges::lower_bound(cells_, row.cell, {}, &CellHit::cell);
     const float estimate = hit.base + *code.add + *code.scale * sum;
-    const float slack = query_.deviations * hit.distance * *code.error;
+    const float slack = query_.deviations.all_bits * hit.distance * *code.error;
     if (!(std::abs(estimate) < kBaseMax) || !(slack < kBaseMax)) return;
     row.lower = estimate - slack;
     row.upper = estimate + slack;

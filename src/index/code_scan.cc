@@ -35,7 +35,7 @@ std::vector<Visit> list_visits(std::span<const ProbeQuery> queries) {
     for (size_t i = 0; i < queries[q].cells.size(); ++i) {
       const CellHit& hit = queries[q].cells[i];
       visits.push_back({hit.cell, static_cast<uint32_t>(q), hit.base,
-                        hit.distance * queries[q].deviations, i < queries[q].counted});
+                        hit.distance * queries[q].deviations.one_bit, i < queries[q].counted});
     }
   std::ranges::sort(visits, {}, [](const Visit& v) { return std::pair(v.cell, v.query); });
   return visits;
@@ -178,13 +178,15 @@ void scan_round(const CodeBlocks& blocks, std::span<const CellRows> rows,
 
 }  // namespace
 
-float bound_deviations(double recall) {
+Deviations bound_deviations(double recall) {
   constexpr double kUsual = 0.95, kHigh = 0.99;
-  constexpr double kWidth = 1.3, kHighWidth = 1.9, kFullWidth = 3;
-  if (recall <= kUsual) return static_cast<float>(kWidth);
-  if (recall <= kHigh)
-    return static_cast<float>(std::lerp(kWidth, kHighWidth, (recall - kUsual) / (kHigh - kUsual)));
-  return static_cast<float>(std::lerp(kHighWidth, kFullWidth, (recall - kHigh) / (1 - kHigh)));
+  constexpr Deviations kLeast{1.3f, 1.1f}, kMore{1.9f, 1.25f}, kFull{3, 3};
+  const auto between = [](const Deviations& a, const Deviations& b, double part) {
+    const auto t = static_cast<float>(std::clamp(part, 0.0, 1.0));
+    return Deviations{std::lerp(a.one_bit, b.one_bit, t), std::lerp(a.all_bits, b.all_bits, t)};
+  };
+  return recall <= kHigh ? between(kLeast, kMore, (recall - kUsual) / (kHigh - kUsual))
+                         : between(kMore, kFull, (recall - kHigh) / (1 - kHigh));
 }
 
 std::vector<uint32_t> union_of_cells(std::span<const ProbeQuery> queries) {

@@ -13,10 +13,19 @@
 
 namespace dreamdb {
 
-// How far from its estimate a row may be to be looked at, in standard deviations: what the rerank
-// finds of the best rows grows with it, and so does what it reads. With 1.3, 99 in 100 of the best
-// are found among those scanned; of queries that have no near rows somewhat fewer.
-float bound_deviations(double recall);
+// How far from its estimate a row may be to be looked at, in standard deviations: what is found of
+// the best rows grows with it, and so does what is read. By one bit the many rows near the
+// threshold are told apart, by all bits the few that are left, for which less is as safe.
+struct Deviations {
+  float one_bit, all_bits;
+
+  // Of the bounds by which an index of so many bits leaves rows to exact scores.
+  float last(unsigned bits) const { return bits > 1 ? all_bits : one_bit; }
+};
+
+// For a search that wants `recall`. With the least, 99 in 100 of the best are found among those
+// scanned; of queries that have no near rows somewhat fewer.
+Deviations bound_deviations(double recall);
 
 // Beyond these f32 may overflow on the way to a bound, and a NaN would hide a row: such rows stay
 // in doubt.
@@ -38,14 +47,14 @@ struct AnchorFilter {
 };
 
 struct ProbeQuery {
-  ProbeQuery(const SpatialIndex& index, std::span<const float> placed_query, float bound)
+  ProbeQuery(const SpatialIndex& index, std::span<const float> placed_query, Deviations bound)
       : placed(placed_query.begin(), placed_query.end()),
         prepared(index.frame(), placed),
         deviations(bound) {}
 
   std::vector<float> placed;  // [D]
   CodeQuery prepared;
-  float deviations;            // see `bound_deviations`
+  Deviations deviations;
   std::vector<CellHit> cells;  // those to look into, the nearest first
   size_t counted = 0;          // in so many of them it is counted what the filter lets through
 };

@@ -114,7 +114,8 @@ void IndexSearch::score(const Batch& values, std::span<const Candidate> candidat
   search.best.merge(scored);
   std::vector<Hit> hits = scored.take_sorted();
   std::ranges::sort(hits, {}, &Hit::anchor);
-  const float far = kOtherValue / search.query.deviations;  // in half widths of the bounds
+  // In half widths of the bounds.
+  const float far = kOtherValue / search.query.deviations.last(index_->parts().bits);
   for (const Candidate& c : candidates) {
     const auto hit = std::ranges::lower_bound(hits, c.anchor, {}, &Hit::anchor);
     const float middle = (c.lower + c.upper) / 2, half = (c.upper - c.lower) / 2;

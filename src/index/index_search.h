@@ -22,7 +22,7 @@ struct IndexSearchOptions {
   // So many would do without the filter, which may let fewer through near a query than of all rows:
   // then it looks into more cells. 0: it does not.
   size_t plain_probes = 0;
-  float deviations = bound_deviations(0);
+  Deviations deviations = bound_deviations(0);
   AnchorFilter filter;
   // Gets the values of the best hits, unless they were too many to be held; nullptr: nobody asks.
   SeenRows* seen = nullptr;
