@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "dataset/far_bucket.h"
 #include "dataset/index_test_data.h"
@@ -95,6 +96,31 @@ TEST_P(WholeCodesOf, AnswerAsBlocksDid) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bits, WholeCodesOf, ::testing::Values(1, 2, 3, 8));
+
+// They move while other threads look at the blocks.
+TEST(WholeCodes, MoveUnderSearchesThatRun) {
+  const auto memory = std::make_shared<MemoryStore>("bucket");
+  indexed_in(Space::on(memory, "memory://bucket", OpenOptions().cache_bytes), 2);
+  const std::vector<float> queries = queries_of(kAsked);
+  for (int round = 0; round < 5; ++round) {
+    const Dataset ds =
+        *open_in(Space::on(memory, "memory://bucket", OpenOptions().cache_bytes), "main");
+    const SearchAnswer expected = search(ds, kAsked, of_probes(7));
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        for (size_t i = 0; i < 100; ++i) {
+          const size_t q = (i + t * 5) % kAsked;
+          const auto own = std::span(queries).subspan(q * kDim, kDim);
+          const auto answer = ds.search("emb", own, 1, of_probes(7));
+          ASSERT_TRUE(answer) << answer.error().message;
+          ASSERT_EQ(anchors_of(answer->hits[0]), anchors_of(expected.hits[q]));
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(kept(ds).second, 2u);
+  }
+}
 
 TEST(WholeCodes, OfABucketMoveOnlyWhenAllAreKept) {
   const Bucket bucket = [] {
