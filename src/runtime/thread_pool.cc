@@ -146,14 +146,13 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::parallel_for(size_t count, const std::function<void(size_t)>& fn) {
   // With the caller as many as the pool has: one more than there are processors would have to wait
   // for one, perhaps with a lock in its hands.
-  const size_t helpers =
-      std::min(std::max<size_t>(1, count), std::max<size_t>(1, threads_.size())) - 1;
-  if (helpers == 0) {
+  const size_t runners = std::min(count, threads_.size());
+  if (runners < 2) {
     for (size_t index = 0; index < count; ++index) fn(index);
     return;
   }
   const auto loop = std::make_shared<Loop>(count, fn);
-  enqueue([loop] { loop->run(); }, helpers);
+  enqueue([loop] { loop->run(); }, runners - 1);
   loop->run();
   loop->wait();
 }
