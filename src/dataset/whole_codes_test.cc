@@ -148,7 +148,7 @@ TEST(WholeCodes, OfABucketMoveOnlyWhenAllAreKept) {
 TEST(WholeCodes, StayBlocksWhereTheyHaveNoRoom) {
   const auto memory = std::make_shared<MemoryStore>("bucket");
   indexed_in(Space::on(memory, "memory://bucket", OpenOptions().cache_bytes), 3);
-  constexpr uint64_t kSmall = 160'000;  // the codes take some 170 kB
+  constexpr uint64_t kSmall = 160'000;  // less than the codes take: 56 bytes a row
   const auto space = Space::on(memory, "memory://bucket", kSmall);
   const Dataset ds = *open_in(space, "main");
   const SearchAnswer first = search(ds, kAsked, of_probes(kWholeCells));

@@ -45,8 +45,9 @@ class WholeCodes {
 };
 
 // For a search that looks at so many rows of a segment; nullptr: they are not together. When they
-// move: O(bytes of the segment), in as much memory as the blocks had. Those that are not kept are
-// read if the store is not far; if one cannot be had, all stay blocks.
+// move: O(bytes of the segment), in as much memory as the blocks had and, until it is done, 64 MB
+// at most. Those that are not kept are read if the store is not far; if one cannot be had, all stay
+// blocks.
 std::shared_ptr<const WholeCodes> whole_codes(Objects& objects, const SegmentPtr& segment,
                                               uint64_t rows);
 
