@@ -172,6 +172,51 @@ TEST_F(Collect, WhatWasTheTipWithinTheHourStays) {
   expect_exact();
 }
 
+// The versions that it moved on to are old, so history does not tell when it came to name them.
+TEST_F(Collect, WhatAFastForwardLeftBehindStaysForAnHour) {
+  Dataset main = space_.open();
+  ASSERT_TRUE(main.branch("follower"));
+  append("main", 700);
+  append("main", 800);
+  space_.sleep_hours(2);
+  Dataset follower = space_.open("follower");
+  OpenOptions left;
+  left.manifest = follower.manifest();
+  const std::string followed = scan_text(follower);
+  EXPECT_EQ(follower.merge(space_.open())->outcome, "fast-forward");
+  space_.sleep_hours(0.9);
+  (void)space_.collect({.keep_last = 1});
+  EXPECT_EQ(scan_text(*open_in(space_.space(), "main", left)), followed);
+  append("follower", 900);  // the ref tells it on
+  space_.sleep_hours(0.05);
+  (void)space_.collect({.keep_last = 1});
+  EXPECT_EQ(scan_text(*open_in(space_.space(), "main", left)), followed);
+  space_.sleep_hours(1.1);
+  (void)space_.collect({.keep_last = 1});
+  EXPECT_EQ(open_in(space_.space(), "main", left).error().code, Code::kNotFound);
+  expect_exact();
+}
+
+// Collections swap the ref of a branch too, and nobody else may do so for long.
+TEST_F(Collect, WhatAFastForwardLeftBehindGoesAfterADay) {
+  ASSERT_TRUE(space_.open().branch("next"));
+  append("next", 1000);
+  append("next", 1010);
+  space_.sleep_hours(2);
+  Dataset main = space_.open();
+  OpenOptions left;
+  left.manifest = main.manifest();
+  EXPECT_EQ(main.merge(space_.open("next"))->outcome, "fast-forward");
+  int collections = 0;
+  for (; open_in(space_.space(), "main", left); ++collections) {
+    ASSERT_LT(collections, 60);
+    space_.sleep_hours(0.5);
+    (void)space_.collect({.keep_last = 1});
+  }
+  EXPECT_GE(collections, 2);
+  expect_exact();
+}
+
 TEST_F(Collect, ADayKeepsWhatWasTheTipWithinIt) {
   for (int day = 0; day < 6; ++day) {
     space_.sleep_hours(24);

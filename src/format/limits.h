@@ -17,6 +17,7 @@ inline constexpr size_t kWriterBytesMax = 1024;
 inline constexpr size_t kHostBytesMax = 64;
 inline constexpr size_t kSessionPinsMax = 64;
 inline constexpr size_t kRefNameBytesMax = 16 * 64 + 15;
+inline constexpr size_t kRefPassedMax = 256;
 inline constexpr size_t kMetaKeysMax = 256;
 inline constexpr size_t kMetaBytesMax = 256 * 1024;  // keys and values together
 

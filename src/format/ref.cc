@@ -19,7 +19,31 @@ CborMap ref_map(const Ref& ref) {
   map["write"].bytes(ref.write);
   map["snapshot"].boolean(ref.snapshot);
   map["time_ns"].uint(ref.time_ns);
+  if (ref.passed.empty()) return map;
+  CborWriter& passed = map["passed"];
+  passed.array(ref.passed.size());
+  for (const PassedVersion& one : ref.passed) {
+    passed.array(2);
+    passed.bytes(one.manifest.bytes());
+    passed.uint(one.time_ns);
+  }
   return map;
+}
+
+Status parse_passed(CborReader& in, std::vector<PassedVersion>& out) {
+  DREAMDB_ASSIGN(const uint64_t count, in.array());
+  if (count == 0 || count > kRefPassedMax)
+    return corrupt("1 to 256 versions (S4.4)", std::to_string(count));
+  for (uint64_t i = 0; i < count; ++i) {
+    PassedVersion one;
+    DREAMDB_TRY(in.array(2));
+    DREAMDB_ASSIGN(const auto bytes, in.bytes());
+    DREAMDB_ASSIGN(one.manifest, Address::from_bytes(bytes));
+    DREAMDB_ASSIGN(one.time_ns, in.uint());
+    DREAMDB_TRY(in.end());
+    out.push_back(one);
+  }
+  return in.end();
 }
 
 Check check_of(const Ref& ref) {
@@ -54,6 +78,7 @@ Result<Ref> parse_ref(std::span<const std::byte> bytes, std::string_view name) {
   in.fixed("check", check);
   in.uint("epoch", ref.epoch);
   in.fixed("write", ref.write);
+  in.optional("passed", [&](CborReader& r) { return parse_passed(r, ref.passed); });
   in.uint("time_ns", ref.time_ns);
   in.address("manifest", ref.manifest);
   in.boolean("snapshot", ref.snapshot);

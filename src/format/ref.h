@@ -18,6 +18,17 @@ struct Genesis {
   uint64_t time_ns = 0;
 };
 
+// How long what a ref has passed is told at most (S4.5, S11.13): for a day.
+inline constexpr uint64_t kPassedKeptNs = 86'400'000'000'000;
+
+// What a ref named until it moved on to a version that was there already.
+struct PassedVersion {
+  Address manifest;
+  uint64_t time_ns = 0;  // when that was, by the clock of who moved it
+
+  bool operator==(const PassedVersion&) const = default;
+};
+
 struct Ref {
   Nonce nonce{};
   Address manifest;
@@ -25,6 +36,7 @@ struct Ref {
   WriteId write{};
   bool snapshot = false;
   uint64_t time_ns = 0;
+  std::vector<PassedVersion> passed;  // in the order of time, at most kRefPassedMax
 };
 
 // `name` (a key) goes into the message of an error: Corruption, or Unsupported for a newer `v`.

@@ -24,7 +24,8 @@ Ref make_ref(uint64_t epoch, uint64_t time_ns, bool snapshot) {
           .epoch = epoch,
           .write = nonce_of(9),
           .snapshot = snapshot,
-          .time_ns = time_ns};
+          .time_ns = time_ns,
+          .passed = {}};
 }
 
 std::vector<std::byte> bytes_of(const Buffer& buffer) {
@@ -49,8 +50,24 @@ RC_GTEST_PROP(Genesis, RoundTrips, (int64_t origin_ns, uint64_t time_ns)) {
             back->time_ns == time_ns);
 }
 
+TEST(Ref, VersionsThatItPassedRoundTrip) {
+  Ref ref = make_ref(7, 5, false);
+  for (uint64_t i = 0; i < 256; ++i) {
+    ref.passed.push_back({Address::of({}), i});
+    EXPECT_EQ(parse_ref(write_ref(ref).span(), "refs/main")->passed, ref.passed);
+  }
+  ref.passed.push_back({});
+  const auto refused = parse_ref(write_ref(ref).span(), "refs/main");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "`refs/main` is no valid ref: key `passed`: expected 1 to 256 versions (S4.4), found "
+            "257");
+}
+
 TEST(Ref, EveryFlippedBitIsNoticed) {
-  const auto good = bytes_of(write_ref(make_ref(300, 1'700'000'000'000'000'000, false)));
+  Ref ref = make_ref(300, 1'700'000'000'000'000'000, false);
+  ref.passed.push_back({Address::of({}), 1'600'000'000'000'000'000});
+  const auto good = bytes_of(write_ref(ref));
   for (size_t i = 0; i < good.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       auto bytes = good;

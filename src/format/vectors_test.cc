@@ -156,6 +156,12 @@ TEST(Vectors, Ref) {
         EXPECT_EQ(hex_of(ref.write), value["write"]["hex"].get<std::string>());
         EXPECT_EQ(ref.snapshot, value["snapshot"].get<bool>());
         EXPECT_EQ(ref.time_ns, value["time_ns"].get<uint64_t>());
+        ASSERT_EQ(ref.passed.size(), value.contains("passed") ? value["passed"].size() : 0);
+        for (size_t i = 0; i < ref.passed.size(); ++i) {
+          const json& one = value["passed"][i];
+          EXPECT_EQ(hex_of(ref.passed[i].manifest.bytes()), one[0]["hex"].get<std::string>());
+          EXPECT_EQ(ref.passed[i].time_ns, one[1].get<uint64_t>());
+        }
       });
 }
 

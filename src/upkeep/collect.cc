@@ -198,6 +198,7 @@ class Collector {
             return true;
           }));
       if (cut) cuts_.push_back(cut->address);
+      if (!retention.keeps_all()) DREAMDB_TRY(mark_passed(ref, retention, mark_one));
     }
     beside = tip_beside;
     for (const Address& pin : pins_) {
@@ -209,6 +210,27 @@ class Collector {
     kept_.seal();
     report_.versions = kept_.count();
     return mark_young(young, marker, tip_beside.get());
+  }
+
+  // Those that were the tip within the hour, though history does not tell (S11.13).
+  Status mark_passed(const ListedRef& ref, const Retention& retention,
+                     const std::function<Status(const VersionPoint&)>& mark_one) {
+    if (ref.time_ns != 0 && ref.time_ns < young_ns_) return {};
+    Retention only_young = retention;
+    only_young.last = 1;
+    only_young.span_ns.reset();
+    for (const PassedVersion& passed : ref.ref.passed) {
+      if (passed.time_ns < now_ns_ && now_ns_ - passed.time_ns > kPassedKeptNs) continue;
+      auto manifest = objects_.manifest(passed.manifest);
+      if (!manifest && manifest.error().code == Code::kNotFound) continue;  // it was gone before
+      DREAMDB_ASSIGN(ManifestPtr found, std::move(manifest));
+      const auto visit = [&](const VersionPoint& version) -> Result<bool> {
+        DREAMDB_TRY(mark_one(version));
+        return true;
+      };
+      DREAMDB_TRY(visit_kept(objects_, {passed.manifest, std::move(found)}, only_young, visit));
+    }
+    return {};
   }
 
   Result<VersionPoint> tip_of_ref(const ListedRef& ref) {

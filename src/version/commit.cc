@@ -29,6 +29,15 @@ uint64_t total_bytes(std::span<const PutRequest> requests) {
   return sum;
 }
 
+// S4.5
+void forget_passed(std::vector<PassedVersion>& passed, uint64_t now_ns) {
+  std::erase_if(passed, [&](const PassedVersion& one) {
+    return now_ns > one.time_ns && now_ns - one.time_ns > kPassedKeptNs;
+  });
+  if (passed.size() > kRefPassedMax)
+    passed.erase(passed.begin(), passed.end() - static_cast<ptrdiff_t>(kRefPassedMax));
+}
+
 }  // namespace
 
 Result<Committer::Built> Committer::build(const Tip* parent, const Change& change,
@@ -90,6 +99,7 @@ Result<Committer::Attempt> Committer::publish(const Tip& tip, const Group& group
   ref.manifest = built.address;
   ref.write = write;
   ref.time_ns = runtime_.now_ns();
+  forget_passed(ref.passed, ref.time_ns);
   const Buffer body = write_ref(ref);
   Published published =
       objects_.store().publish(group.objects, ref_key(tip.name), tip.version, body);
@@ -161,7 +171,9 @@ Result<std::optional<Tip>> Committer::advance(const Tip& tip, const Address& to,
   built.address = to;
   Group group;
   group.links.push_back({std::move(built), random_write_id(runtime_), std::nullopt});
-  DREAMDB_ASSIGN(Attempt attempt, publish(tip, group));
+  Tip from = tip;
+  from.ref.passed.push_back({tip.address(), runtime_.now_ns()});
+  DREAMDB_ASSIGN(Attempt attempt, publish(from, group));
   if (attempt.outcome == Outcome::kLost) return std::optional<Tip>();
   attempt.tip.manifest = manifest;
   return std::optional(std::move(attempt.tip));

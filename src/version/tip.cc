@@ -88,7 +88,7 @@ Status check_same_timeline(const Tip& before, const Tip& moved) {
 Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
                        std::string_view name, const Address& manifest, const ManifestPtr& parsed,
                        bool snapshot, const WriteId& write) {
-  const Ref ref{writer.nonce, manifest, 0, write, snapshot, runtime.now_ns()};
+  const Ref ref{writer.nonce, manifest, 0, write, snapshot, runtime.now_ns(), {}};
   const Buffer body = write_ref(ref);
   Pauses pauses(runtime, objects.store());
   bool unclear = false;

@@ -70,13 +70,23 @@ def parse_ref(data: bytes) -> dict:
         "time_ns": shape.uint,
         "check": shape.b16,
     }
-    shape.fields(value, "ref", shape.ENVELOPE | keys)
+    shape.fields(value, "ref", shape.ENVELOPE | keys, {"passed": shape.array})
+    passed = value.get("passed")
+    require(passed is None or 1 <= len(passed) <= limits.REF_PASSED, "S4.4", "passed has not 1 to 256 versions")
+    for i, part in enumerate(passed or ()):
+        shape.tuple_of(part, f"passed[{i}]", shape.b33, shape.uint)
     require(value["check"] == _ref_check(value), "S4.1", "the check of the ref does not match")
     return value
 
 
 def encode_ref(
-    nonce: bytes, manifest: bytes, epoch: int, write: bytes, snapshot: bool, time_ns: int
+    nonce: bytes,
+    manifest: bytes,
+    epoch: int,
+    write: bytes,
+    snapshot: bool,
+    time_ns: int,
+    passed: list = (),
 ) -> bytes:
     value = shape.new(
         "ref",
@@ -87,6 +97,8 @@ def encode_ref(
         snapshot=snapshot,
         time_ns=time_ns,
     )
+    if passed:
+        value["passed"] = [list(one) for one in passed]
     return cbor.encode(value | {"check": _ref_check(value)})
 
 

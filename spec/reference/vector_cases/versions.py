@@ -68,6 +68,10 @@ def ref() -> dict:
         nonce(3), name_of("manifest"), 0, nonce(4), False, 1_700_000_000_000_000_001
     )
     snapshot = structures.encode_ref(nonce(5), name_of("manifest"), 2**64 - 1, nonce(6), True, 0)
+    passed = [(name_of("before"), 1_700_000_000_000_000_000), (name_of("later"), 2**64 - 1)]
+    moved_on = structures.encode_ref(
+        nonce(7), name_of("manifest"), 2, nonce(8), False, 1_700_000_000_000_000_002, passed
+    )
     value = cbor.decode(branch)
     cases = [
         ("snapshot as uint", value | {"snapshot": 0}, "S3.9"),
@@ -77,6 +81,10 @@ def ref() -> dict:
         ("manifest without 1e", value | {"manifest": bytes(33)}, "S1.2"),
         ("epoch negative", value | {"epoch": -1}, "S3.9"),
         ("unknown key", value | {"zzz": 1}, "S3.8"),
+        ("nothing passed", value | {"passed": []}, "S4.4"),
+        ("257 versions passed", value | {"passed": [[name_of("before"), 1]] * 257}, "S4.4"),
+        ("passed at no time", value | {"passed": [[name_of("before")]]}, "S3.9"),
+        ("passed no version", value | {"passed": [[bytes(33), 1]]}, "S1.2"),
     ]
     refused = [refuse(name, checked(changed), rule) for name, changed, rule in cases]
     flipped = bytes([value["check"][0] ^ 1]) + value["check"][1:]
@@ -95,6 +103,7 @@ def ref() -> dict:
         "accept": [
             accepted("a branch", branch, structures.parse_ref),
             accepted("a snapshot", snapshot, structures.parse_ref),
+            accepted("a branch that has moved on", moved_on, structures.parse_ref),
         ],
         "refuse": refused,
     }
