@@ -366,6 +366,12 @@ class Dataset {
   Result<std::vector<std::pair<Scalar, uint64_t>>> distinct_values(std::string_view field) const;
 
   // ---- versions
+  //
+  // `restore`, `snapshot`, `branch` and `merge` keep what they lead to from collections. The tip of
+  // a ref is kept anyway: one that was read more than 30 minutes ago is looked at again, one
+  // request. For another version (a handle opened by manifest or time, or whose ref has moved) a
+  // session is written meanwhile, 5 requests; and Conflict: a collection is under way that may be
+  // about to delete it, so nothing was made. NotFound: it is gone.
 
   // Makes the ref "<ref>@<label>", which never moves. AlreadyExists. 2 waves.
   Result<RefInfo> snapshot(std::string_view label);

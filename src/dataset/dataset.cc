@@ -216,20 +216,13 @@ Result<RefInfo> Dataset::snapshot(std::string_view label) {
   const std::string name = tip.name + "@" + std::string(label);
   DREAMDB_TRY(check_ref_name(std::string(label)));
   DREAMDB_TRY(check_ref_name(name));
-  Space& space = impl_->space();
-  DREAMDB_ASSIGN(const Tip made,
-                 create_ref(space.objects(), space.runtime(), space.writer(), name, tip.address(),
-                            tip.manifest, true, random_write_id(space.runtime())));
+  DREAMDB_ASSIGN(const Tip made, impl_->make_ref(name, true));
   return ref_info(name, made.ref);
 }
 
 Result<Dataset> Dataset::branch(std::string_view name) const {
   DREAMDB_TRY(check_branch_name(name));
-  const Tip tip = impl_->tip();
-  Space& space = impl_->space();
-  DREAMDB_ASSIGN(Tip made,
-                 create_ref(space.objects(), space.runtime(), space.writer(), name, tip.address(),
-                            tip.manifest, false, random_write_id(space.runtime())));
+  DREAMDB_ASSIGN(Tip made, impl_->make_ref(name, false));
   return Dataset(std::make_shared<Impl>(impl_->shared_space(), std::move(made), false));
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "upkeep/version_hold.h"
+
 namespace dreamdb {
 
 namespace {
 
 constexpr uint64_t kAssignedStepNs = 1000;
+constexpr uint64_t kFreshNs = 1'800'000'000'000;  // S11.17: 30 minutes
 
 // Of the genesis only the origin of anchors is read, and only to assign some.
 std::unexpected<Error> lost_genesis(const std::string& key, const std::string& how) {
@@ -22,6 +25,7 @@ Dataset::Impl::Impl(std::shared_ptr<Space> space, Tip tip, bool pinned)
     : space_(std::move(space)),
       pinned_(pinned),
       tip_(std::move(tip)),
+      tip_read_(moment_of(space_->runtime())),
       committer_(space_->objects(), space_->runtime(), space_->writer()) {
   kept_schemas_.push_back(tip_.manifest);
 }
@@ -41,6 +45,47 @@ void Dataset::Impl::set_tip(Tip tip) {
   const std::lock_guard lock(tip_mutex_);
   if (tip.manifest->schema != kept_schemas_.back()->schema) kept_schemas_.push_back(tip.manifest);
   old = std::exchange(tip_, std::move(tip));
+  tip_read_ = moment_of(space_->runtime());
+}
+
+bool Dataset::Impl::is_fresh() const {
+  if (pinned_) return false;
+  const Moment now = moment_of(space_->runtime());
+  const Tip here = tip();
+  {
+    const std::lock_guard lock(tip_mutex_);
+    if (ns_between(tip_read_, now) <= kFreshNs) return true;
+  }
+  const auto loaded = load_ref(objects().store(), here.name);
+  if (!loaded || loaded->ref.manifest != here.address()) return false;
+  const std::lock_guard lock(tip_mutex_);
+  tip_read_ = now;
+  return true;
+}
+
+Result<Tip> Dataset::Impl::make_ref(std::string_view name, bool snapshot) const {
+  const Tip from = tip();
+  Runtime& runtime = space_->runtime();
+  VersionHold hold(*space_->plain_store(), runtime, space_->writer());
+  bool is_held = false;
+  const auto guard = [&]() -> Status {
+    if (is_held) return hold.may_publish();
+    if (is_fresh()) return {};
+    is_held = true;
+    return hold.take({&from.address(), 1});
+  };
+  DREAMDB_TRY(guard());
+  auto made = create_ref(objects(), runtime, space_->writer(), name, from.address(), from.manifest,
+                         snapshot, random_write_id(runtime));
+  if (!made && made.error().code == Code::kOutcomeUnknown) hold.leave();
+  if (!made) return made;
+  // Who fell asleep on the way may have made a ref to what is gone.
+  if (Status kept = guard(); !kept) {
+    const LoadedRef mine{made->ref, made->version};
+    DREAMDB_TRY(dreamdb::delete_ref(objects().store(), runtime, name, mine));
+    return std::unexpected(std::move(kept).error());
+  }
+  return made;
 }
 
 std::mutex& Dataset::Impl::write_mutex() {

@@ -9,6 +9,7 @@
 
 #include "dataset/space.h"
 #include "runtime/fork.h"
+#include "runtime/moment.h"
 #include "version/commit.h"
 #include "version/history.h"
 
@@ -31,6 +32,12 @@ class Dataset::Impl {
 
   // Denied when the handle cannot be written through.
   Status check_writable() const;
+
+  // Whether no collection can have the tip on its list, because it was read as one just now
+  // (S11.17). Where that is long ago the ref is read again: one request.
+  bool is_fresh() const;
+  // A new ref to the tip. Errors as create_ref, and of VersionHold.
+  Result<Tip> make_ref(std::string_view name, bool snapshot) const;
 
   // Commits with `write_mutex` held and moves the handle.
   Status commit(Change change, const Rebase& rebase, const Commutes& commutes = {});
@@ -59,6 +66,7 @@ class Dataset::Impl {
   const bool pinned_;
   mutable ForkSafeMutex tip_mutex_;
   Tip tip_;
+  mutable Moment tip_read_;
   std::vector<ManifestPtr> kept_schemas_;  // manifests whose schema `schema()` has handed out
   std::shared_ptr<std::mutex> write_mutex_ = std::make_shared<std::mutex>();
   std::vector<std::shared_ptr<std::mutex>> left_mutexes_;  // of the processes before a fork

@@ -5,6 +5,7 @@
 #include "dataset/dataset_impl.h"
 #include "dataset/merge_plan.h"
 #include "runtime/interrupt.h"
+#include "upkeep/version_hold.h"
 #include "version/live_session.h"
 
 namespace dreamdb {
@@ -68,10 +69,13 @@ std::string names_of(const MergeReport& report) {
 
 class Merge {
  public:
-  Merge(Dataset::Impl& target, std::vector<VersionPoint> sources, const MergeOptions& options)
+  // `hold` keeps what it must of the sources.
+  Merge(Dataset::Impl& target, std::vector<VersionPoint> sources, VersionHold& hold,
+        const MergeOptions& options)
       : target_(target),
         objects_(target.objects()),
         given_(std::move(sources)),
+        hold_(hold),
         options_(options),
         session_(objects_.store(), target.space().runtime(), target.space().writer()) {}
 
@@ -87,6 +91,7 @@ class Merge {
       report_.deleted = more_than(deleted(*sources_[0].point.manifest), deleted(*tip.manifest));
       report_.manifest = sources_[0].point.address.text();
       if (options_.dry_run) return finish("fast-forward");
+      DREAMDB_TRY(hold_.may_publish());
       DREAMDB_ASSIGN(const bool advanced, target_.advance(sources_[0].point));
       if (advanced) return finish("fast-forward");
     }
@@ -133,15 +138,20 @@ class Merge {
     const auto again = [&](const Tip& moved, Change& anew) -> Result<bool> {
       DREAMDB_TRY(find_bases(moved));
       DREAMDB_ASSIGN(const bool changes, prepare(moved, anew));
-      DREAMDB_TRY(session_.may_publish());
+      DREAMDB_TRY(may_publish());
       is_there = !changes;
       return changes;
     };
-    DREAMDB_TRY(session_.may_publish());
+    DREAMDB_TRY(may_publish());
     DREAMDB_TRY(target_.commit(std::move(change), again));
     session_.settle();
     for (const NewPage& page : made_) objects_.remember(page.address, page.page, page.body.size());
     return finish(is_there ? "up-to-date" : "union");
+  }
+
+  Status may_publish() {
+    DREAMDB_TRY(session_.may_publish());
+    return hold_.may_publish();
   }
 
   // The commit that brings the sources to `tip`; false: they have nothing that it lacks.
@@ -237,6 +247,7 @@ class Merge {
   Dataset::Impl& target_;
   Objects& objects_;
   const std::vector<VersionPoint> given_;
+  VersionHold& hold_;
   const MergeOptions& options_;
   LiveSession session_;
   std::vector<Source> sources_;
@@ -251,6 +262,7 @@ Result<MergeReport> Dataset::merge(std::span<const Dataset> sources, const Merge
   if (options.conflicts_max == 0)
     return fail(Code::kInvalidArgument, "conflicts_max is 0; a refused merge tells one at least");
   std::vector<VersionPoint> points;
+  std::vector<Address> older;
   for (const Dataset& source : sources) {
     const Tip tip = source.impl_->tip();
     if (source.store_url() != store_url() || tip.manifest->timeline != impl_->manifest()->timeline)
@@ -263,9 +275,15 @@ Result<MergeReport> Dataset::merge(std::span<const Dataset> sources, const Merge
     // Whoever committed it may not have lived to sync it.
     if (!source.impl_->pinned()) DREAMDB_TRY(source.impl_->make_durable());
     points.push_back({tip.address(), tip.manifest});
+    if (!source.impl_->is_fresh()) older.push_back(tip.address());
   }
   const std::lock_guard lock(impl_->write_mutex());
-  return Merge(*impl_, std::move(points), options).run();
+  Space& space = impl_->space();
+  VersionHold hold(*space.plain_store(), space.runtime(), space.writer());
+  if (!options.dry_run) DREAMDB_TRY(hold.take(older));
+  auto merged = Merge(*impl_, std::move(points), hold, options).run();
+  if (!merged && merged.error().code == Code::kOutcomeUnknown) hold.leave();
+  return merged;
 }
 
 Result<MergeReport> Dataset::merge(const Dataset& source, const MergeOptions& options) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "dataset/dataset_impl.h"
+#include "upkeep/version_hold.h"
 #include "version/history.h"
 
 namespace dreamdb {
@@ -48,16 +49,22 @@ Result<std::string> Dataset::restore(const Dataset& source) {
     return fail(Code::kInvalidArgument,
                 source.locator() + " is no version of the dataset at " + locator());
   const std::lock_guard lock(impl_->write_mutex());
+  Space& space = impl_->space();
+  VersionHold hold(*space.plain_store(), space.runtime(), space.writer());
   Change change;
   change.operation = "restore";
   change.edit = [&](Manifest& manifest) { return put_back(*older.manifest, manifest); };
   const auto fit = [&](const Tip& onto, Change&) -> Result<bool> {
     DREAMDB_TRY(check_is_below(impl_->objects(), onto, older, source.locator()));
+    DREAMDB_TRY(hold.may_publish());
     return !has_same(*onto.manifest, *older.manifest);
   };
   DREAMDB_ASSIGN(const bool is_new, fit(impl_->tip(), change));
   if (is_new) {
-    DREAMDB_TRY(impl_->commit(std::move(change), fit));
+    if (!source.impl_->is_fresh()) DREAMDB_TRY(hold.take({&older.address(), 1}));
+    const Status done = impl_->commit(std::move(change), fit);
+    if (!done && done.error().code == Code::kOutcomeUnknown) hold.leave();
+    DREAMDB_TRY(done);
   } else {
     DREAMDB_TRY(impl_->make_durable());
   }

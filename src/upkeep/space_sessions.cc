@@ -41,8 +41,9 @@ Result<std::vector<ListedObject>> list_surely(Store& store, std::string_view pre
   return out;
 }
 
-Result<std::vector<ListedSession>> load_sessions(Store& store) {
-  DREAMDB_ASSIGN(const std::vector<ListedObject> listed, list_surely(store, kFolder));
+Result<std::vector<ListedSession>> load_sessions(Store& store, std::string_view ids) {
+  DREAMDB_ASSIGN(const std::vector<ListedObject> listed,
+                 list_surely(store, std::string(kFolder) + std::string(ids)));
   std::vector<ListedSession> out;
   for (const ListedObject& object : listed) {
     if (!is_session_key(object.key)) continue;

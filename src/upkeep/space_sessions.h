@@ -30,8 +30,9 @@ struct ListedSession {
 // taken for garbage. Unavailable: a listing is out of order.
 Result<std::vector<ListedObject>> list_surely(Store& store, std::string_view prefix);
 
-// By key. Keys that are no session's are left out. Corruption, Unsupported: one cannot be read.
-Result<std::vector<ListedSession>> load_sessions(Store& store);
+// By key, those whose id begins so. Keys that are no session's are left out. Corruption,
+// Unsupported: one cannot be read.
+Result<std::vector<ListedSession>> load_sessions(Store& store, std::string_view ids = "");
 
 // `now_ns` by the store's clock.
 bool is_expired(const ListedSession& session, uint64_t now_ns);

@@ -22,11 +22,6 @@ std::unexpected<Error> slept() {
 
 std::string session_key(const std::string& id) { return "sessions/" + id; }
 
-uint64_t LiveSession::between(const Time& then, const Time& now) {
-  const uint64_t wall = now.wall_ns > then.wall_ns ? now.wall_ns - then.wall_ns : 0;
-  return std::max(now.monotonic_ns - then.monotonic_ns, wall);
-}
-
 // In a child: the session, its ticking and its locks are the parent's. `mutex_` is held.
 void LiveSession::leave_parents() {
   if (generation_ == fork_generation()) return;
@@ -100,10 +95,10 @@ Status LiveSession::may_publish() {
     if (fenced_) return slept();
     if (!unpublished_) return {};
     if (!beat_) {
-      if (between(*unpublished_, now()) > kUnpublishedMaxNs) return slept();
+      if (ns_between(*unpublished_, now()) > kUnpublishedMaxNs) return slept();
       return {};
     }
-    if (between(*beat_, now()) <= kSessionStaleNs) return {};
+    if (ns_between(*beat_, now()) <= kSessionStaleNs) return {};
   }
   return renew();
 }
@@ -113,12 +108,13 @@ void LiveSession::tick() {
     const std::lock_guard lock(mutex_);
     if (fenced_ || is_given_up_) return;
     // A session that begins as late would seem to cover what may have been collected.
-    if (!beat_ && unpublished_ && between(*unpublished_, now()) > kUnpublishedMaxNs) {
+    if (!beat_ && unpublished_ && ns_between(*unpublished_, now()) > kUnpublishedMaxNs) {
       fenced_ = true;
       return;
     }
-    const bool begins = !beat_ && unpublished_ && between(*unpublished_, now()) >= kSessionAfterNs;
-    const bool renews = beat_ && between(*beat_, now()) >= kSessionBeatNs;
+    const bool begins =
+        !beat_ && unpublished_ && ns_between(*unpublished_, now()) >= kSessionAfterNs;
+    const bool renews = beat_ && ns_between(*beat_, now()) >= kSessionBeatNs;
     if (!begins && !renews) return;
   }
   const InterruptScope scope([this] { return is_given_up_.load(); });
@@ -131,19 +127,20 @@ Status LiveSession::renew() {
   const std::lock_guard one(*requests);
   SessionBody body;
   bool is_first = false;
-  Time at{};
+  Moment at;
   {
     const std::lock_guard lock(mutex_);
     at = now();
     is_first = !beat_;
     if (id_.empty()) {
       id_ = random_hex(runtime_, kIdBytes);
+      if (role_ == SessionRole::kCollector) id_.replace(0, kCollectorIds.size(), kCollectorIds);
       start_ = unpublished_.value_or(at);
     }
     body.ref = ref_;
     body.epoch = epoch_;
     body.pins = pins_;
-    body.start_ns = at.wall_ns - std::min(at.wall_ns, between(*start_, at));
+    body.start_ns = at.wall_ns - std::min(at.wall_ns, ns_between(*start_, at));
   }
   body.nonce = writer_.nonce;
   body.role = role_;
@@ -174,7 +171,7 @@ Status LiveSession::renew() {
 }
 
 // Looks what became of a body whose reply was lost, or that was refused: true when it is there.
-bool LiveSession::adopt(const std::string& key, const WriteId& write, const Time& at) {
+bool LiveSession::adopt(const std::string& key, const WriteId& write, const Moment& at) {
   const auto loaded = store_.load(key);
   const bool gone = !loaded && loaded.error().code == Code::kNotFound;
   const bool is_answered = loaded || gone;

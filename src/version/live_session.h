@@ -11,9 +11,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "format/session.h"
 #include "runtime/fork.h"
+#include "runtime/moment.h"
 #include "runtime/runtime.h"
 #include "runtime/ticker.h"
 #include "version/tip.h"
@@ -24,6 +26,9 @@ inline constexpr uint64_t kSessionAfterNs = 30'000'000'000;       // S11.3, half
 inline constexpr uint64_t kSessionBeatNs = 60'000'000'000;        // S11.4, half of it
 inline constexpr uint64_t kSessionStaleNs = 600'000'000'000;      // S11.5
 inline constexpr uint64_t kUnpublishedMaxNs = 1'200'000'000'000;  // S11.5
+
+// What the ids of collectors begin with (11.1).
+inline constexpr std::string_view kCollectorIds = "c0";
 
 // "sessions/<id>"
 std::string session_key(const std::string& id);
@@ -63,15 +68,10 @@ class LiveSession {
   void tick();
 
  private:
-  struct Time {
-    uint64_t monotonic_ns, wall_ns;
-  };
-  Time now() { return {runtime_.monotonic_ns(), runtime_.now_ns()}; }
-  // By the clock that went on further: one stops when the machine sleeps, the other may be set.
-  static uint64_t between(const Time& then, const Time& now);
   void leave_parents();
   Status renew();
-  bool adopt(const std::string& key, const WriteId& write, const Time& at);
+  bool adopt(const std::string& key, const WriteId& write, const Moment& at);
+  Moment now() { return moment_of(runtime_); }
 
   Store& store_;
   Runtime& runtime_;
@@ -79,19 +79,19 @@ class LiveSession {
   const SessionRole role_;
   ForkSafeMutex mutex_;  // guards all below, but for what `requests_` guards
   uint64_t generation_ = fork_generation();
-  std::optional<Time> unpublished_;  // since when objects wait for a version
+  std::optional<Moment> unpublished_;  // since when objects wait for a version
   std::string ref_;
   uint64_t epoch_ = 0;
   bool fenced_ = false;
   bool is_unanswered_ = false;  // the store did not answer when it was last asked
-  std::optional<Time> beat_;    // of the last body on the store; empty: no session
+  std::optional<Moment> beat_;  // of the last body on the store; empty: no session
   std::unique_ptr<Ticking> ticking_;
   std::atomic<bool> is_given_up_ = false;
   std::shared_ptr<std::mutex> requests_ = std::make_shared<std::mutex>();  // one request at a time
   std::string id_;
   std::vector<Address> pins_;
   Version version_;
-  std::optional<Time> start_;  // when the first object went up that the session covers
+  std::optional<Moment> start_;  // when the first object went up that the session covers
 };
 
 }  // namespace dreamdb

@@ -33,7 +33,11 @@ class Versions(Handle):
         }
 
     def branch(self: Self, new_name: str) -> Self:
-        """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves."""
+        """Makes a branch at the pinned version and opens it. AlreadyExistsError. 2 waves.
+
+        Of a version that is not the tip of its ref (opened by manifest or time, or the ref has
+        moved): ConflictError while a collection is under way, which may be about to delete it, and
+        NotFoundError when it is gone; 5 more requests. So do `snapshot`, `restore` and `merge`."""
         self._check_nothing_waits()
         branch = type(self)(self._core.branch(_check.text(new_name, "new_name")))
         branch._disk_cache = self._disk_cache
@@ -72,7 +76,8 @@ class Versions(Handle):
         """Goes back to what an older version of this branch has, such as a snapshot of it: a
         Dataset, a ref of this store, or a locator. One new version has its records, fields, indexes
         and user map: what was deleted since is there again, what came since is not. No version is
-        lost. Returns the manifest. InvalidArgumentError: it is no older version of this branch."""
+        lost. Returns the manifest. InvalidArgumentError: it is no older version of this branch.
+        ConflictError: a collection is under way (see `branch`)."""
         self._check_nothing_waits()
         source = (
             other if isinstance(other, Versions) else self._open_other(_check.text(other, "other"))
