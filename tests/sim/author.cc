@@ -227,7 +227,10 @@ void Author::merge() {
   call->apply_apart = [this, theirs](const ModelVersion& version, const std::string&) {
     return model::merge_apart(version, world_.version(theirs));
   };
+  const Process* const reader = process_;
+  const bool was_tip = chance(50);
   perform(call, [&](Dataset& ds) -> Status {
+    if (was_tip && process_ == reader) return ok_of(ds.merge(*source));
     OpenOptions at;
     at.manifest = theirs;
     DREAMDB_ASSIGN(const Dataset side, open_in(process_->space(), from, at));

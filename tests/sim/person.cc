@@ -151,11 +151,9 @@ void Reader::read(const Dataset& ds) {
   }
 }
 
-// Not while somebody is about to name an old version: who does, and sleeps, names what is gone
-// (decision 0024). What processes that died have sent arrives before.
+// What processes that died have sent arrives before.
 void Collector::keep_little(GcOptions& options) {
   world_.deliver_late();
-  if (world_.is_naming()) return;
   if (chance(70)) options.keep_last = 1 + draw(4);
   if (!options.keep_last || chance(30)) options.keep_ns = draw(4 * kHourNs);
 }

@@ -19,11 +19,6 @@ void World::deliver_late() {
     if (processes_[i]->faults().crashed()) processes_[i]->faults().run_late();
 }
 
-bool World::is_naming() const {
-  return std::ranges::any_of(calls_,
-                             [](const CallPtr& call) { return call->names && call->is_under_way; });
-}
-
 bool World::all_promised(const Call& call, const std::string& base) const {
   return is_promised(base) && std::ranges::all_of(call.reads, [&](const std::string& manifest) {
            return is_promised(manifest);
@@ -86,7 +81,7 @@ bool World::is_promised(const std::string& manifest) const {
 
 bool World::is_led_to(const std::string& manifest) const {
   return std::ranges::any_of(refs_, [&](const auto& ref) {
-    if (ref.second == manifest) return true;
+    if (ref.second == manifest || was_tip_lately(ref.first, manifest)) return true;
     const bool is_snapshot = ref.first.find('@') != std::string::npos;
     if (is_snapshot || abandoned_.contains(manifest)) return false;
     return stands_on(ref.second, manifest) && stays_on(ref.first, manifest);
@@ -101,6 +96,27 @@ bool World::is_pinned(const std::string& manifest) const {
   });
 }
 
+// A branch that was made or removed meanwhile may not have been there when refs were read.
+bool World::is_known(const std::string& name) const {
+  if (!running_) return true;
+  const auto known = running_->tips.find(name);
+  if (known == running_->tips.end()) return false;
+  const auto& tips = tips_.at(name);
+  return std::find(tips.begin() + static_cast<ptrdiff_t>(known->second), tips.end(), "") ==
+         tips.end();
+}
+
+// Whoever opened it then can read it for an hour (S11.13).
+bool World::was_tip_lately(const std::string& name, const std::string& manifest) const {
+  const auto left = left_ns_.find({name, manifest});
+  if (left == left_ns_.end() || left->second + kHourNs < runtime_.now_ns()) return false;
+  if (!running_) return true;
+  if (!is_known(name)) return false;
+  const auto& tips = tips_.at(name);
+  const auto met = tips.begin() + static_cast<ptrdiff_t>(running_->tips.at(name));
+  return std::find(tips.begin(), met, manifest) != met;
+}
+
 // By the times of now, which are later than those that the collection goes by: so what stays by
 // them stays by those too.
 bool World::stays_on(const std::string& name, const std::string& manifest) const {
@@ -111,12 +127,7 @@ bool World::stays_on(const std::string& name, const std::string& manifest) const
     return put != put_ns_.end() && put->second + kHourNs >= now_ns;
   };
   if (is_young(manifest)) return true;
-  // A branch that was made or removed meanwhile may not have been there when refs were read.
-  const auto known = running_->tips.find(name);
-  if (known == running_->tips.end()) return false;
-  const auto& tips = tips_.at(name);
-  if (std::find(tips.begin() + static_cast<ptrdiff_t>(known->second), tips.end(), "") != tips.end())
-    return false;
+  if (!is_known(name)) return false;
   uint64_t counted = 0, child_ns = UINT64_MAX;
   for (std::string at = refs_.at(name);; at = parents_.at(at)[0]) {
     if (counted > 0 || !is_young(at)) {

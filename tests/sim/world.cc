@@ -27,6 +27,12 @@ bool is_of_the_collected(const Error& error) {
          error.message.find("were collected") != std::string::npos || error.code == Code::kNotFound;
 }
 
+// A collection may be about to delete what was to be named.
+bool is_of_a_collection(const Error& error) {
+  return error.code == Code::kConflict &&
+         error.message.find("a collection is under way") != std::string::npos;
+}
+
 bool is_refusal(Code code) {
   return code == Code::kConflict || code == Code::kAlreadyExists ||
          code == Code::kInvalidArgument || code == Code::kNotFound || code == Code::kDenied;
@@ -122,6 +128,7 @@ void World::judge_error(const Error& error) {
 bool World::may_refuse(const Call& call, std::span<const std::string> met,
                        const Error& error) const {
   if (is_of_pauses(error) || call.may_refuse(error)) return true;
+  if (is_slow() && call.names && is_of_a_collection(error)) return true;
   // Rows that were there are not written, and a restore that comes in between takes them away: what
   // is left is no record, and the call is to be made again.
   if (is_undone_ && error.code == Code::kInvalidArgument) return true;
@@ -217,6 +224,7 @@ void World::judge_swap(const std::string& key, const CallPtr& likely) {
   } else {
     judge_commit(name, *tip);
   }
+  if (!before.empty()) left_ns_[{name, before}] = runtime_.now_ns();
   refs_[name] = tip->manifest();
   auto& tips = tips_[name];
   if (tips.empty()) tips.push_back("");
@@ -226,9 +234,14 @@ void World::judge_swap(const std::string& key, const CallPtr& likely) {
 void World::judge_removed(const std::string& name, const CallPtr& likely) {
   const CallPtr call =
       find_open(likely, [&](const Call& one) { return one.removes && one.ref == name; });
-  if (!call) return fail("ref " + name + " is gone, and nobody wished it");
-  ++call->applied;
+  // Who has made a ref and finds that it slept on the way takes it back.
+  const CallPtr maker = call ? nullptr : find_open(likely, [&](const Call& one) {
+    return one.names && one.ref == name && one.applied > 0 && one.is_under_way;
+  });
+  if (!call && !maker) return fail("ref " + name + " is gone, and nobody wished it");
+  call ? ++call->applied : --maker->applied;
   refs_.erase(name);
+  std::erase_if(left_ns_, [&](const auto& one) { return one.first.first == name; });
   tips_[name].push_back("");
   let_go();
 }

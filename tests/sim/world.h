@@ -33,7 +33,7 @@ struct Call {
   std::vector<std::string> targets = {};  // manifests
   // Versions that it reads besides that of its handle.
   std::vector<std::string> reads = {};
-  bool names = false;    // an old version, in a ref or a version that it makes
+  bool names = false;    // a version that is there, in a ref or a version that it makes
   bool removes = false;  // the ref itself
   bool once = false;     // at most once, however often it is tried
   bool undoes = false;   // goes back: what was done once may be done again
@@ -124,8 +124,6 @@ class World {
   bool is_promised(const std::string& manifest) const;
   // Those that a call on a handle of `base` needs.
   bool all_promised(const Call& call, const std::string& base) const;
-  // Whether a call is under way that names an old version.
-  bool is_naming() const;
   // Whether versions that tell what two versions have in common may be gone.
   bool is_apart(const std::string& target, const std::string& source) const;
 
@@ -172,6 +170,9 @@ class World {
   bool is_pinned(const std::string& manifest) const;
   bool is_led_to(const std::string& manifest) const;
   bool stays_on(const std::string& name, const std::string& manifest) const;
+  bool was_tip_lately(const std::string& name, const std::string& manifest) const;
+  // Whether the running collection, if any, has met the ref as it is: it may not have.
+  bool is_known(const std::string& name) const;
   void collect_the_rest();
   void judge_old_versions();
   bool may_stay(const std::string& manifest) const;
@@ -210,6 +211,8 @@ class World {
     std::map<std::string, size_t> tips;  // of each ref: how many it had had
   };
   std::optional<Running> running_;
+  // By ref and manifest: when the ref ceased to name it.
+  std::map<std::pair<std::string, std::string>, uint64_t> left_ns_;
   std::map<std::string, uint64_t> put_ns_;  // by key of a manifest: when it was put first
   std::map<std::string, uint64_t> times_;   // by manifest: by the clock of its writer
   bool has_one_author_ = false;
