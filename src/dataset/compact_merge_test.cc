@@ -283,6 +283,64 @@ TEST(CompactMerge, AValueThatWasChangedLongAgoWinsOverACompactedOldOne) {
   }
 }
 
+NewRows vectors_at(const std::vector<uint64_t>& anchors, float first) {
+  std::vector<float> values;
+  for (const uint64_t anchor : anchors) {
+    const float last = anchor == 5 ? first : 0;
+    for (const float value : {static_cast<float>(anchor), 1.0f, 2.0f, last})
+      values.push_back(value);
+  }
+  NewRows rows = small_rows(anchors);
+  for (Column& column : rows.columns)
+    if (column.name == "emb") column = embedding_column("emb", 4, values);
+  return rows;
+}
+
+// The source's segment has an anchor in common with one of the target's of the same `seq`, so its
+// other rows go into a new one; among them that value, which meets a compacted old one.
+TEST(CompactMerge, AChangedValueBesideOneThatBothHaveWrittenIsKept) {
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  for (const bool compacts_target : {true, false}) {
+    Dataset target = small_commits(3);
+    Dataset source = *target.branch("side");
+    Dataset& compacted = compacts_target ? target : source;
+    Dataset& changed = compacts_target ? source : target;
+    ASSERT_TRUE(compact(compacted));
+    ASSERT_TRUE(changed.set_meta("one", "commit"));
+    ASSERT_TRUE(compacted.append(vectors_at({500}, 0)));
+    ASSERT_TRUE(changed.append(vectors_at({5, 500}, 77), replace));
+    const auto report = target.merge(source);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 77);
+    ASSERT_TRUE(source.merge(target));
+    EXPECT_EQ(source.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 77);
+    EXPECT_EQ(target.count(), 31u);
+  }
+}
+
+TEST(CompactMerge, WhatWasMergedAndThenChangedIsNoConflictWhenItIsMergedAgain) {
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  Dataset target = small_commits(3);
+  Dataset source = *target.branch("side");
+  ASSERT_TRUE(target.append(vectors_at({500}, 0)));
+  ASSERT_TRUE(source.append(vectors_at({5, 500}, 7), replace));
+  ASSERT_TRUE(target.merge(source));
+  ASSERT_TRUE(target.append(vectors_at({5}, 8), replace));
+  for (int i = 0; i < 2; ++i) {
+    const auto again = target.merge(source);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->outcome, "up-to-date");
+    EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 8);
+  }
+  ASSERT_TRUE(source.append(vectors_at({600}, 0)));
+  ASSERT_TRUE(target.merge(source));
+  EXPECT_EQ(target.count(), 32u);
+  ASSERT_TRUE(source.merge(target));
+  EXPECT_EQ(source.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 8);
+}
+
 TEST(CompactMerge, AChangeOnBothSidesStaysAConflict) {
   AppendOptions replace;
   replace.on_conflict = OnConflict::kReplace;

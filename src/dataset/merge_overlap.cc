@@ -120,11 +120,11 @@ Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
     std::vector<uint32_t> rows;
     for (uint32_t row = 0; row < marks.size(); ++row)
       if (marks[row]) rows.push_back(row);
-    std::vector<bool> same(entry->rows), settled(entry->rows);
-    DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same, settled));
+    std::vector<bool> same(entry->rows), superseded(entry->rows);
+    DREAMDB_TRY(compare(*source_.manifest->schema.find(field), out, rows, same, superseded));
     DREAMDB_TRY(mark_deleted(field, out, rows, same));
     out.same.emplace(field, std::move(same));
-    out.settled.emplace(field, std::move(settled));
+    out.superseded.emplace(field, std::move(superseded));
   }
   return out;
 }
@@ -143,7 +143,7 @@ Status OverlapFinder::mark_deleted(FieldId field, const Overlap& overlap,
 
 Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
                               std::span<const uint32_t> rows, std::vector<bool>& same,
-                              std::vector<bool>& settled) {
+                              std::vector<bool>& superseded) {
   const Field* const in_target = target_.manifest->schema.find(field.id);
   const Field* const in_source = &field;
   const RowReader ours(objects_, target_.manifest), theirs(objects_, source_.manifest);
@@ -160,7 +160,7 @@ Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
     }
     DREAMDB_ASSIGN(const Batch left_rows, ours.fetch(left));
     DREAMDB_ASSIGN(const Batch right_rows, theirs.fetch(right));
-    DREAMDB_TRY(judge(field, left_rows, right_rows, rows.first(count), same, settled));
+    DREAMDB_TRY(judge(field, left_rows, right_rows, rows.first(count), same, superseded));
     rows = rows.subspan(count);
   }
   return {};
@@ -169,7 +169,7 @@ Status OverlapFinder::compare(const Field& field, const Overlap& overlap,
 // Values differ rightly where one side's is older than what both have: the other has changed it.
 Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& theirs,
                             std::span<const uint32_t> rows, std::vector<bool>& same,
-                            std::vector<bool>& settled) {
+                            std::vector<bool>& superseded) {
   const Column& left = ours.columns[0];
   const Column& right = theirs.columns[0];
   std::vector<uint32_t> different;
@@ -187,10 +187,9 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
   for (size_t k = 0; k < different.size() && !report_.more_conflicts; ++k) {
     const uint32_t i = different[k];
     const uint64_t anchor = ours.anchors()[i];
-    DREAMDB_ASSIGN(const bool is_settled,
-                   settle({field, anchor, left, right, i, here[k], there[k]}));
-    settled[rows[i]] = is_settled;
-    if (is_settled || !told_.emplace(field.id, anchor).second) continue;
+    DREAMDB_ASSIGN(const Stays stays, settle({field, anchor, left, right, i, here[k], there[k]}));
+    superseded[rows[i]] = stays == Stays::kTarget || stays == Stays::kRestated;
+    if (stays != Stays::kConflict || !told_.emplace(field.id, anchor).second) continue;
     if (report_.conflicts.size() == conflicts_max_) {
       report_.more_conflicts = true;
       continue;
@@ -201,24 +200,24 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
   return {};
 }
 
-Result<bool> OverlapFinder::settle(const Difference& of) {
+Result<OverlapFinder::Stays> OverlapFinder::settle(const Difference& of) {
   const EntryPtr &here = of.here, &there = of.there;
-  if (here == nullptr || there == nullptr) return true;
+  if (here == nullptr || there == nullptr) return Stays::kTarget;
   bool is_new_here = new_here_.contains(here->child);
   bool is_new_there = new_there_.contains(there->child);
   if (is_new_here && is_new_there && sides_.have_replaced)
     DREAMDB_TRY(ask_bases(of, is_new_here, is_new_there));
-  if (is_new_here == is_new_there) return !is_new_here;
+  if (is_new_here == is_new_there) return is_new_here ? Stays::kConflict : Stays::kTarget;
   const EntryPtr& winner = is_new_here ? here : there;
   const EntryPtr& loser = is_new_here ? there : here;
-  if (winner->seq > loser->seq) return true;
+  if (winner->seq > loser->seq) return is_new_here ? Stays::kTarget : Stays::kSource;
   if (loser->seq >= sides_.generation)
     return fail(Code::kConflict, "field `" + of.field.name + "`, anchor " +
                                      std::to_string(of.anchor) +
                                      ": several of the sources have replaced the segments of this "
                                      "value; merge one source after the other");
   (is_new_here ? restated_here_ : restated_there_)[of.field.id].insert(of.anchor);
-  return true;
+  return Stays::kRestated;
 }
 
 Status OverlapFinder::ask_bases(const Difference& of, bool& is_new_here, bool& is_new_there) const {

@@ -26,8 +26,9 @@ struct Overlap {
   // [row] by field: the target wrote a value too, and both versions have the same there, or one of
   // them has deleted it. Fields without such a row are left out.
   std::map<FieldId, std::vector<bool>> same;
-  // [row] by field: they have different values there, of which it is known which stays.
-  std::map<FieldId, std::vector<bool>> settled;
+  // [row] by field: they have different values there, and that of this segment is not what tells
+  // the merged version's: the target's stays, or the source's is restated.
+  std::map<FieldId, std::vector<bool>> superseded;
 
   bool none() const { return anchors.size() == 0; }
 };
@@ -63,9 +64,10 @@ class OverlapFinder {
 
  private:
   Status compare(const Field& field, const Overlap& overlap, std::span<const uint32_t> rows,
-                 std::vector<bool>& same, std::vector<bool>& settled);
+                 std::vector<bool>& same, std::vector<bool>& superseded);
   Status judge(const Field& field, const Batch& ours, const Batch& theirs,
-               std::span<const uint32_t> rows, std::vector<bool>& same, std::vector<bool>& settled);
+               std::span<const uint32_t> rows, std::vector<bool>& same,
+               std::vector<bool>& superseded);
   // Of two different values the one that one side has changed.
   struct Difference {
     const Field& field;
@@ -74,8 +76,9 @@ class OverlapFinder {
     size_t row;
     const EntryPtr &here, &there;  // the segments that have the values; nullptr: none
   };
-  // False: both have changed theirs.
-  Result<bool> settle(const Difference& of);
+  enum class Stays : uint8_t { kTarget, kSource, kRestated, kConflict };
+  // kConflict: both have changed theirs. kRestated: what stays has not the greater `seq`.
+  Result<Stays> settle(const Difference& of);
   // Marks what either version has deleted, of the rows that are met.
   Status mark_deleted(FieldId field, const Overlap& overlap, std::span<const uint32_t> rows,
                       std::vector<bool>& same);

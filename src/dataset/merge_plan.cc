@@ -9,6 +9,7 @@
 #include "dataset/merge_tombstones.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
+#include "version/edit.h"
 #include "version/grow.h"
 
 namespace dreamdb {
@@ -198,6 +199,7 @@ class VersionMerge {
     if (tree.kind == TreeKind::kTrack)
       finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading,
                      setting_.conflicts_max, report_);
+    if (tree.kind == TreeKind::kReplaced) tree.added = replaced_now_;
     for (const EntryPtr& entry : tree.diff.right_only) {
       if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
       if (tree.kind == TreeKind::kTombstones) {
@@ -300,11 +302,12 @@ class VersionMerge {
       return {};
     }
     const std::vector<bool>& same = overlap.same.at(tree.field);
-    const std::vector<bool>& settled = overlap.settled.at(tree.field);
+    const std::vector<bool>& superseded = overlap.superseded.at(tree.field);
     std::vector<uint32_t> rest;
     for (uint32_t row = 0; row < entry.rows; ++row)
-      if (!same[row] && !settled[row]) rest.push_back(row);
+      if (!same[row] && !superseded[row]) rest.push_back(row);
     left_out_.insert(entry.child);
+    replaced_now_.push_back(replaced_entry(entry));
     whole_.erase(tree.field);
     if (rest.empty()) return {};
     const Field* const one = &field;
@@ -450,6 +453,7 @@ class VersionMerge {
   std::set<FieldId> whole_;            // fields that the index covers on both sides
   std::map<FieldId, uint64_t> known_;  // values of added segments that the target has
   std::set<Address> left_out_;         // segments whose rows the target has, or gets in another
+  std::vector<Entry> replaced_now_;    // that tell so
 };
 
 }  // namespace
