@@ -80,7 +80,7 @@ void Author::append() {
   options.on_conflict = static_cast<OnConflict>(draw(3));
   if (options.on_conflict == OnConflict::kReplace || chance(40))
     options.idempotency_key = "key " + std::to_string(world_.next_write());
-  written_.emplace_back(rows, options);
+  written_.push_back({rows, options, process_, ref_});
   const CallPtr call = new_call("append " + std::to_string(rows[0].anchor));
   call->once = true;
   call->apply = [rows, options, write = world_.next_write()](const ModelVersion& version,
@@ -95,7 +95,10 @@ void Author::append() {
 // What somebody does who does not know any more what is done.
 void Author::append_same() {
   if (written_.empty()) return;
-  auto [rows, options] = written_[draw(written_.size())];
+  auto [rows, options, writer, ref] = written_[draw(written_.size())];
+  // The same rows of the same writer are the same object: on another branch they would be one write
+  // to the store, and two to the model.
+  if (writer == process_ && ref != ref_) return;
   options.idempotency_key.clear();
   options.on_conflict = OnConflict::kSkip;
   const CallPtr call = new_call("append again " + std::to_string(rows[0].anchor));

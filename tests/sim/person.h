@@ -113,7 +113,13 @@ class Author final : public Person {
 
   std::optional<Dataset> handle_;
   std::string ref_ = "main";
-  std::vector<std::pair<std::vector<model::Row>, AppendOptions>> written_;
+  struct Written {
+    std::vector<model::Row> rows;
+    AppendOptions options;
+    const Process* writer;
+    std::string ref;
+  };
+  std::vector<Written> written_;
 };
 
 }  // namespace dreamdb::sim

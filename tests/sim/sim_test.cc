@@ -14,6 +14,7 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kSeeds = 2'000;
+constexpr uint64_t kSeedsForAll = 200;  // among so many, everything happens
 
 uint64_t number_in(const char* variable, uint64_t otherwise) {
   const char* const text = std::getenv(variable);
@@ -38,6 +39,7 @@ TEST(Simulation, NothingHappensThatMustNot) {
             << all.compactions << " of compactions and of these " << all.purges << " of purges, "
             << faults << " faults, " << all.collected << " objects collected, " << all.retentions
             << " times with a part of history, " << all.gone << " versions that were tips gone\n";
+  if (count < kSeedsForAll) return;
   EXPECT_GT(all.commits, 2 * count);
   EXPECT_GT(all.compactions, count / 4);
   EXPECT_GT(all.purges, count / 10);

@@ -252,11 +252,12 @@ void World::judge_named(const std::string& name, const std::string& target, cons
     return one.ref == name && std::ranges::count(one.targets, target) > 0;
   };
   CallPtr call = find_open(likely, wishes_it);
-  // "Make it if it is absent" that arrives after the name was made and deleted finds it absent. No
-  // store can tell this from a new wish.
+  // "Make it if it is absent" that arrives after the name was made, by whomever, and deleted finds
+  // it absent. No store can tell this from a new wish.
+  const bool was_removed = tips_[name].size() > 1 && !refs_.contains(name);
   const auto late = std::ranges::find_if(
-      calls_, [&](const CallPtr& one) { return one->applied > 0 && wishes_it(*one); });
-  if (!call && !refs_.contains(name) && late != calls_.end()) call = *late;
+      calls_, [&](const CallPtr& one) { return one->tries > 0 && wishes_it(*one); });
+  if (!call && was_removed && late != calls_.end()) call = *late;
   if (!call) return fail("ref " + name + " names a version that nobody wished it to name");
   ++call->applied;
   if (refs_.contains(name) && !stands_on(target, refs_[name]))
@@ -285,7 +286,9 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   model::Outcome expected = call.apply(version(parents[0]), parents[0]);
   if ((!expected || *seen != expected->state) && call.is_apart && call.is_apart(parents[0]))
     expected = call.apply_apart(version(parents[0]), parents[0]);
-  if (!expected) return fail(call.what + " took place, and the model refuses it");
+  if (!expected)
+    return fail(call.what + " took place, and the model refuses it; it made\n" + seen->summary() +
+                "\nof\n" + version(parents[0]).state.summary());
   versions_[after] = *expected;
   if (*seen != expected->state)
     fail(call.what + " made\n" + seen->summary() + "\nof\n" + version(parents[0]).state.summary() +
