@@ -30,6 +30,7 @@ Status encode(const Settings& settings);
 Status codes(const Settings& settings);
 Status growth(const Settings& settings);
 Status merge_branches(const Settings& settings);
+Status delete_records(const Settings& settings);
 Status open_million(const Settings& settings);
 Status memory(const Settings& settings);
 Status gc_memory(const Settings& settings);

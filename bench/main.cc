@@ -35,6 +35,7 @@ constexpr Named kFigures[] = {
     {"open", open_million},
     {"growth", growth},
     {"merge", merge_branches},
+    {"delete", delete_records},
     {"commits", commits},
     {"memory", memory},
     {"gc", gc_memory},

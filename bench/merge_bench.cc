@@ -4,9 +4,7 @@
 #include <unistd.h>
 
 #include <deque>
-#include <vector>
 
-#include "bench/baseline.h"
 #include "bench/benches.h"
 #include "bench/paper_dataset.h"
 
@@ -15,16 +13,8 @@ namespace dreamdb::bench {
 namespace {
 
 constexpr double kRequestsBar = 30;
-// Up to 10^6 records pages are still filling up, and one that is full takes longest to read: from
-// there on only the logarithm is left.
-constexpr double kTimeBar = 1.5;
 constexpr uint64_t kAdded = 1000;
 constexpr uint64_t kFew = 10'000, kMany = 10'000'000;
-constexpr size_t kMerges = 15;
-
-struct Cost {
-  double milliseconds = 0, requests = 0, waves = 0;
-};
 
 // A dataset of which two branches are made for each merge.
 class Forked {
@@ -35,23 +25,17 @@ class Forked {
     return Forked(folder, std::move(main), records);
   }
 
-  Result<Cost> merge() {
+  Result<JobCost> merge() {
     const std::string number = std::to_string(++merges_);
     DREAMDB_TRY(add("left" + number, records_));
     DREAMDB_TRY(add("right" + number, records_ + kAdded));
     DREAMDB_ASSIGN(Dataset target, open("left" + number));
     DREAMDB_ASSIGN(const Dataset source, open("right" + number));
-    const StoreStats before = target.store_stats();
-    DREAMDB_ASSIGN(const double seconds, timed([&]() -> Status {
-                     DREAMDB_ASSIGN(const MergeReport report, target.merge(source));
-                     if (report.records == kAdded) return {};
-                     return fail(Code::kInternal,
-                                 "merge: " + std::to_string(report.records) + " records came");
-                   }));
-    const StoreStats after = target.store_stats();
-    const auto requests = [](const StoreStats& s) { return s.gets + s.puts + s.loads + s.swaps; };
-    return Cost{seconds * 1e3, static_cast<double>(requests(after) - requests(before)),
-                static_cast<double>(after.waves - before.waves)};
+    return cost_of(target, [&]() -> Status {
+      DREAMDB_ASSIGN(const MergeReport report, target.merge(source));
+      if (report.records == kAdded) return {};
+      return fail(Code::kInternal, "merge: " + std::to_string(report.records) + " records came");
+    });
   }
 
  private:
@@ -75,37 +59,6 @@ class Forked {
   uint64_t merges_ = 0;
 };
 
-// The merges of one dataset in turn with those of a tenth of it.
-Status measure(uint64_t records, Forked& many, Forked& tenth, bool has_full_pages) {
-  const std::string name = "merge, " + std::to_string(records) + " records";
-  std::vector<double> requests, waves;
-  Figure time(name + ", time", "ms", "a tenth of the records");
-  if (has_full_pages) time.at_most(kTimeBar);
-  time.note = "1,000 more on each side";
-  DREAMDB_ASSIGN(time, alternate(
-                           std::move(time), kMerges,
-                           [&]() -> Result<double> {
-                             DREAMDB_ASSIGN(const Cost cost, many.merge());
-                             requests.push_back(cost.requests);
-                             waves.push_back(cost.waves);
-                             return cost.milliseconds;
-                           },
-                           [&]() -> Result<double> {
-                             DREAMDB_ASSIGN(const Cost cost, tenth.merge());
-                             return cost.milliseconds;
-                           }));
-  time.ratio = time.ours / time.baseline;
-  print(time);
-
-  Figure cost(name + ", requests", "a merge", "30 requests");
-  cost.at_most(1).note = std::to_string(static_cast<int>(median(waves))) + " waves";
-  cost.ours = median(requests);
-  cost.baseline = kRequestsBar;
-  cost.ratio = cost.ours / cost.baseline;
-  print(cost);
-  return {};
-}
-
 }  // namespace
 
 Status merge_branches(const Settings& settings) {
@@ -118,7 +71,10 @@ Status merge_branches(const Settings& settings) {
   for (uint64_t records = 10 * kFew; records <= kMany; records *= 10) {
     const Scratch& scratch = scratches.emplace_back(folder + "/merge-" + std::to_string(records));
     DREAMDB_ASSIGN(Forked many, Forked::make(scratch.path(), records));
-    DREAMDB_TRY(measure(records, many, tenth, records == kMany));
+    DREAMDB_TRY(print_growth(
+        {"merge, " + std::to_string(records) + " records", "1,000 more on each side", kRequestsBar,
+         records == kMany},
+        "a tenth of the records", [&] { return many.merge(); }, [&] { return tenth.merge(); }));
     tenth = std::move(many);
   }
   return {};
