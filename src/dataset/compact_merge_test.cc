@@ -341,6 +341,20 @@ TEST(CompactMerge, WhatWasMergedAndThenChangedIsNoConflictWhenItIsMergedAgain) {
   EXPECT_EQ(source.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 8);
 }
 
+TEST(CompactMerge, AChangeOfASideWinsWhereBothHaveReplacedTheSameSegments) {
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  Dataset target = small_commits(3);
+  ASSERT_TRUE(target.branch("side"));
+  Dataset source = *Dataset::open(target.store_url() + "@side");  // a writer of its own
+  ASSERT_TRUE(compact(target));
+  ASSERT_TRUE(compact(source));
+  ASSERT_TRUE(source.append(vectors_at({5}, 7), replace));
+  const auto report = target.merge(source);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 7);
+}
+
 TEST(CompactMerge, AChangeOnBothSidesStaysAConflict) {
   AppendOptions replace;
   replace.on_conflict = OnConflict::kReplace;

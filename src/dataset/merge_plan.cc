@@ -193,8 +193,7 @@ class VersionMerge {
   Status choose_entries(TreePair& tree) {
     std::set<Address> held;
     for (const EntryPtr& entry : tree.diff.left_only) held.insert(entry->child);
-    const OverlapSides sides{target_, source_, bases_, setting_.generation,
-                             !replaced_here_.empty() || !replaced_there_.empty()};
+    const OverlapSides sides{target_, source_, bases_, setting_.generation, have_replaced()};
     std::optional<OverlapFinder> finder;
     if (tree.kind == TreeKind::kTrack)
       finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading,
@@ -222,6 +221,16 @@ class VersionMerge {
       DREAMDB_TRY(add_restated(tree, source_, finder->restated_of_source()));
     }
     return {};
+  }
+
+  // Whether either has replaced segments since they parted, be it the same ones.
+  bool have_replaced() const {
+    const auto& here = target_.manifest->replaced;
+    const auto& there = source_.manifest->replaced;
+    if (bases_.empty()) return here || there;
+    return std::ranges::any_of(bases_, [&](const VersionPoint& base) {
+      return here != base.manifest->replaced || there != base.manifest->replaced;
+    });
   }
 
   Status add_restated(TreePair& tree, const VersionPoint& version, const ValuePlaces& places) {
