@@ -88,7 +88,8 @@ Status GcSpace::put_rest(Store& store) const {
   puts.push_back({genesis_key(manifest.timeline), timeline});
   puts.push_back({manifest_key(address), body});
   for (const Status& status : store.put_many(puts)) DREAMDB_TRY(status);
-  DREAMDB_TRY(store.swap(ref_key("main"), std::nullopt, write_ref({{}, address, 0, {}, false, 0, {}})));
+  DREAMDB_TRY(
+      store.swap(ref_key("main"), std::nullopt, write_ref({{}, address, 0, {}, false, 0, {}})));
   return {};
 }
 
