@@ -77,6 +77,7 @@ class Merge {
         given_(std::move(sources)),
         hold_(hold),
         options_(options),
+        nonce_(random_write_id(target.space().runtime())),
         session_(objects_.store(), target.space().runtime(), target.space().writer()) {}
 
   Result<MergeReport> run() {
@@ -169,8 +170,13 @@ class Merge {
         objects.push_back({page_key(made_[put_pages].address), made_[put_pages].body});
       return objects.empty() ? Status() : objects_.put(objects);
     };
-    const MergeSetting setting{target_.space().writer().nonce, generation_above(tip),
-                               options_.conflicts_max, pages, put_made};
+    const MergeSetting setting{
+        nonce_,
+        generation_above(tip),
+        options_.conflicts_max,
+        pages,
+        put_made,
+        [&](const VersionPoint& source) { return nearer_bases(tip, source); }};
     for (const Source& source : sources_) {
       DREAMDB_ASSIGN(const std::vector<VersionPoint> bases, bases_of(tip, source));
       DREAMDB_ASSIGN(MergedVersion merged,
@@ -209,12 +215,19 @@ class Merge {
   Result<std::vector<VersionPoint>> bases_of(const Tip& tip, const Source& source) {
     if (!source.base) return std::vector<VersionPoint>();
     if (may_differ_by_base(*tip.manifest, *source.point.manifest)) {
-      auto above =
-          merged_ancestors(objects_, {tip.address(), tip.manifest}, source.point, *source.base);
-      if (above && !above->empty()) return above;
-      if (!above && above.error().code != Code::kNotFound) return above;  // else: collected
+      DREAMDB_ASSIGN(std::vector<VersionPoint> above, nearer_bases(tip, source.point));
+      if (!above.empty()) return above;
     }
     return std::vector<VersionPoint>{*source.base};
+  }
+
+  Result<std::vector<VersionPoint>> nearer_bases(const Tip& tip, const VersionPoint& point) {
+    const auto source = std::ranges::find(sources_, point.address,
+                                          [](const Source& one) { return one.point.address; });
+    if (!source->base) return std::vector<VersionPoint>();
+    auto above = merged_ancestors(objects_, {tip.address(), tip.manifest}, point, *source->base);
+    if (!above && above.error().code == Code::kNotFound) return std::vector<VersionPoint>();
+    return above;  // NotFound: collected
   }
 
   uint64_t generation_above(const Tip& tip) const {
@@ -249,6 +262,8 @@ class Merge {
   const std::vector<VersionPoint> given_;
   VersionHold& hold_;
   const MergeOptions& options_;
+  // Its own: a segment that it makes must be none that was replaced before, in whatever branch.
+  const Nonce nonce_;
   LiveSession session_;
   std::vector<Source> sources_;
   std::vector<NewPage> made_;  // for the commit under way

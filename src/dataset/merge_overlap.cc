@@ -205,8 +205,7 @@ Result<OverlapFinder::Stays> OverlapFinder::settle(const Difference& of) {
   if (here == nullptr || there == nullptr) return Stays::kTarget;
   bool is_new_here = new_here_.contains(here->child);
   bool is_new_there = new_there_.contains(there->child);
-  if (is_new_here && is_new_there && sides_.have_replaced)
-    DREAMDB_TRY(ask_bases(of, is_new_here, is_new_there));
+  if (is_new_here && is_new_there) DREAMDB_TRY(ask_bases(of, is_new_here, is_new_there));
   if (is_new_here == is_new_there) return is_new_here ? Stays::kConflict : Stays::kTarget;
   const EntryPtr& winner = is_new_here ? here : there;
   const EntryPtr& loser = is_new_here ? there : here;
@@ -222,7 +221,8 @@ Result<OverlapFinder::Stays> OverlapFinder::settle(const Difference& of) {
 
 Status OverlapFinder::ask_bases(const Difference& of, bool& is_new_here, bool& is_new_there) const {
   bool is_old_here = false, is_old_there = false;
-  for (const VersionPoint& base : sides_.bases) {
+  DREAMDB_ASSIGN(const std::span<const VersionPoint> bases, sides_.bases());
+  for (const VersionPoint& base : bases) {
     const Field* const field = base.manifest->schema.find(of.field.id);
     if (field == nullptr) continue;
     const Buffer anchor = Buffer::copy_of(std::as_bytes(std::span(&of.anchor, 1)));

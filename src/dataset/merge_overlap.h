@@ -37,10 +37,10 @@ struct Overlap {
 struct OverlapSides {
   const VersionPoint& target;
   const VersionPoint& source;
-  std::span<const VersionPoint> bases;  // common ancestors
-  uint64_t generation = 0;              // of the merged version
-  // Either has replaced segments since: of whose values theirs are the bases tell.
-  bool have_replaced = false;
+  uint64_t generation = 0;  // of the merged version
+  // Common ancestors that tell, of two values in segments which only one side has, whose is new.
+  // Empty: both are.
+  std::function<Result<std::span<const VersionPoint>>()> bases;
 };
 
 // Compares two versions in one track, where both have written since they parted.

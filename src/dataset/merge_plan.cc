@@ -9,7 +9,6 @@
 #include "dataset/merge_tombstones.h"
 #include "track/columns.h"
 #include "track/row_reader.h"
-#include "version/edit.h"
 #include "version/grow.h"
 
 namespace dreamdb {
@@ -193,12 +192,12 @@ class VersionMerge {
   Status choose_entries(TreePair& tree) {
     std::set<Address> held;
     for (const EntryPtr& entry : tree.diff.left_only) held.insert(entry->child);
-    const OverlapSides sides{target_, source_, bases_, setting_.generation, have_replaced()};
+    const OverlapSides sides{target_, source_, setting_.generation,
+                             [this] { return bases_of_values(); }};
     std::optional<OverlapFinder> finder;
     if (tree.kind == TreeKind::kTrack)
       finder.emplace(objects_, sides, tree.field, tree.diff, setting_.before_reading,
                      setting_.conflicts_max, report_);
-    if (tree.kind == TreeKind::kReplaced) tree.added = replaced_now_;
     for (const EntryPtr& entry : tree.diff.right_only) {
       if (held.contains(entry->child) || left_out_.contains(entry->child)) continue;
       if (tree.kind == TreeKind::kTombstones) {
@@ -221,6 +220,17 @@ class VersionMerge {
       DREAMDB_TRY(add_restated(tree, source_, finder->restated_of_source()));
     }
     return {};
+  }
+
+  // Whose values tell which side has changed one, although both have it in segments that the other
+  // has not: because they replaced segments, or because one has merged the other's, and made its
+  // own of it, or written since. Empty where neither did.
+  Result<Bases> bases_of_values() {
+    if (!nearer_bases_) {
+      DREAMDB_ASSIGN(nearer_bases_, setting_.nearer_bases(source_));
+    }
+    if (!nearer_bases_->empty()) return Bases(*nearer_bases_);
+    return have_replaced() ? bases_ : Bases();
   }
 
   // Whether either has replaced segments since they parted, be it the same ones.
@@ -316,7 +326,6 @@ class VersionMerge {
     for (uint32_t row = 0; row < entry.rows; ++row)
       if (!same[row] && !superseded[row]) rest.push_back(row);
     left_out_.insert(entry.child);
-    replaced_now_.push_back(replaced_entry(entry));
     whole_.erase(tree.field);
     if (rest.empty()) return {};
     const Field* const one = &field;
@@ -462,7 +471,7 @@ class VersionMerge {
   std::set<FieldId> whole_;            // fields that the index covers on both sides
   std::map<FieldId, uint64_t> known_;  // values of added segments that the target has
   std::set<Address> left_out_;         // segments whose rows the target has, or gets in another
-  std::vector<Entry> replaced_now_;    // that tell so
+  std::optional<std::vector<VersionPoint>> nearer_bases_;
 };
 
 }  // namespace

@@ -28,6 +28,9 @@ struct MergeSetting {
   PageMap& pages;            // at hand; gets those that are read and made
   // Called before anything of the target is read but its pages.
   std::function<Status()> before_reading;
+  // Common ancestors with a source that are nearer than `bases`, because one has merged the other's
+  // since; none: empty. Called where both have written different values.
+  std::function<Result<std::vector<VersionPoint>>(const VersionPoint& source)> nearer_bases;
 };
 
 // `target` and `source` since `bases`, their common ancestors. `report` gets what comes to the
