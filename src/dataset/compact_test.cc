@@ -205,9 +205,8 @@ TEST(Compact, SharesAddUp) {
 
 // Another handle does something while the first one compacts.
 void compact_while(Dataset& ds, const std::function<void(Dataset& other)>& act,
-                   CompactReport* out = nullptr) {
+                   CompactReport* out = nullptr, CompactOptions options = {}) {
   Dataset other = *Dataset::open(ds.locator());
-  CompactOptions options;
   bool is_done = false;
   options.progress = [&](const IndexProgress&) {
     if (!std::exchange(is_done, true)) act(other);
@@ -249,6 +248,30 @@ TEST(Compact, GivesUpWhatAnotherHasCompacted) {
   EXPECT_EQ(report.commits, 0u);
   EXPECT_EQ(segments_of(ds)["img"], 1u);
   expect_rows(ds, range(0, 50));
+}
+
+TEST(Compact, PurgesNothingThatIsRestoredMeanwhile) {
+  Dataset ds = small_commits(5);
+  const Dataset before = *Dataset::open(ds.locator() + "@" + ds.snapshot("v1")->name.substr(5));
+  ASSERT_TRUE(ds.delete_records(std::vector<uint64_t>{7, 33}));
+  CompactOptions purge;
+  purge.purge = true;
+  CompactReport report;
+  compact_while(ds, [&](Dataset& other) { ASSERT_TRUE(other.restore(before)); }, &report, purge);
+  EXPECT_GT(report.given_up, 0u);
+  expect_rows(ds, range(0, 50));
+  // So is it where the ref was made anew.
+  ASSERT_TRUE(ds.branch("again"));
+  Dataset again = *Dataset::open(ds.store_url() + "@again");
+  ASSERT_TRUE(again.delete_records(std::vector<uint64_t>{7, 33}));
+  compact_while(
+      again,
+      [&](Dataset& other) {
+        ASSERT_TRUE(other.delete_ref("again"));
+        ASSERT_TRUE(ds.branch("again"));
+      },
+      &report, purge);
+  expect_rows(*Dataset::open(ds.store_url() + "@again"), range(0, 50));
 }
 
 TEST(Compact, IsRefusedWhereTheRefDoesNotMove) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "plan/tree_diff.h"
 #include "runtime/interrupt.h"
 #include "upkeep/code_merge.h"
 #include "upkeep/compact_tracks.h"
@@ -184,6 +185,9 @@ class Round {
   Result<std::vector<TreeEdit>> edits_on(const Manifest& version) {
     EditList edits;
     PageMap pages;
+    for (Written& written : written_) written.fits = false;
+    DREAMDB_ASSIGN(const bool is_deleted, has_tombstones(version, pages));
+    if (!is_deleted) return edits.take();
     std::set<FieldId> lost;  // tracks that are purged in one go, and cannot be
     for (Written& written : written_) {
       const TrackPiece& of = plan_.pieces[written.piece];
@@ -202,6 +206,22 @@ class Round {
       if (purged.contains(track_of_values(*version_, root.field)))
         DREAMDB_TRY(add_tombstones(version, root.field, edits));
     return edits.take();
+  }
+
+  // Whether what is purged is deleted in the version too: not where somebody went back to an older
+  // one, or made the ref anew.
+  Result<bool> has_tombstones(const Manifest& version, PageMap& pages) {
+    if (!options_.purge) return true;
+    for (const Root& root : version_->tombstones) {
+      DREAMDB_ASSIGN(const TreeDiff diff, with_pages(objects_, pages, [&](const PageMap& have) {
+                       return diff_trees(&root, version.find_tombstones(root.field), have);
+                     }));
+      std::set<EntryKey> there;
+      for (const EntryPtr& entry : diff.right_only) there.insert(key_of(*entry));
+      for (const EntryPtr& entry : diff.left_only)
+        if (!there.contains(key_of(*entry))) return false;
+    }
+    return true;
   }
 
   static const Root* root_in(const Manifest& version, const TrackPiece& of) {
