@@ -294,6 +294,7 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
     fail(call.what + " made\n" + seen->summary() + "\nof\n" + version(parents[0]).state.summary() +
          "\nand should have made\n" + expected->state.summary());
   if (call.compacts && !failure_) judge_same(call, tip, parents[0]);
+  if ((parents.size() > 1 || call.compacts) && !failure_) judge_structure(tip, call.what, false);
 }
 
 void World::judge_same(const Call& call, const Dataset& tip, const std::string& below) {
@@ -354,12 +355,17 @@ void World::purge_the_rest(Dataset& ds) {
   const auto read = model::read_state(ds);
   if (!read) return fail(before + " compacted: " + read.error().message);
   if (*read != version(before).state) fail(before + " compacted is\n" + read->summary());
-  VerifyOptions whole;
-  whole.data = true;
-  const auto verified = verify(ds, whole);
-  if (!verified) return fail(before + " cannot be verified: " + verified.error().message);
+  judge_structure(ds, before + " compacted", true);
+}
+
+// By all rules of the spec.
+void World::judge_structure(const Dataset& ds, const std::string& what, bool data) {
+  VerifyOptions options;
+  options.data = data;
+  const auto verified = verify(ds, options);
+  if (!verified) return fail(what + " cannot be verified: " + verified.error().message);
   for (const Damage& damage : verified->damages)
-    fail(before + " compacted: " + damage.key + " is " + damage.kind + ": " + damage.what);
+    fail(what + ": " + damage.key + " is " + damage.kind + ": " + damage.what);
 }
 
 void World::finish() {

@@ -177,6 +177,7 @@ class World {
   void judge_old_versions();
   bool may_stay(const std::string& manifest) const;
   void purge_the_rest(Dataset& ds);
+  void judge_structure(const Dataset& ds, const std::string& what, bool data);
   void judge_read_error(const Dataset& handle, const Error& error);
   bool may_refuse(const Call& call, std::span<const std::string> met, const Error& error) const;
   bool has_all_of(const Call& call, std::span<const std::string> met) const;
