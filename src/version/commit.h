@@ -54,6 +54,8 @@ class Committer {
 
   const WriterIdentity& writer() const { return writer_; }
   void set_program(std::string program) { writer_.program = std::move(program); }
+  // Of the objects of the commits to come.
+  void set_nonce(const Nonce& nonce) { writer_.nonce = nonce; }
 
   // The tip with the change. 2 waves on a warm cache when nobody else writes. Conflict: a snapshot,
   // or what `rebase` refuses. The change's objects are put exactly once.

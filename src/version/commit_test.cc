@@ -222,7 +222,10 @@ class RivalStore final : public Store {
     return fail(Code::kOutcomeUnknown, "the reply was lost");
   }
   Status swap_delete(std::string_view key, const Version& expected) override {
-    return inner_->swap_delete(key, expected);
+    Status deleted = inner_->swap_delete(key, expected);
+    if (!after_swap) return deleted;
+    std::exchange(after_swap, nullptr)();
+    return fail(Code::kOutcomeUnknown, "the reply was lost");
   }
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override {
     return inner_->list(prefix, after, limit);
@@ -246,6 +249,18 @@ class RivalStore final : public Store {
 
   const std::shared_ptr<Store> inner_;
 };
+
+TEST(Commit, ARefThatIsMadeAnewAfterALostReplyLeavesOpenWhetherItWasDeleted) {
+  Fixture f;
+  f.create("main");
+  RivalStore store(f.memory);
+  const LoadedRef loaded = *load_ref(store, "main");
+  store.after_swap = [&] { f.create("main"); };
+  const Status deleted = delete_ref(store, f.runtime, "main", loaded);
+  ASSERT_FALSE(deleted);
+  EXPECT_EQ(deleted.error().code, Code::kOutcomeUnknown);
+  EXPECT_NE(load_ref(store, "main")->version, loaded.version);
+}
 
 TEST(Commit, WhatIsAheadAndNeverComesChangesNothing) {
   Fixture f;

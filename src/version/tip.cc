@@ -122,6 +122,7 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
 
 Status delete_ref(Store& store, Runtime& runtime, std::string_view name, const LoadedRef& loaded) {
   Pauses pauses(runtime, store);
+  bool unclear = false;
   for (;;) {
     Status deleted = store.swap_delete(ref_key(name), loaded.version);
     if (deleted) return {};
@@ -131,7 +132,14 @@ Status delete_ref(Store& store, Runtime& runtime, std::string_view name, const L
     // Our own deletion whose reply was lost looks like a rival's. Gone is gone.
     const auto found = load_ref(store, name);
     if (!found && found.error().code == Code::kNotFound) return {};
-    if (found && found->version != loaded.version)
+    unclear = unclear || cause.code == Code::kOutcomeUnknown;
+    const bool has_moved = found && found->version != loaded.version;
+    if (has_moved && unclear)
+      return fail(Code::kOutcomeUnknown,
+                  "ref `" + std::string(name) +
+                      "` is another one now, and the store did not say whether it was deleted "
+                      "before; look at it");
+    if (has_moved)
       return fail(Code::kConflict, "ref `" + std::string(name) +
                                        "` moved while it was to be deleted; look at it and try "
                                        "again");
