@@ -71,7 +71,8 @@ void add_versions(CLI::App& app, Session& session) {
   auto b = std::make_shared<NameOptions>();
   Command branch = add_command(
       app, session, "branch", "make a new ref at a version",
-      "Costs two requests whatever the size; nothing is copied.",
+      "Costs three requests whatever the size, and four more for a version that is no tip, which\n"
+      "is kept from collections meanwhile; nothing is copied.",
       "  dreamdb branch ./pets try-1\n  dreamdb ingest ./pets@try-1 more.jsonl\n"
       "  dreamdb branch ./pets@main@v1 from-v1\n  dreamdb branch ./pets old --at 2026-01-02");
   add_locator(branch, b->locator);

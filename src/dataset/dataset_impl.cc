@@ -115,6 +115,7 @@ Status Dataset::Impl::check_writable() const {
 }
 
 Status Dataset::Impl::commit(Change change, const Rebase& rebase, const Commutes& commutes) {
+  committer_.set_nonce(space_->writer().nonce);
   DREAMDB_ASSIGN(Tip moved, committer_.commit(tip(), std::move(change), rebase, commutes));
   set_tip(std::move(moved));
   return {};

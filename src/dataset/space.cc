@@ -10,6 +10,7 @@ namespace dreamdb {
 namespace {
 
 constexpr uint64_t kDiskCacheBytes = 20'000'000'000;
+constexpr uint64_t kNonceKeptNs = 900'000'000'000;  // S2.2: 15 minutes
 constexpr const char* kFolderVariable = "DREAMDB_CACHE";
 constexpr const char* kSizeVariable = "DREAMDB_CACHE_SIZE";
 
@@ -67,7 +68,25 @@ void Space::build(uint64_t cache_bytes, Runtime& runtime) {
   if (disk_cache_) top = disk_cache_;
   objects_ = std::make_shared<Objects>(std::move(top), cache_bytes);
   runtime.random(writer_.nonce);
+  nonce_drawn_ = moment_of(runtime);
+  nonce_generation_ = fork_generation();
   writer_.program = "dreamdb/" DREAMDB_VERSION;
+}
+
+WriterIdentity Space::writer() {
+  const Moment now = moment_of(*runtime_);
+  {
+    const std::lock_guard lock(writer_mutex_);
+    const bool is_ours = nonce_generation_ == fork_generation();
+    if (is_ours && ns_between(nonce_drawn_, now) <= kNonceKeptNs) return writer_;
+  }
+  Nonce fresh{};
+  runtime_->random(fresh);
+  const std::lock_guard lock(writer_mutex_);
+  writer_.nonce = fresh;
+  nonce_drawn_ = now;
+  nonce_generation_ = fork_generation();
+  return writer_;
 }
 
 StoreStats Space::stats() const {

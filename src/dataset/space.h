@@ -12,6 +12,8 @@
 #include "dreamdb/dataset.h"
 #include "index/index_shelf.h"
 #include "object/objects.h"
+#include "runtime/fork.h"
+#include "runtime/moment.h"
 #include "runtime/runtime.h"
 #include "store/cache_store.h"
 #include "store/counting_store.h"
@@ -38,7 +40,8 @@ class Space {
   // The store itself, counted, without what the disk cache keeps of it.
   std::shared_ptr<Store> plain_store() const { return store_; }
   const std::string& url() const { return url_; }
-  const WriterIdentity& writer() const { return writer_; }
+  // Its nonce is another one after a while, and in a child after fork() (S2.2).
+  WriterIdentity writer();
   StoreStats stats() const;
 
  private:
@@ -52,7 +55,10 @@ class Space {
   IndexShelf indexes_;
   FilterShelf filters_;
   TombstoneShelf tombstones_;
+  ForkSafeMutex writer_mutex_;  // guards what follows
   WriterIdentity writer_;
+  Moment nonce_drawn_;
+  uint64_t nonce_generation_ = 0;  // of forks
 };
 
 }  // namespace dreamdb

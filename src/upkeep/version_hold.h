@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "codec/address.h"
@@ -15,9 +16,9 @@ namespace dreamdb {
 
 class VersionHold {
  public:
-  // `store` is asked itself, no cache of it. All must outlive this.
-  VersionHold(Store& store, Runtime& runtime, const WriterIdentity& writer)
-      : store_(store), runtime_(runtime), writer_(writer) {}
+  // `store` is asked itself, no cache of it. It and the runtime must outlive this.
+  VersionHold(Store& store, Runtime& runtime, WriterIdentity writer)
+      : store_(store), runtime_(runtime), writer_(std::move(writer)) {}
 
   // For no versions nothing is asked; else one swap for each 64 of them, and one when this ends,
   // two listings of collectors, and a wave that reads the manifests.
@@ -35,7 +36,7 @@ class VersionHold {
 
   Store& store_;
   Runtime& runtime_;
-  const WriterIdentity& writer_;
+  const WriterIdentity writer_;
   std::vector<std::unique_ptr<LiveSession>> sessions_;
 };
 
