@@ -355,6 +355,25 @@ TEST(CompactMerge, AChangeOfASideWinsWhereBothHaveReplacedTheSameSegments) {
   EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 7);
 }
 
+// Both sides have all old rows in a segment of the same `seq`, so of the source's only the new row is
+// left: written anew, by the writer who once wrote it alone, in a segment that was replaced since.
+TEST(CompactMerge, WhatIsLeftOfACompactedSegmentIsNoneThatItReplaced) {
+  Dataset target = small_commits(3);
+  Dataset source = *target.branch("side");
+  ASSERT_TRUE(target.append(small_rows(range(600, 1))));
+  ASSERT_TRUE(source.append(small_rows(range(500, 1))));
+  ASSERT_TRUE(compact(target));
+  ASSERT_TRUE(compact(source));
+  ASSERT_TRUE(target.merge(source));
+  const auto verified = verify(target);
+  ASSERT_TRUE(verified) << verified.error().message;
+  for (const Damage& damage : verified->damages) ADD_FAILURE() << damage.key << damage.what;
+  ASSERT_TRUE(source.merge(target));
+  EXPECT_EQ(source.count(), 32u);
+  for (const Batch& batch : all_batches(source))
+    for (size_t row = 0; row < batch.rows(); ++row) expect_small_row(batch, row);
+}
+
 TEST(CompactMerge, AChangeOnBothSidesStaysAConflict) {
   AppendOptions replace;
   replace.on_conflict = OnConflict::kReplace;
