@@ -230,6 +230,25 @@ TEST_F(Collect, ADayKeepsWhatWasTheTipWithinIt) {
   expect_exact();
 }
 
+TEST_F(Collect, ASnapshotIsRestoredWhereTheVersionsSinceWereCollected) {
+  ASSERT_TRUE(space_.open().snapshot("v1"));
+  ASSERT_TRUE(space_.open().branch("b"));
+  const std::string then = scan_text(space_.open());
+  for (uint64_t i = 0; i < 6; ++i) append("main", 1000 + 10 * i);
+  space_.sleep_hours(2);
+  (void)space_.collect({.keep_last = 1});
+  const auto of_branch = space_.open().restore(space_.open("b"));
+  ASSERT_FALSE(of_branch);
+  EXPECT_EQ(of_branch.error().code, Code::kNotFound);
+  EXPECT_NE(of_branch.error().message.find("collected"), std::string::npos);
+  for (int i = 0; i < 2; ++i) {
+    const auto restored = space_.open().restore(space_.open("main@v1"));
+    ASSERT_TRUE(restored) << restored.error().message;
+    EXPECT_EQ(*restored, space_.open().manifest());
+    EXPECT_EQ(scan_text(space_.open()), then);
+  }
+}
+
 TEST_F(Collect, BranchesMergeWhereTheirPastWasCollected) {
   ASSERT_TRUE(space_.open().set_meta("owner", "a"));
   ASSERT_TRUE(space_.open().branch("b"));

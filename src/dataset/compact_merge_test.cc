@@ -355,8 +355,9 @@ TEST(CompactMerge, AChangeOfASideWinsWhereBothHaveReplacedTheSameSegments) {
   EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 7);
 }
 
-// Both sides have all old rows in a segment of the same `seq`, so of the source's only the new row is
-// left: written anew, by the writer who once wrote it alone, in a segment that was replaced since.
+// Both sides have all old rows in a segment of the same `seq`, so of the source's only the new row
+// is left: written anew, by the writer who once wrote it alone, in a segment that was replaced
+// since.
 TEST(CompactMerge, WhatIsLeftOfACompactedSegmentIsNoneThatItReplaced) {
   Dataset target = small_commits(3);
   Dataset source = *target.branch("side");

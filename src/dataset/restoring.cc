@@ -9,11 +9,20 @@ namespace dreamdb {
 
 namespace {
 
-// InvalidArgument unless `older` stands on the way of `tip` to the first version.
+// A snapshot of the ref is a version that it had, also where the versions between are collected.
+bool is_snapshot_of(const Tip& older, const Tip& tip) {
+  return older.ref.snapshot && older.name.starts_with(tip.name + "@");
+}
+
+// InvalidArgument unless `older` stands on the way of `tip` to the first version. NotFound: that is
+// not known, for the history was collected.
 Status check_is_below(Objects& objects, const Tip& tip, const Tip& older,
                       const std::string& locator) {
-  DREAMDB_ASSIGN(const auto base, common_ancestor(objects, {tip.address(), tip.manifest}, objects,
-                                                  {older.address(), older.manifest}));
+  const auto found = common_ancestor(objects, {tip.address(), tip.manifest}, objects,
+                                     {older.address(), older.manifest});
+  const bool is_collected = !found && found.error().code == Code::kNotFound;
+  if (is_collected && is_snapshot_of(older, tip)) return {};
+  DREAMDB_ASSIGN(const auto base, found);
   if (base && base->address == older.address()) return {};
   return fail(Code::kInvalidArgument,
               locator + " is no older version of `" + tip.name +
@@ -55,9 +64,10 @@ Result<std::string> Dataset::restore(const Dataset& source) {
   change.operation = "restore";
   change.edit = [&](Manifest& manifest) { return put_back(*older.manifest, manifest); };
   const auto fit = [&](const Tip& onto, Change&) -> Result<bool> {
+    if (has_same(*onto.manifest, *older.manifest)) return false;
     DREAMDB_TRY(check_is_below(impl_->objects(), onto, older, source.locator()));
     DREAMDB_TRY(hold.may_publish());
-    return !has_same(*onto.manifest, *older.manifest);
+    return true;
   };
   DREAMDB_ASSIGN(const bool is_new, fit(impl_->tip(), change));
   if (is_new) {
