@@ -77,7 +77,8 @@ class Versions(Handle):
         Dataset, a ref of this store, or a locator. One new version has its records, fields, indexes
         and user map: what was deleted since is there again, what came since is not. No version is
         lost. Returns the manifest. InvalidArgumentError: it is no older version of this branch.
-        ConflictError: a collection is under way (see `branch`)."""
+        NotFoundError: it is no snapshot of this branch, and the versions that would tell were
+        collected. ConflictError: a collection is under way (see `branch`)."""
         self._check_nothing_waits()
         source = (
             other if isinstance(other, Versions) else self._open_other(_check.text(other, "other"))
