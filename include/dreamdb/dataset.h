@@ -309,8 +309,8 @@ class Dataset {
   // Makes a new version that has what that of `source` has: an older version of this ref, such as a
   // snapshot of it. Records and values that were deleted since are there again, those that came
   // since are not; no older version changes. Its manifest. InvalidArgument: the version of `source`
-  // is not below this one. NotFound: it is no snapshot of this ref, and the versions that would tell
-  // were collected. 2 waves on a warm handle and O(log) for the look at its history.
+  // is not below this one. NotFound: it is no snapshot of this ref, and the versions that would
+  // tell were collected. 2 waves on a warm handle and O(log) for the look at its history.
   Result<std::string> restore(const Dataset& source);
   // Adds a field; old records lack it until an append at their anchors fills it. It may be
   // `required` only while the dataset is empty.

@@ -289,6 +289,25 @@ TEST(CollectRace, WhoSleepsWhileGoingBackUndoesIt) {
   }
 }
 
+TEST(CollectRace, ACollectorThatSleptDeletesNothingMore) {
+  int goes_back = 0;
+  for (uint64_t at = 5; at < 40; at += 3) {
+    const Scene scene;
+    const Dataset old = *open_old(scene);
+    const auto hooked = std::make_shared<HookStore>(
+        scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
+          if (operation != at) return;
+          scene.sleep_hours(0.5);
+          goes_back += old.branch("back") ? 1 : 0;
+        });
+    (void)collect(hooked, *scene.runtime, scene.kept);
+    for (const std::string& key : scene.keys("refs/"))
+      ASSERT_FALSE(scan_text(scene.open(key.substr(5))).empty()) << at;
+    (void)scene.reachable();  // fails where something is missing
+  }
+  EXPECT_GT(goes_back, 5);
+}
+
 TEST(CollectRace, ACollectorThatDiedHoldsNobodyUpForLong) {
   const Scene scene;
   const FaultPlan dies{.rules = {{.kind = FaultKind::kCrashBefore, .at = 20}}};

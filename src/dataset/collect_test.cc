@@ -197,6 +197,21 @@ TEST_F(Collect, WhatAFastForwardLeftBehindStaysForAnHour) {
   expect_exact();
 }
 
+// Also once the versions between are collected, so that a walk through history ends before it.
+TEST_F(Collect, WhatAFastForwardLeftBehindStaysWhateverIsKept) {
+  ASSERT_TRUE(space_.open().branch("next"));
+  for (uint64_t i = 0; i < 4; ++i) append("next", 1000 + 10 * i);
+  space_.sleep_hours(2);
+  Dataset main = space_.open();
+  OpenOptions left;
+  left.manifest = main.manifest();
+  const std::string before = scan_text(main);
+  EXPECT_EQ(main.merge(space_.open("next"))->outcome, "fast-forward");
+  EXPECT_GT(space_.collect({.keep_last = 1}).deleted.objects, 0u);
+  (void)space_.collect();
+  EXPECT_EQ(scan_text(*open_in(space_.space(), "main", left)), before);
+}
+
 // Collections swap the ref of a branch too, and nobody else may do so for long.
 TEST_F(Collect, WhatAFastForwardLeftBehindGoesAfterADay) {
   ASSERT_TRUE(space_.open().branch("next"));

@@ -353,6 +353,9 @@ TEST(CompactMerge, AChangeOfASideWinsWhereBothHaveReplacedTheSameSegments) {
   const auto report = target.merge(source);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(target.take(std::vector<uint64_t>{5})->find("emb")->as<float>()[3], 7);
+  const auto verified = verify(target);
+  ASSERT_TRUE(verified) << verified.error().message;
+  for (const Damage& damage : verified->damages) ADD_FAILURE() << damage.key << damage.what;
 }
 
 // Both sides have all old rows in a segment of the same `seq`, so of the source's only the new row

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "upkeep/version_hold.h"
+#include "dataset/source_guard.h"
+#include "runtime/interrupt.h"
 
 namespace dreamdb {
 
@@ -48,42 +49,44 @@ void Dataset::Impl::set_tip(Tip tip) {
   tip_read_ = moment_of(space_->runtime());
 }
 
-bool Dataset::Impl::is_fresh() const {
+bool Dataset::Impl::is_fresh(const Address& version) const {
   if (pinned_) return false;
   const Moment now = moment_of(space_->runtime());
-  const Tip here = tip();
+  std::string name;
   {
     const std::lock_guard lock(tip_mutex_);
+    if (tip_.address() != version) return false;
     if (ns_between(tip_read_, now) <= kFreshNs) return true;
+    name = tip_.name;
   }
-  const auto loaded = load_ref(objects().store(), here.name);
-  if (!loaded || loaded->ref.manifest != here.address()) return false;
+  const auto loaded = load_ref(objects().store(), name);
+  if (!loaded || loaded->ref.manifest != version) return false;
   const std::lock_guard lock(tip_mutex_);
-  tip_read_ = now;
+  if (tip_.address() == version) tip_read_ = now;
   return true;
 }
 
 Result<Tip> Dataset::Impl::make_ref(std::string_view name, bool snapshot) const {
   const Tip from = tip();
   Runtime& runtime = space_->runtime();
-  VersionHold hold(*space_->plain_store(), runtime, space_->writer());
-  bool is_held = false;
-  const auto guard = [&]() -> Status {
-    if (is_held) return hold.may_publish();
-    if (is_fresh()) return {};
-    is_held = true;
-    return hold.take({&from.address(), 1});
-  };
-  DREAMDB_TRY(guard());
+  SourceGuard guard(*space_);
+  guard.add(*this, from.address());
+  DREAMDB_TRY(guard.check());
   auto made = create_ref(objects(), runtime, space_->writer(), name, from.address(), from.manifest,
                          snapshot, random_write_id(runtime));
-  if (!made && made.error().code == Code::kOutcomeUnknown) hold.leave();
+  if (!made && made.error().code == Code::kOutcomeUnknown) guard.leave();
   if (!made) return made;
   // Who fell asleep on the way may have made a ref to what is gone.
-  if (Status kept = guard(); !kept) {
+  if (Status kept = guard.check(); !kept) {
+    const FinishScope finish;
     const LoadedRef mine{made->ref, made->version};
-    DREAMDB_TRY(dreamdb::delete_ref(objects().store(), runtime, name, mine));
-    return std::unexpected(std::move(kept).error());
+    const Status undone = dreamdb::delete_ref(objects().store(), runtime, name, mine);
+    if (undone) return std::unexpected(std::move(kept).error());
+    guard.leave();
+    return fail(Code::kOutcomeUnknown, "ref `" + std::string(name) +
+                                           "` was made, and names what may be gone (" +
+                                           kept.error().message + "); it cannot be removed (" +
+                                           undone.error().message + "): delete it");
   }
   return made;
 }

@@ -33,9 +33,9 @@ class Dataset::Impl {
   // Denied when the handle cannot be written through.
   Status check_writable() const;
 
-  // Whether no collection can have the tip on its list, because it was read as one just now
-  // (S11.17). Where that is long ago the ref is read again: one request.
-  bool is_fresh() const;
+  // Whether no collection can have the version on its list, because it is the handle's tip and was
+  // read as one just now (S11.17). Where that is long ago the ref is read again: one request.
+  bool is_fresh(const Address& version) const;
   // A new ref to the tip. Errors as create_ref, and of VersionHold.
   Result<Tip> make_ref(std::string_view name, bool snapshot) const;
 

@@ -4,8 +4,8 @@
 
 #include "dataset/dataset_impl.h"
 #include "dataset/merge_plan.h"
+#include "dataset/source_guard.h"
 #include "runtime/interrupt.h"
-#include "upkeep/version_hold.h"
 #include "version/live_session.h"
 
 namespace dreamdb {
@@ -69,13 +69,13 @@ std::string names_of(const MergeReport& report) {
 
 class Merge {
  public:
-  // `hold` keeps what it must of the sources.
-  Merge(Dataset::Impl& target, std::vector<VersionPoint> sources, VersionHold& hold,
+  // `guard` is over the sources.
+  Merge(Dataset::Impl& target, std::vector<VersionPoint> sources, SourceGuard& guard,
         const MergeOptions& options)
       : target_(target),
         objects_(target.objects()),
         given_(std::move(sources)),
-        hold_(hold),
+        guard_(guard),
         options_(options),
         nonce_(random_write_id(target.space().runtime())),
         session_(objects_.store(), target.space().runtime(), target.space().writer()) {}
@@ -92,7 +92,7 @@ class Merge {
       report_.deleted = more_than(deleted(*sources_[0].point.manifest), deleted(*tip.manifest));
       report_.manifest = sources_[0].point.address.text();
       if (options_.dry_run) return finish("fast-forward");
-      DREAMDB_TRY(hold_.may_publish());
+      DREAMDB_TRY(guard_.check());
       DREAMDB_ASSIGN(const bool advanced, target_.advance(sources_[0].point));
       if (advanced) return finish("fast-forward");
     }
@@ -152,7 +152,7 @@ class Merge {
 
   Status may_publish() {
     DREAMDB_TRY(session_.may_publish());
-    return hold_.may_publish();
+    return guard_.check();
   }
 
   // The commit that brings the sources to `tip`; false: they have nothing that it lacks.
@@ -260,7 +260,7 @@ class Merge {
   Dataset::Impl& target_;
   Objects& objects_;
   const std::vector<VersionPoint> given_;
-  VersionHold& hold_;
+  SourceGuard& guard_;
   const MergeOptions& options_;
   // Its own: a segment that it makes must be none that was replaced before, in whatever branch.
   const Nonce nonce_;
@@ -277,7 +277,7 @@ Result<MergeReport> Dataset::merge(std::span<const Dataset> sources, const Merge
   if (options.conflicts_max == 0)
     return fail(Code::kInvalidArgument, "conflicts_max is 0; a refused merge tells one at least");
   std::vector<VersionPoint> points;
-  std::vector<Address> older;
+  SourceGuard guard(impl_->space());
   for (const Dataset& source : sources) {
     const Tip tip = source.impl_->tip();
     if (source.store_url() != store_url() || tip.manifest->timeline != impl_->manifest()->timeline)
@@ -290,14 +290,12 @@ Result<MergeReport> Dataset::merge(std::span<const Dataset> sources, const Merge
     // Whoever committed it may not have lived to sync it.
     if (!source.impl_->pinned()) DREAMDB_TRY(source.impl_->make_durable());
     points.push_back({tip.address(), tip.manifest});
-    if (!source.impl_->is_fresh()) older.push_back(tip.address());
+    guard.add(*source.impl_, tip.address());
   }
   const std::lock_guard lock(impl_->write_mutex());
-  Space& space = impl_->space();
-  VersionHold hold(*space.plain_store(), space.runtime(), space.writer());
-  if (!options.dry_run) DREAMDB_TRY(hold.take(older));
-  auto merged = Merge(*impl_, std::move(points), hold, options).run();
-  if (!merged && merged.error().code == Code::kOutcomeUnknown) hold.leave();
+  if (!options.dry_run) DREAMDB_TRY(guard.check());
+  auto merged = Merge(*impl_, std::move(points), guard, options).run();
+  if (!merged && merged.error().code == Code::kOutcomeUnknown) guard.leave();
   return merged;
 }
 

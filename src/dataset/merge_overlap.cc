@@ -99,6 +99,7 @@ Result<Overlap> OverlapFinder::find(const EntryPtr& entry) {
   DREAMDB_ASSIGN(const auto matches, match_entries(objects_, others, as_anchors(out.anchors),
                                                    [](const Entry&) { return false; }));
   if (matches.empty()) return Overlap{};
+  examined_ = entry->child;
   out.is_record.resize(entry->rows);
   std::map<FieldId, std::vector<bool>> met;
   const auto mark = [&](std::vector<bool>& rows, const SegmentMatch& match) {
@@ -188,7 +189,8 @@ Status OverlapFinder::judge(const Field& field, const Batch& ours, const Batch& 
     const uint32_t i = different[k];
     const uint64_t anchor = ours.anchors()[i];
     DREAMDB_ASSIGN(const Stays stays, settle({field, anchor, left, right, i, here[k], there[k]}));
-    superseded[rows[i]] = stays == Stays::kTarget || stays == Stays::kRestated;
+    const bool is_elsewhere = there[k] != nullptr && there[k]->child != examined_;
+    superseded[rows[i]] = stays == Stays::kTarget || stays == Stays::kRestated || is_elsewhere;
     if (stays != Stays::kConflict || !told_.emplace(field.id, anchor).second) continue;
     if (report_.conflicts.size() == conflicts_max_) {
       report_.more_conflicts = true;

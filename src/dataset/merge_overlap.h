@@ -99,6 +99,7 @@ class OverlapFinder {
   const std::function<Status()>& before_reading_;
   const size_t conflicts_max_;
   std::set<Address> new_here_, new_there_;
+  Address examined_;  // the source's segment
   ValuePlaces restated_here_, restated_there_;
   std::set<std::pair<FieldId, uint64_t>> told_;  // conflicts
   MergeReport& report_;

@@ -59,7 +59,8 @@ class RepairJob {
     RepairReport report;
     report.found = report_.found;
     report.manifest = tip.address().text();
-    const RepairSetting setting{dataset_.space().writer().nonce, tip.manifest->generation + 1};
+    const RepairSetting setting{random_write_id(dataset_.space().runtime()),
+                                tip.manifest->generation + 1};
     DREAMDB_ASSIGN(RepairedVersion repaired,
                    plan_repair(objects_, *tip.manifest, losses_, setting, on_lost, report));
     report_ = std::move(report);

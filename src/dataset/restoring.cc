@@ -1,8 +1,7 @@
 // Going back to an older version, by a new one that has what it had.
 #include <algorithm>
 
-#include "dataset/dataset_impl.h"
-#include "upkeep/version_hold.h"
+#include "dataset/source_guard.h"
 #include "version/history.h"
 
 namespace dreamdb {
@@ -58,22 +57,21 @@ Result<std::string> Dataset::restore(const Dataset& source) {
     return fail(Code::kInvalidArgument,
                 source.locator() + " is no version of the dataset at " + locator());
   const std::lock_guard lock(impl_->write_mutex());
-  Space& space = impl_->space();
-  VersionHold hold(*space.plain_store(), space.runtime(), space.writer());
+  SourceGuard guard(impl_->space());
+  guard.add(*source.impl_, older.address());
   Change change;
   change.operation = "restore";
   change.edit = [&](Manifest& manifest) { return put_back(*older.manifest, manifest); };
   const auto fit = [&](const Tip& onto, Change&) -> Result<bool> {
     if (has_same(*onto.manifest, *older.manifest)) return false;
     DREAMDB_TRY(check_is_below(impl_->objects(), onto, older, source.locator()));
-    DREAMDB_TRY(hold.may_publish());
+    DREAMDB_TRY(guard.check());
     return true;
   };
   DREAMDB_ASSIGN(const bool is_new, fit(impl_->tip(), change));
   if (is_new) {
-    if (!source.impl_->is_fresh()) DREAMDB_TRY(hold.take({&older.address(), 1}));
     const Status done = impl_->commit(std::move(change), fit);
-    if (!done && done.error().code == Code::kOutcomeUnknown) hold.leave();
+    if (!done && done.error().code == Code::kOutcomeUnknown) guard.leave();
     DREAMDB_TRY(done);
   } else {
     DREAMDB_TRY(impl_->make_durable());

@@ -198,7 +198,7 @@ class Collector {
             return true;
           }));
       if (cut) cuts_.push_back(cut->address);
-      if (!retention.keeps_all()) DREAMDB_TRY(mark_passed(ref, retention, mark_one));
+      DREAMDB_TRY(mark_passed(ref, retention, mark_one));
     }
     beside = tip_beside;
     for (const Address& pin : pins_) {
@@ -215,7 +215,13 @@ class Collector {
   // Those that were the tip within the hour, though history does not tell (S11.13).
   Status mark_passed(const ListedRef& ref, const Retention& retention,
                      const std::function<Status(const VersionPoint&)>& mark_one) {
-    if (ref.time_ns != 0 && ref.time_ns < young_ns_) return {};
+    if (ref.ref.passed.empty()) return {};
+    // The time that was listed may be that of the body before the one that was loaded.
+    const std::string key = ref_key(ref.name);
+    DREAMDB_ASSIGN(const ListPage page, store_.list(key, "", 1));
+    const bool is_listed = !page.objects.empty() && page.objects.front().key == key;
+    if (is_listed && page.objects.front().time_ns != 0 && page.objects.front().time_ns < young_ns_)
+      return {};
     Retention only_young = retention;
     only_young.last = 1;
     only_young.span_ns.reset();
@@ -289,7 +295,16 @@ class Collector {
     std::vector<std::string> keys;
     for (const Address& cut : cuts_)
       if (!kept_.has(cut)) keys.push_back(manifest_key(cut));
+    DREAMDB_TRY(may_delete());
     return delete_surely(store_, std::move(keys));
+  }
+
+  // S11.15: others go by it that this collection is at work no more once its session has ended.
+  Status may_delete() {
+    if (session_.may_publish()) return {};
+    return fail(Code::kConflict,
+                "this collection slept so long that its session was ended; what it has deleted "
+                "stays so, call it again");
   }
 
   // S11.8, S11.9: a swap that was prepared while what goes was still looked on as young, or by a
@@ -310,11 +325,8 @@ class Collector {
     how.dry_run = options_.dry_run;
     how.counted = shard_;
     how.counts_unknown = !slice.is_whole() || options_.shard.index == 0;
+    how.may_delete = [&] { return may_delete(); };
     how.on_page = [&](const GcTotal& more, const GcTotal& gone) -> Status {
-      if (!options_.dry_run && !session_.may_publish())
-        return fail(Code::kConflict,
-                    "this collection slept so long that its session was ended; what it has deleted "
-                    "stays so, call it again");
       return tell("sweep", report_.versions, 0, listed + more.objects, deleted + gone.objects);
     };
     DREAMDB_ASSIGN(const Swept swept, sweep(store_, std::string(kind) + "/", slice, how, judge));

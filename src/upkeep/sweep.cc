@@ -104,6 +104,7 @@ class Sweep {
     }
     for (size_t begin = 0; begin < condemned.size(); begin += kDeletedAtOnce) {
       const size_t end = std::min(condemned.size(), begin + kDeletedAtOnce);
+      if (options_.may_delete) DREAMDB_TRY(options_.may_delete());
       DREAMDB_TRY(delete_surely(store_, {condemned.begin() + static_cast<ptrdiff_t>(begin),
                                          condemned.begin() + static_cast<ptrdiff_t>(end)}));
     }

@@ -25,7 +25,9 @@ struct SweepOptions {
   bool dry_run = false;
   HashSlice counted = {};  // only these are counted
   bool counts_unknown = true;
-  // Asked between pages. Not ok: the sweep ends.
+  // Asked before each request that deletes. Not ok: the sweep ends.
+  std::function<Status()> may_delete = {};
+  // Asked between pages, likewise.
   std::function<Status(const GcTotal& listed, const GcTotal& deleted)> on_page = {};
 };
 
