@@ -4,6 +4,7 @@
 // Thread rule: one thread at a time.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "dataset/dataset_impl.h"
@@ -25,13 +26,18 @@ class SourceGuard {
   // are held from then on. Errors as those of VersionHold.
   Status check() {
     DREAMDB_TRY(hold_.may_publish());
+    std::vector<Source> fresh;
     std::vector<Address> older;
-    std::erase_if(sources_, [&](const Source& source) {
-      if (source.handle->is_fresh(source.version)) return false;
-      older.push_back(source.version);
-      return true;
-    });
-    return hold_.take(older);
+    for (const Source& source : sources_) {
+      if (source.handle->is_fresh(source.version)) {
+        fresh.push_back(source);
+      } else {
+        older.push_back(source.version);
+      }
+    }
+    DREAMDB_TRY(hold_.take(older));
+    sources_ = std::move(fresh);
+    return {};
   }
   // It is not known whether what was published will arrive.
   void leave() { hold_.leave(); }
