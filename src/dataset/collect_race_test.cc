@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "base/one_in.h"
-#include "dataset/collect_space.h"
+#include "dataset/collect_scene.h"
 #include "store/fault_store.h"
 #include "version/live_session.h"
 
@@ -12,88 +12,6 @@ namespace dreamdb {
 namespace {
 
 using namespace testing;
-
-// Does something before an operation of a store.
-class HookStore final : public Store {
- public:
-  using Hook = std::function<void(uint64_t operation, std::string_view name, std::string_view key)>;
-  HookStore(std::shared_ptr<Store> inner, Hook hook)
-      : inner_(std::move(inner)), hook_(std::move(hook)) {}
-
-  uint64_t operations() const { return operations_; }
-
-  std::string describe() const override { return inner_->describe(); }
-  std::vector<Result<Buffer>> read_many(std::span<const ReadRequest> requests) override {
-    call("get", requests.empty() ? "" : requests[0].key);
-    return inner_->read_many(requests);
-  }
-  std::vector<Status> put_many(std::span<const PutRequest> requests) override {
-    call("put", requests.empty() ? "" : requests[0].key);
-    return inner_->put_many(requests);
-  }
-  Result<Loaded> load(std::string_view key) override {
-    call("load", key);
-    return inner_->load(key);
-  }
-  Result<Version> swap(std::string_view key, const std::optional<Version>& expected,
-                       const Buffer& body) override {
-    call("swap", key);
-    return inner_->swap(key, expected, body);
-  }
-  Status swap_delete(std::string_view key, const Version& expected) override {
-    call("delete", key);
-    return inner_->swap_delete(key, expected);
-  }
-  Result<ListPage> list(std::string_view prefix, std::string_view start_after,
-                        size_t limit) override {
-    call("list", prefix);
-    return inner_->list(prefix, start_after, limit);
-  }
-  std::vector<Status> delete_many(std::span<const std::string> keys) override {
-    call("delete", keys.empty() ? "" : keys[0]);
-    return inner_->delete_many(keys);
-  }
-
- private:
-  void call(std::string_view name, std::string_view key) {
-    if (is_inside_) return;  // the hook's own
-    is_inside_ = true;
-    hook_(operations_++, name, key);
-    is_inside_ = false;
-  }
-
-  const std::shared_ptr<Store> inner_;
-  const Hook hook_;
-  uint64_t operations_ = 0;
-  bool is_inside_ = false;
-};
-
-// Branches, a snapshot, history, an index, garbage of all kinds; all of it two hours old.
-struct Scene : CollectedSpace {
-  Scene() {
-    auto main = create_in(space(), "main", small_schema());
-    EXPECT_TRUE(main);
-    add(*main, 0, 30);
-    EXPECT_TRUE(main->snapshot("v1"));
-    auto branch = main->branch("b");
-    add(*branch, 1000);
-    add(*main, 100);
-    auto lost = main->branch("lost");
-    add(*lost, 2000);
-    EXPECT_TRUE(main->merge(*branch));
-    for (uint64_t i = 0; i < 4; ++i) add(*main, 200 + 10 * i);
-    EXPECT_TRUE(main->delete_ref("lost"));
-    sleep_hours(2);
-    kept = {.keep_last = 2};
-  }
-
-  static void add(Dataset& ds, uint64_t first, uint64_t count = 3) {
-    const auto done = ds.append(small_rows(range(first, count)));
-    EXPECT_TRUE(done) << done.error().message;
-  }
-
-  GcOptions kept;
-};
 
 std::string text_of(const CollectedSpace& space) {
   return scan_text(space.open()) + "/" + scan_text(space.open("b")) + "/" +
@@ -145,34 +63,6 @@ TEST(CollectRace, WhereverItIsStoppedTheNextOneEndsInTheSame) {
   }
 }
 
-// Whatever others do at any moment of a collection, nothing of theirs is lost.
-void expect_unharmed(const std::function<void(const Scene&, int)>& act) {
-  uint64_t operations = 1;
-  OneIn cases;
-  for (uint64_t at = 0; at < operations; ++at) {
-    if (!cases.takes_next()) continue;
-    const Scene scene;
-    const auto hooked = std::make_shared<HookStore>(
-        scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
-          if (operation == at) act(scene, static_cast<int>(at));
-        });
-    const auto report = collect(hooked, *scene.runtime, scene.kept);
-    ASSERT_TRUE(report) << at << ": " << report.error().message;
-    operations = hooked->operations();
-    for (const std::string& key : scene.keys("refs/")) {
-      const Dataset ds = scene.open(key.substr(5));
-      ASSERT_FALSE(scan_text(ds).empty()) << at;
-    }
-    const std::set<std::string> needed = scene.reachable();  // fails where something is missing
-    const std::set<std::string> there = scene.objects();
-    for (const std::string& key : needed) ASSERT_TRUE(there.contains(key)) << key << " at " << at;
-    scene.sleep_hours(2);
-    (void)scene.collect(scene.kept);
-    ASSERT_EQ(scene.objects(), scene.reachable()) << at;
-  }
-  EXPECT_GT(operations, 40u);
-}
-
 TEST(CollectRace, AWriterAtAnyMomentLosesNothing) {
   expect_unharmed([](const Scene& scene, int) {
     Dataset main = scene.open();
@@ -196,152 +86,6 @@ TEST(CollectRace, AMergeOrABranchOrASnapshotAtAnyMomentLosesNothing) {
       Scene::add(main, 6000);
     }
   });
-}
-
-// A version of main that is kept no more, opened by its address. NotFound: it is gone.
-Result<Dataset> open_old(const Scene& scene, std::shared_ptr<Store> store = nullptr) {
-  OpenOptions at;
-  DREAMDB_ASSIGN(const CommitInfo old, scene.open().version_at(3));
-  at.manifest = old.manifest;
-  return open_in(scene.space(std::move(store)), "main", at);
-}
-
-// What goes back to it, by turns. `store` is where `old` was opened.
-Status go_back(const Scene& scene, int turn, const Dataset& old,
-               const std::shared_ptr<Store>& store = nullptr) {
-  if (turn % 3 == 0) {
-    DREAMDB_ASSIGN(Dataset made, old.branch("back"));
-    Scene::add(made, 6000);
-    return {};
-  }
-  Dataset ds = *open_in(scene.space(store), turn % 3 == 1 ? "main" : "b");
-  if (turn % 3 == 1) {
-    DREAMDB_TRY(ds.restore(old));
-  } else {
-    DREAMDB_TRY(ds.merge(old));
-  }
-  return {};
-}
-
-TEST(CollectRace, WhoGoesBackDuringACollectionIsRefused) {
-  int refused = 0, done = 0;
-  expect_unharmed([&](const Scene& scene, int at) {
-    const auto old = open_old(scene);
-    if (!old) return;
-    const Status back = go_back(scene, at, *old);
-    done += back ? 1 : 0;
-    if (back) return;
-    ++refused;
-    if (back.error().code != Code::kNotFound) {
-      EXPECT_EQ(back.error().code, Code::kConflict);
-      EXPECT_NE(back.error().message.find("a collection is under way"), std::string::npos)
-          << back.error().message;
-    }
-  });
-  EXPECT_GT(refused, 0);
-  EXPECT_GT(done, 0);  // before it began
-}
-
-TEST(CollectRace, ACollectionWhileSomebodyGoesBackLeavesAllOfIt) {
-  for (int turn = 0; turn < 3; ++turn) {
-    int refused = 0, done = 0;
-    uint64_t operations = 10;
-    for (uint64_t at = 0; at < operations; ++at) {
-      const Scene scene;
-      const auto hooked = std::make_shared<HookStore>(
-          scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
-            if (operation == at) (void)scene.collect(scene.kept);
-          });
-      const auto old = open_old(scene, hooked);
-      if (!old) continue;
-      const Status back = go_back(scene, turn, *old, hooked);
-      operations = std::max(operations, hooked->operations());
-      (back ? done : refused)++;
-      if (!back) {
-        EXPECT_EQ(back.error().code, Code::kNotFound) << back.error().message;
-      }
-      (void)scene.reachable();  // fails where something is missing
-      for (const std::string& key : scene.keys("refs/"))
-        ASSERT_FALSE(scan_text(scene.open(key.substr(5))).empty()) << at;
-    }
-    EXPECT_GT(refused, 0) << turn;
-    EXPECT_GT(done, 0) << turn;
-  }
-}
-
-TEST(CollectRace, WhoSleepsWhileGoingBackUndoesIt) {
-  for (const bool is_old : {true, false}) {
-    const Scene scene;
-    const auto hooked = std::make_shared<HookStore>(
-        scene.memory, [&](uint64_t, std::string_view name, std::string_view key) {
-          if (name != "swap" || key != "refs/back") return;
-          Dataset main = scene.open();
-          for (uint64_t i = 0; i < 4; ++i) Scene::add(main, 7000 + 10 * i);
-          scene.sleep_hours(2);
-          (void)scene.collect(scene.kept);
-        });
-    const Dataset from = is_old ? *open_old(scene, hooked) : *open_in(scene.space(hooked), "main");
-    const auto made = from.branch("back");
-    ASSERT_FALSE(made) << is_old;
-    EXPECT_EQ(made.error().code, is_old ? Code::kConflict : Code::kNotFound)
-        << made.error().message;
-    EXPECT_FALSE(scene.keys("refs/").contains("refs/back"));
-  }
-}
-
-TEST(CollectRace, ACollectorThatSleptDeletesNothingMore) {
-  int goes_back = 0;
-  for (uint64_t at = 5; at < 40; at += 3) {
-    const Scene scene;
-    const Dataset old = *open_old(scene);
-    const auto hooked = std::make_shared<HookStore>(
-        scene.memory, [&](uint64_t operation, std::string_view, std::string_view) {
-          if (operation != at) return;
-          scene.sleep_hours(0.5);
-          goes_back += old.branch("back") ? 1 : 0;
-        });
-    (void)collect(hooked, *scene.runtime, scene.kept);
-    for (const std::string& key : scene.keys("refs/"))
-      ASSERT_FALSE(scan_text(scene.open(key.substr(5))).empty()) << at;
-    (void)scene.reachable();  // fails where something is missing
-  }
-  EXPECT_GT(goes_back, 5);
-}
-
-TEST(CollectRace, ACollectorThatDiedHoldsNobodyUpForLong) {
-  const Scene scene;
-  const FaultPlan dies{.rules = {{.kind = FaultKind::kCrashBefore, .at = 20}}};
-  EXPECT_FALSE(collect(std::make_shared<FaultStore>(scene.memory, dies, *scene.runtime),
-                       *scene.runtime, scene.kept));
-  const Dataset old = *open_old(scene);
-  EXPECT_EQ(go_back(scene, 0, old).error().code, Code::kConflict);
-  scene.sleep_hours(0.4);
-  const auto made = old.branch("back");
-  ASSERT_TRUE(made) << made.error().message;
-  EXPECT_EQ(scan_text(*made), scan_text(old));
-  const auto sessions = *list_sessions_in(*scene.memory, *scene.runtime);
-  ASSERT_EQ(sessions.size(), 1u);
-  EXPECT_EQ(sessions[0].role + " " + sessions[0].state, "collector fenced");
-}
-
-TEST(CollectRace, GoingBackCostsSixRequestsAndATipOne) {
-  const Scene scene;
-  const auto counted = std::make_shared<HookStore>(
-      scene.memory, [](uint64_t, std::string_view, std::string_view) {});
-  const Dataset old = *open_old(scene, counted);
-  uint64_t before = counted->operations();
-  ASSERT_TRUE(old.branch("back"));
-  EXPECT_EQ(counted->operations() - before, 6u);
-  const Dataset tip = *open_in(scene.space(counted), "main");
-  before = counted->operations();
-  ASSERT_TRUE(tip.branch("more"));
-  EXPECT_EQ(counted->operations() - before, 1u);
-  scene.sleep_hours(1);  // the ref is read again
-  before = counted->operations();
-  ASSERT_TRUE(tip.branch("late"));
-  EXPECT_EQ(counted->operations() - before, 2u);
-  ASSERT_TRUE(tip.branch("late-too"));
-  EXPECT_EQ(counted->operations() - before, 3u);
 }
 
 TEST(CollectRace, AnotherCollectionAtAnyMomentDoesNoHarm) {
