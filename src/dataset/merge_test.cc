@@ -283,6 +283,27 @@ TEST_P(Merge, WhatWasMergedAndUndoneStaysUndone) {
   EXPECT_TRUE(right.meta().empty());
 }
 
+TEST_P(Merge, AnOlderVersionOfWhatWasMergedBringsNothingBack) {
+  Dataset left = branch("left"), right = branch("right");
+  ASSERT_TRUE(left.append(small_rows(range(200, 5))));
+  ASSERT_TRUE(right.set_meta("k", "1"));
+  ASSERT_TRUE(right.snapshot("v1"));
+  ASSERT_TRUE(right.remove_meta("k"));
+  ASSERT_TRUE(right.append(small_rows(range(300, 5))));
+  merged(left, right);
+  const std::string before = left.manifest();
+  const auto again = left.merge(open("right@v1"));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->outcome, "up-to-date");
+  EXPECT_EQ(left.manifest(), before);
+  // Nor does a branch that began there.
+  Dataset third = *open("right@v1").branch("third");
+  ASSERT_TRUE(third.append(small_rows(range(400, 5))));
+  merged(left, third);
+  EXPECT_TRUE(left.meta().empty());
+  EXPECT_EQ(left.count(), open("main").count().value() + 15);
+}
+
 TEST_P(Merge, BringsTheKeysOfIdempotency) {
   Dataset left = branch("left"), right = branch("right");
   AppendOptions keyed;

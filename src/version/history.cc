@@ -25,7 +25,8 @@ Result<VersionPoint> fetch(Objects& objects, const Address& address) {
   return point_of(address, objects.manifest(address));
 }
 
-bool is_collected(const Result<VersionPoint>& point) {
+template <typename T>
+bool is_collected(const Result<T>& point) {
   return !point && point.error().code == Code::kNotFound;
 }
 
@@ -49,11 +50,12 @@ Result<std::optional<VersionPoint>> newest_merged(Objects& objects, const Versio
     if (!point || point->manifest->depth <= above) return std::optional<VersionPoint>();
     const std::vector<Address>& parents = point->manifest->parents;
     for (size_t i = 1; i < parents.size(); ++i) {
-      DREAMDB_ASSIGN(VersionPoint merged, fetch(objects, parents[i]));
-      const uint64_t depth = merged.manifest->depth;
-      if (depth <= above || depth > other.manifest->depth) continue;
-      DREAMDB_ASSIGN(const VersionPoint there, ancestor_at(objects, other, depth));
-      if (there.address == merged.address) return std::optional(std::move(merged));
+      DREAMDB_ASSIGN(const VersionPoint merged, fetch(objects, parents[i]));
+      // What was merged may be newer than `other`, or of a branch that began above the base.
+      auto both = common_ancestor(objects, merged, objects, other);
+      if (is_collected(both)) continue;
+      DREAMDB_TRY(both);
+      if (*both && (**both).manifest->depth > above) return *std::move(both);
     }
   }
 }
