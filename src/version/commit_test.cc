@@ -262,6 +262,23 @@ TEST(Commit, ARefThatIsMadeAnewAfterALostReplyLeavesOpenWhetherItWasDeleted) {
   EXPECT_NE(load_ref(store, "main")->version, loaded.version);
 }
 
+TEST(Commit, ARefThatMovedAfterALostReplyLeavesOpenWhoMadeIt) {
+  Fixture f;
+  const Tip main = f.create("main");
+  const auto store = std::make_shared<RivalStore>(f.memory);
+  Objects objects(store, 1 << 20);
+  store->after_swap = [&] {
+    EXPECT_TRUE(f.committer.commit(*load_tip(f.objects, "b"), f.mark("theirs"), f.go_on));
+  };
+  const auto make = [&] {
+    return create_ref(objects, f.runtime, f.writer, "b", main.address(), main.manifest, false,
+                      random_write_id(real_runtime()));
+  };
+  EXPECT_EQ(make().error().code, Code::kOutcomeUnknown);
+  EXPECT_EQ(f.marks("b"), Marks{"theirs"});
+  EXPECT_EQ(make().error().code, Code::kAlreadyExists);
+}
+
 TEST(Commit, WhatIsAheadAndNeverComesChangesNothing) {
   Fixture f;
   const Tip tip = f.create("main");

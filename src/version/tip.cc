@@ -97,19 +97,25 @@ Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity&
     if (swapped) return Tip{std::string(name), ref, *std::move(swapped), parsed};
     if (swapped.error().code != Code::kConflict && !is_unanswered(swapped.error()))
       return std::unexpected(std::move(swapped).error());
+    const bool is_lost = swapped.error().code == Code::kConflict;
+    unclear = unclear || (!is_lost && swapped.error().code != Code::kUnavailable);
     auto found = load_ref(objects.store(), name);
     if (found && found->ref.write == write)
       return Tip{std::string(name), found->ref, std::move(found->version), parsed};
+    if (found && unclear)
+      return fail(Code::kOutcomeUnknown,
+                  "ref `" + std::string(name) +
+                      "` is there, and the store did not say whether it was made before others "
+                      "moved it, or by others; look at it");
     if (found)
       return fail(Code::kAlreadyExists, std::string(snapshot ? "snapshot `" : "ref `") +
                                             std::string(name) + "` already exists in " +
                                             objects.store().describe() +
                                             "; open it, or choose another name");
-    const bool is_lost = swapped.error().code == Code::kConflict;
     // It may be our own write that was in the way: who cannot read what is there asks again.
     if (is_lost && found.error().code != Code::kNotFound && !is_unanswered(found.error()))
       return std::unexpected(std::move(found).error());
-    unclear = unclear || swapped.error().code != Code::kUnavailable;
+    unclear = unclear || is_lost;
     if (pauses.wait()) continue;
     if (!unclear)
       return fail(Code::kUnavailable,
