@@ -10,11 +10,19 @@ namespace {
 // Which of two values stays, when both sides have one and they differ.
 enum class Wins : uint8_t { kTarget, kSource, kNeither };
 
+// Of a value that several wrote, who must be known so that it gives way.
+enum class Writers : uint8_t { kAll, kOne };
+
+bool knows(const Writes& seen, const Writes& wrote, Writers who) {
+  if (who == Writers::kAll) return std::ranges::includes(seen, wrote);
+  return std::ranges::any_of(wrote, [&](uint64_t write) { return seen.contains(write); });
+}
+
 Wins winner(const Writes& target, const Writes& target_seen, const Writes& source,
-            const Writes& source_seen) {
-  // A value gives way where the other side knew all who wrote it.
-  if (std::ranges::includes(target_seen, source)) return Wins::kTarget;
-  if (std::ranges::includes(source_seen, target)) return Wins::kSource;
+            const Writes& source_seen, Writers who) {
+  // A value gives way where the other side knew who wrote it.
+  if (knows(target_seen, source, who)) return Wins::kTarget;
+  if (knows(source_seen, target, who)) return Wins::kSource;
   return Wins::kNeither;
 }
 
@@ -29,7 +37,7 @@ bool unite(std::map<Key, Writes>& into, const Key& key, const Writes& more) {
   return true;
 }
 
-bool merge_given(ModelVersion& out, const ModelVersion& source) {
+bool merge_given(ModelVersion& out, const ModelVersion& source, Writers who) {
   for (const auto& [anchor, salt] : source.state.salts) {
     const Writes& theirs = source.given.at(anchor);
     const auto [ours, is_new] = out.state.salts.try_emplace(anchor, salt);
@@ -37,7 +45,7 @@ bool merge_given(ModelVersion& out, const ModelVersion& source) {
       unite(out.given, anchor, theirs);
       continue;
     }
-    switch (winner(out.given.at(anchor), out.seen, theirs, source.seen)) {
+    switch (winner(out.given.at(anchor), out.seen, theirs, source.seen, who)) {
       case Wins::kTarget: break;
       case Wins::kNeither: return false;
       case Wins::kSource: ours->second = salt; out.given[anchor] = theirs;
@@ -71,7 +79,8 @@ bool merge_meta(ModelVersion& out, const ModelVersion& source) {
       unite(out.keys, key, theirs);
       continue;
     }
-    switch (is_new ? Wins::kSource : winner(ours->second, out.heard, theirs, source.heard)) {
+    switch (is_new ? Wins::kSource
+                   : winner(ours->second, out.heard, theirs, source.heard, Writers::kAll)) {
       case Wins::kTarget: break;
       case Wins::kNeither: return false;
       case Wins::kSource:
@@ -164,7 +173,7 @@ ModelVersion restore(const ModelVersion& version, ModelVersion older, uint64_t w
 namespace {
 
 Outcome merge_with(const ModelVersion& target, const ModelVersion& source,
-                   bool (*merge_maps)(ModelVersion&, const ModelVersion&)) {
+                   bool (*merge_maps)(ModelVersion&, const ModelVersion&), Writers who) {
   ModelVersion out = target;
   // Deletion wins, also over values that the other side changed.
   out.deleted.insert(source.deleted.begin(), source.deleted.end());
@@ -175,7 +184,7 @@ Outcome merge_with(const ModelVersion& target, const ModelVersion& source,
       side->given.erase(anchor);
     }
   }
-  if (!merge_given(out, theirs) || !merge_maps(out, theirs))
+  if (!merge_given(out, theirs, who) || !merge_maps(out, theirs))
     return std::unexpected(Code::kConflict);
   for (const auto& [salt, writes] : theirs.names) {
     if (out.names.try_emplace(salt, writes).second) out.state.assigned.insert(salt);
@@ -190,11 +199,15 @@ Outcome merge_with(const ModelVersion& target, const ModelVersion& source,
 }  // namespace
 
 Outcome merge(const ModelVersion& target, const ModelVersion& source) {
-  return merge_with(target, source, merge_meta);
+  return merge_with(target, source, merge_meta, Writers::kAll);
 }
 
 Outcome merge_apart(const ModelVersion& target, const ModelVersion& source) {
-  return merge_with(target, source, merge_meta_apart);
+  return merge_with(target, source, merge_meta_apart, Writers::kAll);
+}
+
+Outcome merge_leniently(const ModelVersion& target, const ModelVersion& source) {
+  return merge_with(target, source, merge_meta, Writers::kOne);
 }
 
 }  // namespace dreamdb::model

@@ -58,4 +58,8 @@ Outcome merge(const ModelVersion& target, const ModelVersion& source);
 // user map one side has removed. Conflict: also a key that both have differently.
 Outcome merge_apart(const ModelVersion& target, const ModelVersion& source);
 
+// The same where a value that several wrote gives way to who knew one of them: a merge that finds
+// it unchanged since what both have in common need not refuse.
+Outcome merge_leniently(const ModelVersion& target, const ModelVersion& source);
+
 }  // namespace dreamdb::model

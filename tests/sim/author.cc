@@ -230,6 +230,9 @@ void Author::merge() {
   call->apply_apart = [this, theirs](const ModelVersion& version, const std::string&) {
     return model::merge_apart(version, world_.version(theirs));
   };
+  call->apply_leniently = [this, theirs](const ModelVersion& version) {
+    return model::merge_leniently(version, world_.version(theirs));
+  };
   const Process* const reader = process_;
   const bool was_tip = chance(50);
   perform(call, [&](Dataset& ds) -> Status {

@@ -240,6 +240,8 @@ void World::judge_removed(const std::string& name, const CallPtr& likely) {
   });
   if (!call && !maker) return fail("ref " + name + " is gone, and nobody wished it");
   call ? ++call->applied : --maker->applied;
+  for (const CallPtr& one : calls_)
+    if (one->ref == name) one->stands = 0;
   refs_.erase(name);
   std::erase_if(left_ns_, [&](const auto& one) { return one.first.first == name; });
   tips_[name].push_back("");
@@ -272,7 +274,8 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   Call& call = *owner->second;
   if (!call.is_open()) return fail(call.what + " took place after it was told that it had not");
   is_undone_ = is_undone_ || call.undoes;
-  if (++call.applied > 1 && call.once && !is_undone_) return fail(call.what + " took place twice");
+  ++call.applied;
+  if (++call.stands > 1 && call.once && !is_undone_) return fail(call.what + " took place twice");
   auto history = tip.history();
   const auto newest = history->next();
   if (!newest || !*newest) return fail("the history of " + name + " cannot be read");
@@ -286,6 +289,7 @@ void World::judge_commit(const std::string& name, const Dataset& tip) {
   model::Outcome expected = call.apply(version(parents[0]), parents[0]);
   if ((!expected || *seen != expected->state) && call.is_apart && call.is_apart(parents[0]))
     expected = call.apply_apart(version(parents[0]), parents[0]);
+  if (!expected && call.apply_leniently) expected = call.apply_leniently(version(parents[0]));
   if (!expected)
     return fail(call.what + " took place, and the model refuses it; it made\n" + seen->summary() +
                 "\nof\n" + version(parents[0]).state.summary());
@@ -321,10 +325,24 @@ bool World::is_apart(const std::string& target, const std::string& source) const
   std::string common = source;
   for (; !of_target.contains(common); common = parents_.at(common)[0])
     if (!is_promised(common)) return true;
-  for (std::string at = target;; at = parents_.at(at)[0]) {
-    if (!is_promised(at)) return true;
-    if (at == common) return false;
+  // Merges tell of versions beside these: all above the common one are asked for.
+  const std::set<std::string> old = ancestry({common}, {});
+  return !std::ranges::all_of(ancestry({target, source}, old),
+                              [&](const std::string& at) { return is_promised(at); });
+}
+
+std::set<std::string> World::ancestry(std::vector<std::string> of,
+                                      const std::set<std::string>& left_out) const {
+  std::set<std::string> out;
+  while (!of.empty()) {
+    const std::string at = std::move(of.back());
+    of.pop_back();
+    if (left_out.contains(at) || !out.insert(at).second) continue;
+    const auto parents = parents_.find(at);
+    if (parents != parents_.end())
+      of.insert(of.end(), parents->second.begin(), parents->second.end());
   }
+  return out;
 }
 
 bool World::stands_on(const std::string& manifest, const std::string& below) const {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,10 +45,13 @@ struct Call {
   // of it then.
   std::function<bool(const std::string&)> is_apart = {};
   std::function<model::Outcome(const model::ModelVersion&, const std::string&)> apply_apart = {};
+  // Of a merge that may be refused, and need not be: what it makes then.
+  std::function<model::Outcome(const model::ModelVersion&)> apply_leniently = {};
   // Refusals that are right whatever the model says.
   std::function<bool(const Error&)> may_refuse = [](const Error&) { return false; };
 
   size_t applied = 0;  // how often it took place
+  size_t stands = 0;   // of these, since its ref was made
   size_t tries = 0;
   bool is_under_way = false;
   bool is_unknown = false;  // a try ended without an answer
@@ -134,6 +138,9 @@ class World {
   bool stands_on(const std::string& manifest, const std::string& below) const;
   // So many versions below it along first parents, or the first one.
   std::string below(const std::string& manifest, uint64_t steps) const;
+  // Versions and all below them, but for those that are left out.
+  std::set<std::string> ancestry(std::vector<std::string> of,
+                                 const std::set<std::string>& left_out) const;
   Scheduler& scheduler() { return scheduler_; }
   // The store itself, without faults, steps and judge; and its clock.
   const std::shared_ptr<MemoryStore>& store() const { return store_; }
