@@ -120,8 +120,11 @@ struct CompactOptions {
   // Of a full segment; what is less than half of it is small.
   uint64_t segment_bytes = 64ull << 20;
   uint64_t segment_rows = 131'072;
-  // Called many times; `stage` is "compact", `done` and `of` are bytes that are read. False ends
-  // the job with Cancelled, and what is committed stays.
+  // So many segments of a track are planned together, and so many become others in a commit at
+  // most: some 500 bytes of memory for each.
+  uint64_t entries_at_once = 65'536;
+  // Called many times; `stage` is "compact", `done` and `of` are bytes of the segments that were
+  // looked at, and of all. False ends the job with Cancelled, and what is committed stays.
   std::function<bool(const IndexProgress&)> progress;
 };
 
@@ -147,8 +150,9 @@ struct CompactReport {
 // Makes few large segments of many small ones, in every track and index of the dataset's ref, folds
 // layers of scalar values into their records, and commits. Records and values stay the same; a
 // merge with a branch that still has the small ones brings none of them back (spec 6.7). Holds a
-// few segments in memory. Appends, deletes and merges go on meanwhile. Conflict: the ref moved
-// again and again. Cancelled: `progress` said so.
+// few segments in memory, and what is planned together; a purge, some 500 bytes for each of a
+// track's segments, once the small ones among them are joined. Appends, deletes and merges go on
+// meanwhile. Conflict: the ref moved again and again. Cancelled: `progress` said so.
 Result<CompactReport> compact(Dataset& dataset, const CompactOptions& options = {});
 
 // ------------------------------------------------------------------------------------- fingerprint

@@ -217,6 +217,56 @@ void compact_while(Dataset& ds, const std::function<void(Dataset& other)>& act,
   if (out != nullptr) *out = *report;
 }
 
+// ---- a part of a track at a time
+
+TEST(Compact, PlansAPartAtATime) {
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  for (const uint64_t at_once : {1, 3, 7}) {
+    Dataset ds = small_commits(20);
+    IndexOptions index;
+    index.cells = 2;
+    ASSERT_TRUE(ds.reindex("emb", index));
+    for (size_t i = 20; i < 40; ++i) ASSERT_TRUE(ds.append(small_rows(range(i * 10, 10))));
+    // Far apart, in one segment.
+    ASSERT_TRUE(ds.append(
+        rows_at({5, 205, 395}, {text_column("img", FieldType::kImage, {"first", "middle", "last"}),
+                                int_column("n", {-1, -2, -3})}),
+        replace));
+    const auto before = fingerprint(ds);
+    CompactOptions options = rows_a_segment(50);
+    options.entries_at_once = at_once;
+    const auto report = compact(ds, options);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(fingerprint(ds)->text, before->text) << at_once;
+    EXPECT_EQ(ds.indexes()->at(0).codes, 400u);
+    EXPECT_EQ(ds.indexes()->at(0).uncovered, 0u);
+    for (const auto& [track, segments] : segments_of(ds)) EXPECT_LT(segments, 14u) << track;
+    EXPECT_GT(report->commits, 400 / 50 / at_once) << "each of a few segments";
+    const auto taken = ds.take(std::vector<uint64_t>{5, 205, 395});
+    EXPECT_EQ(taken->find("img")->blobs[1].view(), "middle");
+    EXPECT_EQ(taken->find("n")->as<int64_t>()[2], -3);
+  }
+}
+
+TEST(Compact, SmallSegmentsBecomeFewBeforeAPurge) {
+  Dataset ds = small_commits(30);
+  ASSERT_TRUE(ds.delete_records(std::vector<uint64_t>{7, 155, 295}));
+  CompactOptions options = rows_a_segment(50);
+  options.entries_at_once = 6;
+  options.purge = true;
+  const auto report = compact(ds, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(ds.count(), 297u);
+  const Root* const track = ds.impl().manifest()->find_track(kRecordTrack);
+  EXPECT_EQ(track->records, 297u);
+  EXPECT_EQ(track->segments, 6u);
+  EXPECT_EQ(ds.impl().manifest()->find_tombstones(kRecordTrack)->records, 0u);
+  EXPECT_TRUE(compact(ds, options)->tracks.empty());
+  options.entries_at_once = 0;
+  EXPECT_EQ(compact(ds, options).error().code, Code::kInvalidArgument);
+}
+
 TEST(Compact, CommutesWithAppends) {
   Dataset ds = small_commits(5);
   compact_while(ds, [](Dataset& other) { ASSERT_TRUE(other.append(small_rows({77, 78}))); });

@@ -25,7 +25,8 @@ EntryKey key_of(const Entry& entry) { return {entry.child, entry.seq}; }
 
 // A piece that was written and waits for its commit.
 struct Written {
-  size_t piece = 0;  // in the plan
+  CompactedTree tree;
+  CompactPiece piece;
   std::vector<Entry> entries;
   bool fits = false;  // the version that is committed to
 };
@@ -76,57 +77,73 @@ class Round {
 
   // True: pieces were given up, and another round may do better.
   Result<bool> run() {
-    DREAMDB_ASSIGN(plan_, plan_compaction(objects_, *version_, options_));
-    if (options_.dry_run) {
-      report_.tracks = plan_.tracks;
-      return false;
-    }
-    for (const TrackPiece& piece : plan_.pieces) bytes_all_ += piece.piece.bytes;
-    uint64_t waiting_bytes = 0;
-    for (size_t i = 0; i < plan_.pieces.size(); ++i) {
-      session_.before_upload(target_.tip());
-      DREAMDB_TRY(write(i));
-      waiting_bytes += plan_.pieces[i].piece.bytes;
-      if (waiting_bytes < options_.commit_bytes || goes_with_next(i)) continue;
-      DREAMDB_TRY(commit());
-      waiting_bytes = 0;
+    CompactPlanner planner(objects_, *version_, options_);
+    bytes_all_ = planner.bytes();
+    for (uint64_t before = 0;;) {
+      DREAMDB_ASSIGN(const auto part, planner.next());
+      if (!part) break;
+      for (const CompactPiece& piece : part->pieces) DREAMDB_TRY(carry_out(part->tree, piece));
+      // Once they are fewer, they can be sorted by cell.
+      if (part->tree.spatial && part->tree.segments > options_.entries_at_once)
+        is_left_ = is_left_ || !part->pieces.empty();
+      before += part->bytes;
+      DREAMDB_TRY(tell(bytes_done_ = before));
     }
     DREAMDB_TRY(commit());
-    return given_up_ > 0;
+    return is_left_ && !options_.dry_run;
   }
 
  private:
-  // What tombstones count stands in one track: it is purged in one commit.
-  bool goes_with_next(size_t i) const {
-    return options_.purge && i + 1 < plan_.pieces.size() && !plan_.pieces[i].spatial &&
-           !plan_.pieces[i + 1].spatial && plan_.pieces[i].field == plan_.pieces[i + 1].field;
+  Status carry_out(const CompactedTree& tree, const CompactPiece& piece) {
+    if (options_.dry_run) {
+      count(tree, piece, piece.segments, piece.bytes, piece.rows);
+      return {};
+    }
+    const auto is_taken = [&](const EntryPtr& input) { return taken_.contains(key_of(*input)); };
+    if (std::ranges::any_of(piece.inputs, is_taken)) {  // by a piece of another part
+      is_left_ = true;
+      return {};
+    }
+    session_.before_upload(target_.tip());
+    DREAMDB_TRY(write(tree, piece));
+    for (const EntryPtr& input : piece.inputs) taken_.insert(key_of(*input));
+    waiting_bytes_ += piece.bytes;
+    bytes_done_ += piece.bytes;
+    // What tombstones count stands in one track: it is purged in one commit.
+    return is_enough() && (!options_.purge || tree.spatial) ? commit() : Status();
   }
 
-  Status write(size_t i) {
-    const TrackPiece& of = plan_.pieces[i];
-    const RowsDone done = [&](uint64_t rows) -> Status {
-      if (!options_.progress) return {};
-      const uint64_t bytes = of.piece.bytes * std::min(rows, of.piece.rows) / of.piece.rows;
-      if (options_.progress({"compact", bytes_done_ + bytes, bytes_all_})) return {};
-      return fail(Code::kCancelled,
-                  "the dataset was not compacted to the end: its caller ended it");
+  bool is_enough() const {
+    return waiting_bytes_ >= options_.commit_bytes || taken_.size() >= options_.entries_at_once;
+  }
+
+  Status tell(uint64_t bytes) {
+    bytes_told_ = std::max(bytes_told_, std::min(bytes, bytes_all_));
+    if (!options_.progress || options_.progress({"compact", bytes_told_, bytes_all_})) return {};
+    return fail(Code::kCancelled, "the dataset was not compacted to the end: its caller ended it");
+  }
+
+  Status write(const CompactedTree& tree, const CompactPiece& piece) {
+    const RowsDone done = [&](uint64_t rows) {
+      return tell(bytes_done_ + piece.bytes * std::min(rows, piece.rows) / piece.rows);
     };
-    const Field* const field = of.field == kRecordTrack ? nullptr : version_->schema.find(of.field);
+    const Field* const field =
+        tree.field == kRecordTrack ? nullptr : version_->schema.find(tree.field);
     DeadRows dead;
     if (options_.purge) {
-      const Range range = range_of(of.piece.inputs);
-      DREAMDB_ASSIGN(dead, dead_rows(objects_, *version_, of.field, range.first, range.last));
+      const Range range = range_of(piece.inputs);
+      DREAMDB_ASSIGN(dead, dead_rows(objects_, *version_, tree.field, range.first, range.last));
     }
-    Written written{i, {}};
-    if (of.spatial) {
-      DREAMDB_ASSIGN(written.entries, merge_codes(objects_, *field, *of.spatial, of.piece, of.rules,
-                                                  dead.all_of(of.field), nonce_, done));
+    Written written{tree, piece, {}};
+    if (tree.spatial) {
+      DREAMDB_ASSIGN(written.entries,
+                     merge_codes(objects_, *field, *tree.spatial, piece, tree.rules,
+                                 dead.all_of(tree.field), nonce_, done));
     } else {
       DREAMDB_ASSIGN(written.entries,
-                     merge_rows(objects_, version_, field, of.piece, of.rules, dead, nonce_, done));
+                     merge_rows(objects_, version_, field, piece, tree.rules, dead, nonce_, done));
     }
-    for (Entry& entry : written.entries) entry.seq = of.piece.seq;
-    bytes_done_ += of.piece.bytes;
+    for (Entry& entry : written.entries) entry.seq = piece.seq;
     written_.push_back(std::move(written));
     return {};
   }
@@ -147,60 +164,65 @@ class Round {
     for (const Written& written : written_) {
       is_committed = is_committed || written.fits;
       if (written.fits) {
-        count(written);
+        uint64_t bytes = 0, rows = 0;
+        for (const Entry& entry : written.entries) {
+          bytes += entry.bytes;
+          rows += entry.rows;
+        }
+        count(written.tree, written.piece, written.entries.size(), bytes, rows);
       } else {
-        ++given_up_;
+        ++report_.given_up;
+        is_left_ = true;
       }
     }
     report_.commits += is_committed ? 1 : 0;
-    report_.given_up += given_up_;
     written_.clear();
+    taken_.clear();
+    waiting_bytes_ = 0;
     return {};
   }
 
-  void count(const Written& written) {
-    const CompactedTrack& planned = plan_.tracks[plan_.track_of[written.piece]];
+  // A piece that becomes so many segments.
+  void count(const CompactedTree& tree, const CompactPiece& piece, uint64_t segments,
+             uint64_t bytes, uint64_t rows) {
+    const std::string name =
+        tree.field == kRecordTrack ? "(records)" : version_->schema.find(tree.field)->name;
     auto at = std::ranges::find_if(report_.tracks, [&](const CompactedTrack& track) {
-      return track.name == planned.name && track.is_codes == planned.is_codes;
+      return track.name == name && track.is_codes == tree.spatial.has_value();
     });
     if (at == report_.tracks.end()) {
       CompactedTrack track;
-      track.name = planned.name;
-      track.is_codes = planned.is_codes;
-      track.segments = planned.segments;
+      track.name = name;
+      track.is_codes = tree.spatial.has_value();
+      track.segments = tree.segments;
       at = report_.tracks.insert(report_.tracks.end(), std::move(track));
     }
-    const CompactPiece& piece = plan_.pieces[written.piece].piece;
     at->segments_read += piece.inputs.size();
     at->bytes_read += piece.bytes;
     at->rows_read += piece.rows;
-    at->segments_written += written.entries.size();
-    for (const Entry& entry : written.entries) {
-      at->bytes_written += entry.bytes;
-      at->rows_written += entry.rows;
-    }
+    at->segments_written += segments;
+    at->bytes_written += bytes;
+    at->rows_written += rows;
   }
 
   // What brings the written pieces to a version, but for those that do not go there any more.
   Result<std::vector<TreeEdit>> edits_on(const Manifest& version) {
     EditList edits;
-    PageMap pages;
     for (Written& written : written_) written.fits = false;
-    DREAMDB_ASSIGN(const bool is_deleted, has_tombstones(version, pages));
+    DREAMDB_ASSIGN(const bool is_deleted, has_tombstones(version));
     if (!is_deleted) return edits.take();
     std::set<FieldId> lost;  // tracks that are purged in one go, and cannot be
     for (Written& written : written_) {
-      const TrackPiece& of = plan_.pieces[written.piece];
-      DREAMDB_ASSIGN(written.fits, fits(version, of, pages));
-      if (!written.fits && options_.purge && !of.spatial) lost.insert(of.field);
+      DREAMDB_ASSIGN(written.fits, fits(version, written));
+      if (!written.fits && options_.purge && !written.tree.spatial) lost.insert(written.tree.field);
     }
     std::set<FieldId> purged;
     for (Written& written : written_) {
-      const TrackPiece& of = plan_.pieces[written.piece];
-      written.fits = written.fits && (of.spatial || !lost.contains(of.field));
+      const CompactedTree& tree = written.tree;
+      written.fits = written.fits && (tree.spatial || !lost.contains(tree.field));
       if (!written.fits) continue;
-      DREAMDB_TRY(add_edits(version, of, written, pages, edits));
-      if (options_.purge && !of.spatial) purged.insert(of.field);
+      DREAMDB_TRY(add_edits(version, written, edits));
+      if (options_.purge && !tree.spatial) purged.insert(tree.field);
     }
     for (const Root& root : version_->tombstones)
       if (purged.contains(track_of_values(*version_, root.field)))
@@ -210,8 +232,9 @@ class Round {
 
   // Whether what is purged is deleted in the version too: not where somebody went back to an older
   // one, or made the ref anew.
-  Result<bool> has_tombstones(const Manifest& version, PageMap& pages) {
+  Result<bool> has_tombstones(const Manifest& version) {
     if (!options_.purge) return true;
+    PageMap pages;
     for (const Root& root : version_->tombstones) {
       DREAMDB_ASSIGN(const TreeDiff diff, with_pages(objects_, pages, [&](const PageMap& have) {
                        return diff_trees(&root, version.find_tombstones(root.field), have);
@@ -224,49 +247,37 @@ class Round {
     return true;
   }
 
-  static const Root* root_in(const Manifest& version, const TrackPiece& of) {
-    if (!of.spatial) return version.find_track(of.field);
-    const FieldIndex* const index = version.find_index(of.field);
-    const bool is_same = index != nullptr && index->spatial == *of.spatial && index->codes;
+  static const Root* root_in(const Manifest& version, const CompactedTree& tree) {
+    if (!tree.spatial) return version.find_track(tree.field);
+    const FieldIndex* const index = version.find_index(tree.field);
+    const bool is_same = index != nullptr && index->spatial == *tree.spatial && index->codes;
     return is_same ? &*index->codes : nullptr;
   }
 
-  Result<std::vector<EntryPtr>> entries_near(const Root& root, const TrackPiece& of,
-                                             PageMap& pages) {
-    const Range range = range_of(of.piece.inputs);
-    DREAMDB_ASSIGN(Found found, with_pages(objects_, pages, [&](const PageMap& have) {
-                     return find_range(root, range.first, range.last, have);
-                   }));
-    return std::move(found.entries);
-  }
-
   // Whether the version has all inputs, and nothing that stands between them.
-  Result<bool> fits(const Manifest& version, const TrackPiece& of, PageMap& pages) {
-    const Root* const root = root_in(version, of);
+  Result<bool> fits(const Manifest& version, const Written& written) {
+    const Root* const root = root_in(version, written.tree);
     if (root == nullptr) return false;
-    DREAMDB_ASSIGN(const auto entries, entries_near(*root, of, pages));
+    const CompactPiece& piece = written.piece;
     std::map<EntryKey, EntryPtr> inputs;
-    for (const EntryPtr& input : of.piece.inputs) inputs.emplace(key_of(*input), input);
-    std::vector<EntryPtr> others;
-    size_t found = 0;
-    for (const EntryPtr& entry : entries) {
-      const auto input = inputs.find(key_of(*entry));
-      if (input == inputs.end()) {
-        others.push_back(entry);
-      } else if (*input->second == *entry) {
-        ++found;
-      }
-    }
-    if (found < inputs.size()) return false;
-    if (of.spatial) return true;
+    for (const EntryPtr& input : piece.inputs) inputs.emplace(key_of(*input), input);
     const auto shares = [&](const EntryPtr& a, const EntryPtr& b) {
       return share_anchor(objects_, a, b);
     };
-    for (const EntryPtr& other : others) {
-      DREAMDB_ASSIGN(const bool is_between, stands_between(of.piece.inputs, other, shares));
-      if (is_between) return false;
+    const Range range = range_of(piece.inputs);
+    TreeCursor cursor(*root, range.first, range.last);
+    for (size_t found = 0;;) {
+      DREAMDB_TRY(check_interrupt());
+      DREAMDB_ASSIGN(const EntryPtr entry, next_entry(objects_, cursor));
+      if (entry == nullptr) return found == inputs.size();
+      const auto input = inputs.find(key_of(*entry));
+      if (input != inputs.end()) {
+        if (*input->second == *entry) ++found;
+      } else if (!written.tree.spatial) {
+        DREAMDB_ASSIGN(const bool is_between, stands_between(piece.inputs, entry, shares));
+        if (is_between) return false;
+      }
     }
-    return true;
   }
 
   // Nothing stands any more of which a tombstone was there when its track was planned.
@@ -291,31 +302,34 @@ class Round {
     return {};
   }
 
-  Status add_edits(const Manifest& version, const TrackPiece& of, const Written& written,
-                   PageMap& pages, EditList& edits) {
-    TreeEdit& edit = edits.of(of.spatial ? TreeKind::kCodes : TreeKind::kTrack, of.field);
+  Status add_edits(const Manifest& version, const Written& written, EditList& edits) {
+    const CompactedTree& tree = written.tree;
+    TreeEdit& edit = edits.of(tree.spatial ? TreeKind::kCodes : TreeKind::kTrack, tree.field);
     TreeEdit& replaced = edits.of(TreeKind::kReplaced, kRecordTrack);
-    for (const EntryPtr& input : of.piece.inputs) {
+    for (const EntryPtr& input : written.piece.inputs) {
       edit.removed.push_back(*input);
       replaced.added.push_back(replaced_entry(*input));
     }
     edit.added.insert(edit.added.end(), written.entries.begin(), written.entries.end());
-    return of.spatial ? Status() : add_covered(version, of, written, pages, edits);
+    return tree.spatial ? Status() : add_covered(version, written, edits);
   }
 
   // Where all inputs have codes, the new segments have.
-  Status add_covered(const Manifest& version, const TrackPiece& of, const Written& written,
-                     PageMap& pages, EditList& edits) {
-    const FieldIndex* const index = version.find_index(of.field);
+  Status add_covered(const Manifest& version, const Written& written, EditList& edits) {
+    const FieldIndex* const index = version.find_index(written.tree.field);
     if (index == nullptr || !index->covered) return {};
     std::set<EntryKey> inputs;
-    for (const EntryPtr& input : of.piece.inputs) inputs.insert(key_of(*input));
-    DREAMDB_ASSIGN(const auto entries, entries_near(*index->covered, of, pages));
+    for (const EntryPtr& input : written.piece.inputs) inputs.insert(key_of(*input));
+    const Range range = range_of(written.piece.inputs);
     std::vector<Entry> covered;
-    for (const EntryPtr& entry : entries)
+    TreeCursor cursor(*index->covered, range.first, range.last);
+    for (;;) {
+      DREAMDB_ASSIGN(const EntryPtr entry, next_entry(objects_, cursor));
+      if (entry == nullptr) break;
       if (inputs.contains(key_of(*entry))) covered.push_back(*entry);
+    }
     if (covered.empty()) return {};
-    TreeEdit& edit = edits.of(TreeKind::kCovered, of.field);
+    TreeEdit& edit = edits.of(TreeKind::kCovered, written.tree.field);
     edit.removed.insert(edit.removed.end(), covered.begin(), covered.end());
     if (covered.size() == inputs.size())
       edit.added.insert(edit.added.end(), written.entries.begin(), written.entries.end());
@@ -330,19 +344,38 @@ class Round {
   const Nonce nonce_;
   LiveSession session_;
   CompactReport& report_;
-  CompactPlan plan_;
   std::vector<Written> written_;
-  uint64_t bytes_done_ = 0, bytes_all_ = 0;
-  uint64_t given_up_ = 0;
+  std::set<EntryKey> taken_;  // inputs of `written_`
+  uint64_t waiting_bytes_ = 0;
+  uint64_t bytes_done_ = 0, bytes_told_ = 0, bytes_all_ = 0;
+  bool is_left_ = false;
 };
+
+bool has_large_track(const Manifest& version, uint64_t segments) {
+  return std::ranges::any_of(version.tracks,
+                             [&](const Root& root) { return root.segments > segments; });
+}
 
 Status check_options(const CompactOptions& options) {
   if (options.shard && options.shard->index >= options.shard->of)
     return fail(Code::kInvalidArgument, "shard is " + std::to_string(options.shard->index) +
                                             " of " + std::to_string(options.shard->of) +
                                             "; shards are numbered from 0");
-  if (options.segment_bytes > 0 && options.segment_rows > 0) return {};
-  return fail(Code::kInvalidArgument, "a segment has one byte and one row at least");
+  if (options.segment_bytes == 0 || options.segment_rows == 0)
+    return fail(Code::kInvalidArgument, "a segment has one byte and one row at least");
+  if (options.entries_at_once == 0)
+    return fail(Code::kInvalidArgument, "one segment at least is planned at once");
+  return {};
+}
+
+// In several rounds where pieces are given up.
+Status compact_in_rounds(const CompactTarget& target, const CompactOptions& options,
+                         CompactReport& report) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    DREAMDB_ASSIGN(const bool is_left, Round(target, options, report).run());
+    if (!is_left) break;
+  }
+  return {};
 }
 
 }  // namespace
@@ -350,10 +383,13 @@ Status check_options(const CompactOptions& options) {
 Result<CompactReport> compact_ref(const CompactTarget& target, const CompactOptions& options) {
   DREAMDB_TRY(check_options(options));
   CompactReport report;
-  for (int round = 0; round < kRoundsMax; ++round) {
-    DREAMDB_ASSIGN(const bool is_left, Round(target, options, report).run());
-    if (!is_left) break;
+  if (options.purge && !options.dry_run &&
+      has_large_track(*target.tip().manifest, options.entries_at_once)) {
+    CompactOptions plain = options;  // a purge holds all segments of a track: first they become few
+    plain.purge = false;
+    DREAMDB_TRY(compact_in_rounds(target, plain, report));
   }
+  DREAMDB_TRY(compact_in_rounds(target, options, report));
   report.manifest = target.tip().address().text();
   return report;
 }

@@ -60,15 +60,37 @@ struct Track {
   std::vector<Held> segments;
   TrackRules rules;
 
-  Result<std::vector<CompactPiece>> plan() {
+  // at_once: how many segments are added to the plan in one call. As a compaction does, leaves out
+  // pieces of which a segment is taken.
+  Result<std::vector<CompactPiece>> plan(size_t at_once = SIZE_MAX, EntryTraits traits = {}) {
     std::ranges::sort(segments,
                       [](const Held& a, const Held& b) { return entry_less(*a.entry, *b.entry); });
     std::vector<EntryPtr> entries;
     for (const Held& segment : segments) entries.push_back(segment.entry);
-    return plan_pieces(entries, rules, {}, [&](const EntryPtr& a, const EntryPtr& b) {
+    const auto shares = [&](const EntryPtr& a, const EntryPtr& b) {
       return Result<bool>(std::ranges::any_of(
           find(a).anchors, [&](uint64_t anchor) { return find(b).anchors.contains(anchor); }));
-    });
+    };
+    const auto near = [&](uint64_t first, uint64_t last, const auto& visit) -> Status {
+      for (const EntryPtr& entry : entries)
+        if (entry->first <= last && entry->last >= first) DREAMDB_TRY(visit(entry));
+      return {};
+    };
+    PiecePlan plan(rules, std::move(traits), shares, near);
+    std::vector<CompactPiece> out;
+    std::set<EntryPtr> taken;
+    for (std::span<const EntryPtr> left = entries; !left.empty();) {
+      const auto now = left.first(std::min(at_once, left.size()));
+      left = left.subspan(now.size());
+      DREAMDB_ASSIGN(auto pieces, plan.add(now, left.empty()));
+      for (CompactPiece& piece : pieces) {
+        if (std::ranges::any_of(piece.inputs, [&](auto& input) { return taken.contains(input); }))
+          continue;
+        taken.insert(piece.inputs.begin(), piece.inputs.end());
+        out.push_back(std::move(piece));
+      }
+    }
+    return out;
   }
 
   const Held& find(const EntryPtr& entry) const {
@@ -99,6 +121,10 @@ struct Track {
   }
 };
 
+size_t some_at_once() {
+  return *rc::gen::oneOf(rc::gen::just(SIZE_MAX), rc::gen::inRange<size_t>(1, 8));
+}
+
 std::set<uint64_t> some_anchors(uint64_t below) {
   return *rc::gen::nonEmpty(rc::gen::resize(
       6, rc::gen::container<std::set<uint64_t>>(rc::gen::inRange<uint64_t>(0, below))));
@@ -111,7 +137,7 @@ RC_GTEST_PROP(CompactPlan, KeepsTheNewestValueOfAWideTrack, ()) {
   for (uint64_t id = 1; id <= count; ++id)
     track.segments.push_back(held(id, some_anchors(60), {0}, id, true));
   const auto before = newest(track.segments);
-  const auto pieces = track.plan();
+  const auto pieces = track.plan(some_at_once());
   RC_ASSERT(pieces.has_value());
   track.carry_out(*pieces);
   RC_ASSERT(newest(track.segments) == before);
@@ -133,12 +159,13 @@ RC_GTEST_PROP(CompactPlan, FoldsLayersAndKeepsTheNewestValueOfEachColumn, ()) {
     records.insert(fresh.begin(), fresh.end());
   }
   const auto before = newest(track.segments);
-  const auto pieces = track.plan();
+  const size_t at_once = some_at_once();
+  const auto pieces = track.plan(at_once);
   RC_ASSERT(pieces.has_value());
   std::set<EntryPtr> inputs;
   for (const CompactPiece& piece : *pieces) inputs.insert(piece.inputs.begin(), piece.inputs.end());
   for (const Held& segment : track.segments)
-    RC_ASSERT(segment.entry->records > 0 || inputs.contains(segment.entry));
+    RC_ASSERT(at_once < SIZE_MAX || segment.entry->records > 0 || inputs.contains(segment.entry));
   // A layer and the records that it is of are in one piece.
   for (const CompactPiece& piece : *pieces) {
     std::set<uint64_t> introduced;
@@ -184,25 +211,45 @@ TEST(CompactPlan, JoinsSmallNeighboursUntilASegmentIsFull) {
   EXPECT_EQ((*pieces)[0].seq, 3u);
 }
 
+TEST(CompactPlan, ARunGoesOnWhereTheLastPartEnded) {
+  const std::vector<uint64_t> fills = {300, 300, 300, 300, 300, 300, 900, 10, 10};
+  for (size_t at_once = 1; at_once <= fills.size(); ++at_once)
+    EXPECT_EQ(sizes_of(*row_of(fills).plan(at_once)), (std::vector<size_t>{4, 2, 2})) << at_once;
+}
+
+TEST(CompactPlan, WhatIsFarAwayComesAlong) {
+  // The first one has a newer value of what stands at the end.
+  Track track = row_of({900, 10, 900, 900, 900, 10, 10});
+  track.segments[0] = held(100, {0, 51}, {0}, 6, true);
+  auto large = std::make_shared<Entry>(*track.segments[0].entry);
+  large->bytes = 900;
+  track.segments[0].entry = std::move(large);
+  for (const size_t at_once : {1, 2, 3, 7}) {
+    Track one = track;
+    one.segments[5].anchors.insert(51);
+    const auto pieces = one.plan(at_once);
+    ASSERT_EQ(sizes_of(*pieces), (std::vector<size_t>{3})) << at_once;
+    EXPECT_EQ((*pieces)[0].inputs[0]->seq, 6u);
+    EXPECT_EQ((*pieces)[0].seq, 7u);
+  }
+}
+
 TEST(CompactPlan, DoesNotJoinWhatAnIndexCoversWithWhatItDoesNot) {
-  Track track = row_of({10, 10, 10, 10});
-  std::vector<EntryPtr> entries;
-  for (const Held& segment : track.segments) entries.push_back(segment.entry);
   EntryTraits traits;
   traits.is_covered = [](const Entry& entry) { return entry.seq <= 2; };
-  const auto pieces = plan_pieces(entries, track.rules, traits, {});
-  EXPECT_EQ(sizes_of(*pieces), (std::vector<size_t>{2, 2}));
+  for (const size_t at_once : {1, 3, 4})
+    EXPECT_EQ(sizes_of(*row_of({10, 10, 10, 10}).plan(at_once, traits)),
+              (std::vector<size_t>{2, 2}));
 }
 
 TEST(CompactPlan, WritesAnewWhatIsWantedHoweverLarge) {
-  Track track = row_of({900, 900, 10});
-  std::vector<EntryPtr> entries;
-  for (const Held& segment : track.segments) entries.push_back(segment.entry);
   EntryTraits traits;
   traits.is_wanted = [](const Entry& entry) { return entry.seq == 1; };
-  const auto pieces = plan_pieces(entries, track.rules, traits, {});
-  ASSERT_EQ(sizes_of(*pieces), (std::vector<size_t>{1}));
-  EXPECT_EQ((*pieces)[0].seq, 1u);
+  for (const size_t at_once : {1, 2, 3}) {
+    const auto pieces = row_of({900, 900, 10}).plan(at_once, traits);
+    ASSERT_EQ(sizes_of(*pieces), (std::vector<size_t>{1}));
+    EXPECT_EQ((*pieces)[0].seq, 1u);
+  }
 }
 
 }  // namespace

@@ -54,123 +54,262 @@ size_t ranges_of_a_cell(std::span<const EntryPtr> entries, FieldId field) {
   return static_cast<size_t>(most);
 }
 
-class VersionPlan {
- public:
-  VersionPlan(Objects& objects, const Manifest& version, const CompactOptions& options)
-      : objects_(objects), version_(version), options_(options) {}
+}  // namespace
 
-  Result<CompactPlan> run() {
-    for (const FieldIndex& index : version_.indexes)
-      if (index.codes) DREAMDB_TRY(plan_codes(index));
-    // The record track last: what tombstones count is there until all else is purged.
-    for (auto root = version_.tracks.rbegin(); root != version_.tracks.rend(); ++root)
-      DREAMDB_TRY(plan_track(*root));
-    return std::move(out_);
+// The parts of one tree.
+class TreeParts {
+ public:
+  virtual ~TreeParts() = default;
+  virtual Result<std::optional<PlannedPart>> next() = 0;
+};
+
+namespace {
+
+uint64_t bytes_of(std::span<const EntryPtr> entries) {
+  uint64_t bytes = 0;
+  for (const EntryPtr& entry : entries) bytes += entry->bytes;
+  return bytes;
+}
+
+// At most `count` entries of a walk; fewer only at its end.
+Result<std::vector<EntryPtr>> next_entries(Objects& objects, TreeCursor& cursor, size_t count) {
+  std::vector<EntryPtr> out;
+  while (out.size() < count) {
+    DREAMDB_TRY(check_interrupt());
+    DREAMDB_ASSIGN(EntryPtr entry, next_entry(objects, cursor));
+    if (entry == nullptr) break;
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+// Of a track, in the order of its tree.
+class TrackTreeParts final : public TreeParts {
+ public:
+  TrackTreeParts(Objects& objects, const Manifest& version, const CompactOptions& options,
+                 const Root& root)
+      : objects_(objects),
+        version_(version),
+        root_(root),
+        is_purge_(options.purge),
+        at_once_(options.purge && !options.dry_run ? SIZE_MAX : options.entries_at_once),
+        tree_{root.field,
+              {},
+              root.segments,
+              rules_of(root.field == kRecordTrack ? nullptr : version.schema.find(root.field),
+                       options)},
+        cursor_(root, 0, UINT64_MAX),
+        plan_(
+            tree_.rules,
+            {[this](const Entry& entry) { return dead_.contains(entry.child); },
+             [this](const Entry& entry) { return covered_.contains(key_of(entry)); }},
+            [this](const EntryPtr& a, const EntryPtr& b) -> Result<bool> {
+              DREAMDB_TRY(check_interrupt());
+              return share_anchor(objects_, a, b);
+            },
+            [this](uint64_t first, uint64_t last, const auto& visit) {
+              return visit_near(first, last, visit);
+            }) {}
+
+  Result<std::optional<PlannedPart>> next() override {
+    if (is_ended_) return std::nullopt;
+    DREAMDB_ASSIGN(const auto entries, next_entries(objects_, cursor_, at_once_));
+    is_ended_ = entries.size() < at_once_;
+    DREAMDB_TRY(find_covered(entries));
+    if (is_purge_) {
+      DREAMDB_ASSIGN(dead_, segments_with_dead_rows(objects_, version_, root_.field, entries));
+    }
+    PlannedPart part{tree_, {}, bytes_of(entries)};
+    DREAMDB_ASSIGN(part.pieces, plan_.add(entries, is_ended_));
+    return part;
   }
 
  private:
-  Result<std::vector<EntryPtr>> entries_of(const Root& root) {
-    return list_entries(objects_, TreeCursor(root, 0, UINT64_MAX));
+  Status visit_near(uint64_t first, uint64_t last,
+                    const std::function<Status(const EntryPtr&)>& visit) {
+    TreeCursor cursor(root_, first, last);
+    for (;;) {
+      DREAMDB_ASSIGN(const EntryPtr entry, next_entry(objects_, cursor));
+      if (entry == nullptr) return {};
+      DREAMDB_TRY(visit(entry));
+    }
   }
 
-  Status plan_track(const Root& root) {
-    const Field* const field =
-        root.field == kRecordTrack ? nullptr : version_.schema.find(root.field);
-    DREAMDB_ASSIGN(const auto entries, entries_of(root));
-    std::set<EntryKey> covered;
-    const FieldIndex* const index = version_.find_index(root.field);
-    if (index != nullptr && index->covered && *index->covered != root) {
-      DREAMDB_ASSIGN(const auto held, entries_of(*index->covered));
-      for (const EntryPtr& entry : held) covered.insert(key_of(*entry));
+  // Those of the entries whose rows all have codes.
+  Status find_covered(std::span<const EntryPtr> entries) {
+    covered_.clear();
+    const FieldIndex* const index = version_.find_index(root_.field);
+    if (index == nullptr || !index->covered || *index->covered == root_ || entries.empty())
+      return {};
+    std::set<EntryKey> asked;
+    uint64_t last = 0;
+    for (const EntryPtr& entry : entries) {
+      asked.insert(key_of(*entry));
+      last = std::max(last, entry->last);
     }
-    std::set<Address> dead;
-    if (options_.purge) {
-      DREAMDB_ASSIGN(dead, segments_with_dead_rows(objects_, version_, root.field, entries));
+    TreeCursor cursor(*index->covered, entries[0]->first, last);
+    for (;;) {
+      DREAMDB_ASSIGN(const EntryPtr entry, next_entry(objects_, cursor));
+      if (entry == nullptr) return {};
+      if (asked.contains(key_of(*entry))) covered_.insert(key_of(*entry));
     }
-    const EntryTraits traits{
-        [&](const Entry& entry) { return dead.contains(entry.child); },
-        [&](const Entry& entry) { return covered.contains(key_of(entry)); },
+  }
+
+  Objects& objects_;
+  const Manifest& version_;
+  const Root& root_;
+  const bool is_purge_;
+  const size_t at_once_;
+  const CompactedTree tree_;
+  TreeCursor cursor_;
+  std::set<Address> dead_;  // of the entries that are being added
+  std::set<EntryKey> covered_;
+  PiecePlan plan_;
+  bool is_ended_ = false;
+};
+
+// Of an index's codes: small ones by age; all of them where a cell is in many all the same.
+class CodeTreeParts final : public TreeParts {
+ public:
+  CodeTreeParts(Objects& objects, const Manifest& version, const CompactOptions& options,
+                const FieldIndex& index)
+      : objects_(objects),
+        version_(version),
+        index_(index),
+        is_purge_(options.purge),
+        at_once_(options.entries_at_once),
+        tree_{index.field,
+              index.spatial,
+              index.codes->segments,
+              {.bytes_max = options.segment_bytes, .rows_max = kSegmentRowsMax, .is_by_seq = true}},
+        plan_(tree_.rules, {[this](const Entry& entry) { return dead_.contains(entry.child); }, {}},
+              {}, {}) {}
+
+  Result<std::optional<PlannedPart>> next() override {
+    if (is_ended_) return std::nullopt;
+    DREAMDB_ASSIGN(const auto entries, next_by_age());
+    is_ended_ = entries.size() < at_once_;
+    if (is_purge_) {
+      DREAMDB_ASSIGN(dead_, code_segments_with_dead_rows(objects_, version_, index_, entries));
+    }
+    PlannedPart part{tree_, {}, bytes_of(entries)};
+    DREAMDB_ASSIGN(part.pieces, plan_.add(entries, is_ended_));
+    const bool is_all = entries.size() == index_.codes->segments;
+    if (is_all && entries.size() > 1 && ranges_left(entries, part.pieces) > kRangesMax)
+      part.pieces = {whole_piece(entries, tree_.rules)};
+    return part;
+  }
+
+ private:
+  using Age = std::pair<uint64_t, Address>;  // unique
+
+  static Age age_of(const EntryPtr& entry) { return {entry->seq, entry->child}; }
+
+  // The oldest of those that are younger than the last ones: each time a walk through the tree.
+  Result<std::vector<EntryPtr>> next_by_age() {
+    const auto is_older = [](const EntryPtr& a, const EntryPtr& b) {
+      return age_of(a) < age_of(b);
     };
-    const auto shares = [&](const EntryPtr& a, const EntryPtr& b) -> Result<bool> {
+    std::vector<EntryPtr> oldest;  // a heap with the youngest on top
+    TreeCursor cursor(*index_.codes, 0, UINT64_MAX);
+    for (;;) {
       DREAMDB_TRY(check_interrupt());
-      return share_anchor(objects_, a, b);
-    };
-    const TrackRules rules = rules_of(field, options_);
-    DREAMDB_ASSIGN(auto pieces, plan_pieces(entries, rules, traits, shares));
-    add(root, {}, rules, std::move(pieces));
-    return {};
-  }
-
-  // Small ones by age; all of them where a cell is in many all the same.
-  Status plan_codes(const FieldIndex& index) {
-    DREAMDB_ASSIGN(auto entries, entries_of(*index.codes));
-    std::ranges::stable_sort(entries, {}, [](const EntryPtr& entry) { return entry->seq; });
-    std::set<Address> dead;
-    if (options_.purge) {
-      DREAMDB_ASSIGN(dead, code_segments_with_dead_rows(objects_, version_, index, entries));
+      DREAMDB_ASSIGN(EntryPtr entry, next_entry(objects_, cursor));
+      if (entry == nullptr) break;
+      if (last_age_ && age_of(entry) <= *last_age_) continue;
+      if (oldest.size() == at_once_ && !is_older(entry, oldest.front())) continue;
+      oldest.push_back(std::move(entry));
+      std::ranges::push_heap(oldest, is_older);
+      if (oldest.size() <= at_once_) continue;
+      std::ranges::pop_heap(oldest, is_older);
+      oldest.pop_back();
     }
-    const EntryTraits traits{[&](const Entry& entry) { return dead.contains(entry.child); }, {}};
-    TrackRules rules;
-    rules.bytes_max = options_.segment_bytes;
-    rules.rows_max = kSegmentRowsMax;
-    rules.is_by_seq = true;
-    DREAMDB_ASSIGN(auto pieces, plan_pieces(entries, rules, traits, {}));
-    if (entries.size() > 1 && ranges_left(entries, pieces, index.field) > kRangesMax)
-      pieces = {whole_piece(entries, rules)};
-    add(*index.codes, index.spatial, rules, std::move(pieces));
-    return {};
+    std::ranges::sort_heap(oldest, is_older);
+    if (!oldest.empty()) last_age_ = age_of(oldest.back());
+    return oldest;
   }
 
   // Of one cell, once the pieces are carried out.
-  static size_t ranges_left(std::span<const EntryPtr> entries, std::span<const CompactPiece> pieces,
-                            FieldId field) {
+  size_t ranges_left(std::span<const EntryPtr> entries,
+                     std::span<const CompactPiece> pieces) const {
     std::set<EntryKey> gone;
     for (const CompactPiece& piece : pieces)
       for (const EntryPtr& entry : piece.inputs) gone.insert(key_of(*entry));
     std::vector<EntryPtr> left;
     for (const EntryPtr& entry : entries)
       if (!gone.contains(key_of(*entry))) left.push_back(entry);
-    return ranges_of_a_cell(left, field) + pieces.size();
-  }
-
-  void add(const Root& root, const std::optional<Address>& spatial, const TrackRules& rules,
-           std::vector<CompactPiece> pieces) {
-    // Records are purged in one commit, by one worker: tombstones count those that still stand.
-    const bool is_undivided = options_.purge && root.field == kRecordTrack;
-    if (options_.shard)
-      std::erase_if(pieces, [&](const CompactPiece& piece) {
-        return is_undivided ? options_.shard->index > 0
-                            : !is_of_shard(piece.inputs[0]->child, *options_.shard);
-      });
-    if (pieces.empty()) return;
-    CompactedTrack track;
-    track.name = root.field == kRecordTrack ? "(records)" : version_.schema.find(root.field)->name;
-    track.is_codes = spatial.has_value();
-    track.segments = root.segments;
-    for (CompactPiece& piece : pieces) {
-      track.segments_read += piece.inputs.size();
-      track.segments_written += piece.segments;
-      track.bytes_read += piece.bytes;
-      track.bytes_written += piece.bytes;
-      track.rows_read += piece.rows;
-      track.rows_written += piece.rows;
-      out_.track_of.push_back(out_.tracks.size());
-      out_.pieces.push_back({root.field, spatial, rules, std::move(piece)});
-    }
-    out_.tracks.push_back(std::move(track));
+    return ranges_of_a_cell(left, index_.field) + pieces.size();
   }
 
   Objects& objects_;
   const Manifest& version_;
-  const CompactOptions& options_;
-  CompactPlan out_;
+  const FieldIndex& index_;
+  const bool is_purge_;
+  const size_t at_once_;
+  const CompactedTree tree_;
+  std::set<Address> dead_;  // of the entries that are being added
+  PiecePlan plan_;
+  std::optional<Age> last_age_;
+  bool is_ended_ = false;
 };
+
+std::vector<const FieldIndex*> indexes_with_codes(const Manifest& version) {
+  std::vector<const FieldIndex*> out;
+  for (const FieldIndex& index : version.indexes)
+    if (index.codes) out.push_back(&index);
+  return out;
+}
+
+// Records are purged in one commit, by one worker: tombstones count those that still stand.
+void keep_share(PlannedPart& part, const CompactOptions& options) {
+  if (!options.shard) return;
+  const bool is_undivided = options.purge && !part.tree.spatial && part.tree.field == kRecordTrack;
+  std::erase_if(part.pieces, [&](const CompactPiece& piece) {
+    return is_undivided ? options.shard->index > 0
+                        : !is_of_shard(piece.inputs[0]->child, *options.shard);
+  });
+}
 
 }  // namespace
 
-Result<CompactPlan> plan_compaction(Objects& objects, const Manifest& version,
-                                    const CompactOptions& options) {
-  return VersionPlan(objects, version, options).run();
+CompactPlanner::CompactPlanner(Objects& objects, const Manifest& version,
+                               const CompactOptions& options)
+    : objects_(objects), version_(version), options_(options) {}
+
+CompactPlanner::~CompactPlanner() = default;
+
+Result<std::optional<PlannedPart>> CompactPlanner::next() {
+  for (;;) {
+    if (parts_ == nullptr) {
+      parts_ = begin(begun_++);
+      if (parts_ == nullptr) return std::nullopt;
+    }
+    DREAMDB_ASSIGN(auto part, parts_->next());
+    if (part) {
+      keep_share(*part, options_);
+      return part;
+    }
+    parts_.reset();
+  }
+}
+
+// nullptr: there are no more. The record track comes last: what tombstones count is there until all
+// else is purged.
+std::unique_ptr<TreeParts> CompactPlanner::begin(size_t tree) {
+  const auto indexes = indexes_with_codes(version_);
+  if (tree < indexes.size())
+    return std::make_unique<CodeTreeParts>(objects_, version_, options_, *indexes[tree]);
+  const size_t behind = tree - indexes.size();
+  if (behind >= version_.tracks.size()) return nullptr;
+  const Root& root = version_.tracks[version_.tracks.size() - 1 - behind];
+  return std::make_unique<TrackTreeParts>(objects_, version_, options_, root);
+}
+
+uint64_t CompactPlanner::bytes() const {
+  uint64_t bytes = 0;
+  for (const FieldIndex* index : indexes_with_codes(version_)) bytes += index->codes->bytes;
+  for (const Root& root : version_.tracks) bytes += root.bytes;
+  return bytes;
 }
 
 Result<bool> share_anchor(Objects& objects, const EntryPtr& a, const EntryPtr& b) {

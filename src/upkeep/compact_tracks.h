@@ -1,8 +1,9 @@
-// What there is to compact in a version, track by track.
+// What there is to compact in a version, track by track, a part at a time.
 //
 // Thread rule: one call at a time.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,24 +14,46 @@
 
 namespace dreamdb {
 
-// One piece, and the tree it is of.
-struct TrackPiece {
+// A tree, and how its segments are joined.
+struct CompactedTree {
   FieldId field{0};
   std::optional<Address> spatial;  // of the index whose codes they are; nullopt: a track
+  uint64_t segments = 0;           // before
   TrackRules rules;
-  CompactPiece piece;
 };
 
-struct CompactPlan {
-  std::vector<TrackPiece> pieces;
-  std::vector<CompactedTrack> tracks;  // those with pieces, what is written as it is expected
-  std::vector<size_t> track_of;        // of each piece: its place in `tracks`
+// The pieces of so many segments that stand side by side.
+struct PlannedPart {
+  CompactedTree tree;
+  std::vector<CompactPiece> pieces;
+  uint64_t bytes = 0;  // of the segments
 };
 
-// Pieces of the shard alone, if the options name one. Reads all pages of the version's trees, and
-// lists of anchors where neither ranges nor steps tell whether segments lie apart.
-Result<CompactPlan> plan_compaction(Objects& objects, const Manifest& version,
-                                    const CompactOptions& options);
+class TreeParts;
+
+class CompactPlanner {
+ public:
+  // objects, version and options must outlive this.
+  CompactPlanner(Objects& objects, const Manifest& version, const CompactOptions& options);
+  ~CompactPlanner();
+
+  // Of the shard alone, if the options name one; nullopt: there are no more. Reads all pages of the
+  // version's trees, and lists of anchors where neither ranges nor steps tell whether segments lie
+  // apart. Holds `entries_at_once` segments of a tree; for a purge all of a track, since those are
+  // purged together.
+  Result<std::optional<PlannedPart>> next();
+
+  uint64_t bytes() const;  // of all trees
+
+ private:
+  std::unique_ptr<TreeParts> begin(size_t tree);
+
+  Objects& objects_;
+  const Manifest& version_;
+  const CompactOptions& options_;
+  size_t begun_ = 0;  // trees, of codes first
+  std::unique_ptr<TreeParts> parts_;
+};
 
 // Whether two segments have an anchor in common: reads both lists where they are no sequences.
 Result<bool> share_anchor(Objects& objects, const EntryPtr& a, const EntryPtr& b);

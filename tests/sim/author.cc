@@ -323,6 +323,7 @@ void Author::compact() {
   options.segment_bytes = 500 + draw(6000);
   options.commit_bytes = 1 + draw(8000);
   options.purge = chance(50);
+  if (chance(50)) options.entries_at_once = 1 + draw(6);
   if (chance(20)) options.shard = Shard{draw(2), 2};
   const CallPtr call = new_call(options.purge ? "purge" : "compact");
   call->compacts = true;
