@@ -38,6 +38,7 @@ constexpr Named kFigures[] = {
     {"delete", delete_records},
     {"commits", commits},
     {"memory", memory},
+    {"compact", compact_memory},
     {"gc", gc_memory},
     {"bucket-ingest", bucket_ingest},
     {"bucket-stream", bucket_stream},
@@ -52,6 +53,7 @@ struct NamedJob {
 constexpr NamedJob kJobs[] = {
     {"make", make_job},       {"columns", columns_job}, {"memory", memory_job},
     {"commits", commits_job}, {"vectors", vectors_job}, {"gc", gc_job},
+    {"compact", compact_job},
 };
 
 constexpr const char* kUsage =
