@@ -11,6 +11,7 @@ namespace dreamdb {
 namespace {
 
 constexpr size_t kIdBytes = 16;
+constexpr int kRenewTries = 3;
 
 std::unexpected<Error> slept() {
   return fail(Code::kConflict,
@@ -121,10 +122,26 @@ void LiveSession::tick() {
   (void)renew();  // what fails is tried again at the next tick
 }
 
-// Writes a body, the first or the next one.
+// Writes a body, the first or the next one. One of ours that came late may be in the way.
 Status LiveSession::renew() {
   const std::shared_ptr<std::mutex> requests = requests_;
   const std::lock_guard one(*requests);
+  for (int tries = 1;; ++tries) {
+    Status renewed = try_to_renew();
+    if (renewed) return renewed;
+    const std::lock_guard lock(mutex_);
+    if (fenced_) return slept();
+    const Code code = renewed.error().code;
+    if (code != Code::kConflict && code != Code::kOutcomeUnknown) return renewed;
+    if (tries == kRenewTries)
+      return fail(Code::kUnavailable,
+                  "the session that keeps what was written from collectors "
+                  "could not be renewed: " +
+                      renewed.error().message);
+  }
+}
+
+Status LiveSession::try_to_renew() {
   SessionBody body;
   bool is_first = false;
   Moment at;
@@ -165,8 +182,6 @@ Status LiveSession::renew() {
     return std::unexpected(swapped.error());
   }
   if (adopt(key, body.write, at)) return {};
-  const std::lock_guard lock(mutex_);
-  if (fenced_) return slept();
   return std::unexpected(swapped.error());
 }
 

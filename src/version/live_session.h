@@ -70,6 +70,7 @@ class LiveSession {
  private:
   void leave_parents();
   Status renew();
+  Status try_to_renew();
   bool adopt(const std::string& key, const WriteId& write, const Moment& at);
   Moment now() { return moment_of(runtime_); }
 

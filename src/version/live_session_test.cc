@@ -161,6 +161,20 @@ TEST_F(LiveSessionTest, OneThatIsBegunAtOnceHasItsRoleAndPins) {
   EXPECT_EQ(there().second.pins.size(), 2u);
 }
 
+TEST_F(LiveSessionTest, ABodyOfItsOwnThatComesLateIsNoReasonToStop) {
+  LiveSession session(store_, runtime_, writer());
+  session.before_upload(tip());
+  sleep(30);
+  session.tick();
+  auto [key, body] = there();
+  body.write.fill(std::byte{1});
+  ASSERT_TRUE(store_.swap(key, store_.load(key)->version, write_session(body)));
+  sleep(601);
+  const Status renewed = session.may_publish();
+  EXPECT_TRUE(renewed) << renewed.error().message;
+  EXPECT_NE(there().second.write, body.write);
+}
+
 TEST_F(LiveSessionTest, AFencedOnePublishesNothingAndStaysFenced) {
   LiveSession session(store_, runtime_, writer());
   session.before_upload(tip());
