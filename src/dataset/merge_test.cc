@@ -304,6 +304,19 @@ TEST_P(Merge, AnOlderVersionOfWhatWasMergedBringsNothingBack) {
   EXPECT_EQ(left.count(), open("main").count().value() + 15);
 }
 
+TEST_P(Merge, WhatBothHaveChangedSinceTheyMergedEachOtherIsAConflict) {
+  Dataset left = branch("left"), right = branch("right");
+  ASSERT_TRUE(right.append(small_rows(range(300, 5))));
+  ASSERT_TRUE(left.set_meta("k", "1"));
+  merged(left, right);  // with a version of `right` that has no such key
+  ASSERT_TRUE(right.append(small_rows(range(400, 5))));
+  merged(right, left);
+  ASSERT_TRUE(right.set_meta("k", "2"));
+  ASSERT_TRUE(left.remove_meta("k"));
+  EXPECT_EQ(left.merge(right).error().code, Code::kConflict);
+  EXPECT_EQ(right.merge(left).error().code, Code::kConflict);
+}
+
 TEST_P(Merge, BringsTheKeysOfIdempotency) {
   Dataset left = branch("left"), right = branch("right");
   AppendOptions keyed;

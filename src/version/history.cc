@@ -60,6 +60,14 @@ Result<std::optional<VersionPoint>> newest_merged(Objects& objects, const Versio
   }
 }
 
+// Whether the chain of `from` has merged `other`, which stands above depth `above`, or what lies
+// above it.
+Result<bool> has_merged(Objects& objects, const VersionPoint& from, const VersionPoint& other,
+                        uint64_t above) {
+  DREAMDB_ASSIGN(const auto newest, newest_merged(objects, from, other, above));
+  return newest && newest->address == other.address;
+}
+
 }  // namespace
 
 HistoryWalk::HistoryWalk(Objects& objects, VersionPoint start) : objects_(objects) {
@@ -178,6 +186,12 @@ Result<std::vector<VersionPoint>> merged_ancestors(Objects& objects, const Versi
   const uint64_t above = base.manifest->depth;
   DREAMDB_ASSIGN(std::optional<VersionPoint> of_right, newest_merged(objects, left, right, above));
   DREAMDB_ASSIGN(std::optional<VersionPoint> of_left, newest_merged(objects, right, left, above));
+  if (of_right && of_left) {  // one that the other has merged is not near
+    DREAMDB_ASSIGN(const bool is_left_old, has_merged(objects, *of_right, *of_left, above));
+    DREAMDB_ASSIGN(const bool is_right_old, has_merged(objects, *of_left, *of_right, above));
+    if (is_left_old) of_left.reset();
+    if (is_right_old) of_right.reset();
+  }
   std::vector<VersionPoint> out;
   if (of_right) out.push_back(*std::move(of_right));
   if (of_left) out.push_back(*std::move(of_left));
