@@ -249,6 +249,30 @@ TEST(Compact, PlansAPartAtATime) {
   }
 }
 
+TEST(Compact, OfTwoPartsThatWantASegmentOneGetsIt) {
+  Dataset ds = *Dataset::create(fresh_locator(), small_schema());
+  AppendOptions replace;
+  replace.on_conflict = OnConflict::kReplace;
+  ASSERT_TRUE(ds.append(small_rows(range(0, 10))));
+  ASSERT_TRUE(ds.append(small_rows(range(20, 20))));  // large enough to end a run
+  ASSERT_TRUE(ds.append(small_rows(range(50, 10))));
+  // Beside the first ones, and older than the last ones with which those at 50 are to be joined.
+  ASSERT_TRUE(ds.append(rows_at({5, 55}, {text_column("img", FieldType::kImage, {"new", "new"})}),
+                        replace));
+  ASSERT_TRUE(ds.append(small_rows(range(60, 10))));
+  const auto before = fingerprint(ds);
+  CompactOptions options = rows_a_segment(30);
+  options.entries_at_once = 3;
+  const auto report = compact(ds, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->given_up, 0u);
+  EXPECT_EQ(fingerprint(ds)->text, before->text);
+  EXPECT_EQ(ds.take(std::vector<uint64_t>{55})->find("img")->blobs[0].view(), "new");
+  EXPECT_EQ(segments_of(ds)["img"], 3u);
+  EXPECT_TRUE(verify(ds)->is_clean());
+  EXPECT_TRUE(compact(ds, options)->tracks.empty());
+}
+
 TEST(Compact, SmallSegmentsBecomeFewBeforeAPurge) {
   Dataset ds = small_commits(30);
   ASSERT_TRUE(ds.delete_records(std::vector<uint64_t>{7, 155, 295}));
