@@ -120,11 +120,12 @@ struct CompactOptions {
   // Of a full segment; what is less than half of it is small.
   uint64_t segment_bytes = 64ull << 20;
   uint64_t segment_rows = 131'072;
-  // So many segments of a track are planned together, and so many become others in a commit at
-  // most: some 500 bytes of memory for each.
+  // About so many segments of a track are planned together, and become others in a commit: some 500
+  // bytes of memory for each.
   uint64_t entries_at_once = 65'536;
   // Called many times; `stage` is "compact", `done` and `of` are bytes of the segments that were
-  // looked at, and of all. False ends the job with Cancelled, and what is committed stays.
+  // looked at, and of all; from 0 again where what is left takes another round. False ends the job
+  // with Cancelled, and what is committed stays.
   std::function<bool(const IndexProgress&)> progress;
 };
 
@@ -143,7 +144,7 @@ struct CompactReport {
   std::vector<CompactedTrack> tracks;  // those with something to do
   uint64_t commits = 0;
   // Pieces of work that were given up because somebody else took their segments away, or put
-  // values between them.
+  // values between them; and those that are left since others are at work all the time.
   uint64_t given_up = 0;
 };
 

@@ -174,7 +174,36 @@ TEST(CollectRace, AnyCommitThatFallsAsleepBeforeItsSwapIsGivenUp) {
   EXPECT_TRUE(main.set_meta("a", "b"));
 }
 
-// The ref was swapped since, but the writer had read it after that.
+// Its first commit takes it from the tip, and others change all its trees.
+TEST(CollectRace, ACompactionThatTakesHoursFindsItsVersionToTheEnd) {
+  const Scene scene;
+  GcOptions tip_only;
+  tip_only.keep_last = 1;
+  Dataset writer = scene.open();
+  for (uint64_t i = 0; i < 20; ++i) Scene::add(writer, 3000 + 10 * i);
+  Dataset ds = scene.open();  // has read nothing yet
+  CompactOptions options;
+  options.segment_rows = 7;
+  options.commit_bytes = 1;
+  options.entries_at_once = 2;
+  int calls = 0;
+  options.progress = [&](const IndexProgress&) {
+    if (++calls == 3) {
+      Dataset other = scene.open();
+      Scene::add(other, 8000);
+    }
+    scene.sleep_hours(1.0 / 20);
+    (void)scene.collect(tip_only);
+    return true;
+  };
+  const auto report = compact(ds, options);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_GT(calls, 40);
+  EXPECT_GT(report->commits, 10u);
+  (void)scene.reachable();
+  EXPECT_EQ(scan_text(scene.open()), scan_text(ds));
+}
+
 // What a writer has put in vain looks like garbage, and a collector may have it on its list.
 TEST(CollectRace, AWriterThatTriesAgainAfterHoursWritesOtherObjects) {
   const Scene scene;
@@ -197,6 +226,7 @@ TEST(CollectRace, AWriterThatTriesAgainAfterHoursWritesOtherObjects) {
   EXPECT_EQ(scan_text(scene.open()), scan_text(ds));
 }
 
+// The ref was swapped since, but the writer had read it after that.
 TEST(CollectRace, ASwapSinceIsNotEnoughWhenTheWriterHasSeenIt) {
   const Scene scene;
   int swaps = 0;

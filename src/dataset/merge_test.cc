@@ -317,6 +317,22 @@ TEST_P(Merge, WhatBothHaveChangedSinceTheyMergedEachOtherIsAConflict) {
   EXPECT_EQ(right.merge(left).error().code, Code::kConflict);
 }
 
+TEST_P(Merge, TheNewestOfWhatWasMergedIsTheBaseThoughItWasNotMergedLast) {
+  Dataset left = branch("left"), right = branch("right");
+  ASSERT_TRUE(right.set_meta("k", "1"));
+  Dataset third = *right.branch("third");
+  ASSERT_TRUE(right.set_meta("k", "2"));
+  ASSERT_TRUE(left.append(small_rows(range(200, 5))));
+  merged(left, right);
+  ASSERT_TRUE(left.set_meta("k", "1"));
+  ASSERT_TRUE(third.append(small_rows(range(300, 5))));
+  merged(left, third);
+  ASSERT_TRUE(right.append(small_rows(range(400, 5))));
+  merged(left, right);
+  using Meta = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(left.meta(), (Meta{{"k", "1"}}));
+}
+
 TEST_P(Merge, BringsTheKeysOfIdempotency) {
   Dataset left = branch("left"), right = branch("right");
   AppendOptions keyed;

@@ -16,8 +16,8 @@ namespace dreamdb {
 
 namespace {
 
-// Plans after the first one, for pieces that were given up.
-constexpr int kRoundsMax = 4;
+// Plans of which nothing comes, since others are at work too, before it is left to them.
+constexpr int kRoundsInVain = 3;
 
 using EntryKey = std::pair<Address, uint64_t>;
 
@@ -70,12 +70,13 @@ class Round {
       : target_(target),
         objects_(target.objects),
         options_(options),
+        address_(target.tip().address()),
         version_(target.tip().manifest),
         nonce_(random_write_id(target.runtime)),
         session_(objects_.store(), target.runtime, {nonce_, target.program}),
         report_(report) {}
 
-  // True: pieces were given up, and another round may do better.
+  // True: another round may do more.
   Result<bool> run() {
     CompactPlanner planner(objects_, *version_, options_);
     bytes_all_ = planner.bytes();
@@ -83,34 +84,57 @@ class Round {
       DREAMDB_ASSIGN(const auto part, planner.next());
       if (!part) break;
       for (const CompactPiece& piece : part->pieces) DREAMDB_TRY(carry_out(part->tree, piece));
+      if (is_enough()) DREAMDB_TRY(commit_some());
       // Once they are fewer, they can be sorted by cell.
       if (part->tree.spatial && part->tree.segments > options_.entries_at_once)
-        is_left_ = is_left_ || !part->pieces.empty();
+        is_unsorted_ = is_unsorted_ || !part->pieces.empty();
       before += part->bytes;
       DREAMDB_TRY(tell(bytes_done_ = before));
     }
     DREAMDB_TRY(commit());
-    return is_left_ && !options_.dry_run;
+    return !options_.dry_run && (is_given_up_ || is_unsorted_ || left_ > 0);
   }
+  // Pieces that were not made, as segments of theirs had just become others.
+  uint64_t left() const { return left_; }
 
  private:
+  // Of what another part has joined already the next round makes what is left to be made.
+  Result<bool> is_joined(const CompactedTree& tree, const CompactPiece& piece) {
+    const auto is_taken = [&](const EntryPtr& input) { return taken_.contains(key_of(*input)); };
+    if (std::ranges::any_of(piece.inputs, is_taken)) return true;
+    if (!has_committed_) return false;
+    DREAMDB_ASSIGN(const bool is_there, fits(*target_.tip().manifest, {tree, piece, {}}));
+    return !is_there;
+  }
+
   Status carry_out(const CompactedTree& tree, const CompactPiece& piece) {
-    if (options_.dry_run) {
-      count(tree, piece, piece.segments, piece.bytes, piece.rows);
+    DREAMDB_ASSIGN(const bool is_late, is_joined(tree, piece));
+    if (is_late) {
+      ++left_;
       return {};
     }
-    const auto is_taken = [&](const EntryPtr& input) { return taken_.contains(key_of(*input)); };
-    if (std::ranges::any_of(piece.inputs, is_taken)) {  // by a piece of another part
-      is_left_ = true;
+    for (const EntryPtr& input : piece.inputs) taken_.insert(key_of(*input));
+    if (options_.dry_run) {
+      count(tree, piece, piece.segments, piece.bytes, piece.rows);
+      if (is_enough()) taken_.clear();
       return {};
     }
     session_.before_upload(target_.tip());
     DREAMDB_TRY(write(tree, piece));
-    for (const EntryPtr& input : piece.inputs) taken_.insert(key_of(*input));
     waiting_bytes_ += piece.bytes;
     bytes_done_ += piece.bytes;
     // What tombstones count stands in one track: it is purged in one commit.
-    return is_enough() && (!options_.purge || tree.spatial) ? commit() : Status();
+    return is_enough() && (!options_.purge || tree.spatial) ? commit_some() : Status();
+  }
+
+  // Of a round that goes on. From then on the version that is being planned is no tip: a collector
+  // is told to leave it.
+  Status commit_some() {
+    if (!is_pinned_ && !written_.empty()) {
+      DREAMDB_TRY(session_.pin({address_}));
+      is_pinned_ = true;
+    }
+    return commit();
   }
 
   bool is_enough() const {
@@ -172,10 +196,11 @@ class Round {
         count(written.tree, written.piece, written.entries.size(), bytes, rows);
       } else {
         ++report_.given_up;
-        is_left_ = true;
+        is_given_up_ = true;
       }
     }
     report_.commits += is_committed ? 1 : 0;
+    has_committed_ = has_committed_ || is_committed;
     written_.clear();
     taken_.clear();
     waiting_bytes_ = 0;
@@ -339,7 +364,8 @@ class Round {
   const CompactTarget& target_;
   Objects& objects_;
   const CompactOptions& options_;
-  const ManifestPtr version_;  // that is compacted
+  const Address address_;  // of the version that is compacted
+  const ManifestPtr version_;
   // Segments of another compaction with the same rows are other objects.
   const Nonce nonce_;
   LiveSession session_;
@@ -348,7 +374,11 @@ class Round {
   std::set<EntryKey> taken_;  // inputs of `written_`
   uint64_t waiting_bytes_ = 0;
   uint64_t bytes_done_ = 0, bytes_told_ = 0, bytes_all_ = 0;
-  bool is_left_ = false;
+  uint64_t left_ = 0;
+  bool has_committed_ = false;
+  bool is_given_up_ = false;
+  bool is_unsorted_ = false;
+  bool is_pinned_ = false;
 };
 
 bool has_large_track(const Manifest& version, uint64_t segments) {
@@ -368,13 +398,19 @@ Status check_options(const CompactOptions& options) {
   return {};
 }
 
-// In several rounds where pieces are given up.
+// In several rounds where pieces were given up, or wait for others; as long as each makes some.
 Status compact_in_rounds(const CompactTarget& target, const CompactOptions& options,
                          CompactReport& report) {
-  for (int round = 0; round < kRoundsMax; ++round) {
-    DREAMDB_ASSIGN(const bool is_left, Round(target, options, report).run());
-    if (!is_left) break;
+  uint64_t left = 0;
+  for (int in_vain = 0; in_vain < kRoundsInVain;) {
+    const uint64_t commits = report.commits;
+    Round round(target, options, report);
+    DREAMDB_ASSIGN(const bool is_more, round.run());
+    left = round.left();
+    if (!is_more) break;
+    in_vain += report.commits == commits ? 1 : 0;
   }
+  report.given_up += left;
   return {};
 }
 

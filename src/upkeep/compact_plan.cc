@@ -94,7 +94,7 @@ std::vector<size_t> PiecePlan::find_runs() {
     if (!run.empty() && nodes_[run.back()].is_covered != nodes_[i].is_covered) end_run();
     run.push_back(i);
     filled += fill;
-    if (filled >= rules_.run_segments) end_run();
+    if (filled >= rules_.run_segments || run.size() >= rules_.run_entries) end_run();
   }
   if (is_last_) end_run();
   return run;

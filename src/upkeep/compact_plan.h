@@ -24,7 +24,8 @@ namespace dreamdb {
 
 struct TrackRules {
   uint64_t bytes_max = 0, rows_max = 0;  // of a segment (spec 7)
-  double run_segments = 1;               // a run ends when it fills so many
+  double run_segments = 1;               // a run ends when it fills so many,
+  uint64_t run_entries = UINT64_MAX;     // or has so many
   bool has_layers = false;               // the record track
   // Codes: what stands between is what has a `seq` between, so entries come in that order, and
   // nothing need be brought in.
@@ -54,8 +55,8 @@ struct EntryTraits {
   std::function<bool(const Entry&)> is_covered;
 };
 
-// Finds the pieces of a track as its segments go by. Holds those of one call, and those that wait
-// for neighbours.
+// Finds the pieces of a track as its segments go by. Holds those of one call, those that wait for
+// neighbours, and those that must come along.
 class PiecePlan {
  public:
   // `near` is asked where a piece reaches beyond what is held; it may be empty if all is added in

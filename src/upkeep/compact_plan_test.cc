@@ -132,7 +132,7 @@ std::set<uint64_t> some_anchors(uint64_t below) {
 
 RC_GTEST_PROP(CompactPlan, KeepsTheNewestValueOfAWideTrack, ()) {
   Track track;
-  track.rules = {1000, 1'000'000, 1};
+  track.rules = {.bytes_max = 1000, .rows_max = 1'000'000};
   const auto count = *rc::gen::inRange<uint64_t>(1, 25);
   for (uint64_t id = 1; id <= count; ++id)
     track.segments.push_back(held(id, some_anchors(60), {0}, id, true));
@@ -145,7 +145,7 @@ RC_GTEST_PROP(CompactPlan, KeepsTheNewestValueOfAWideTrack, ()) {
 
 RC_GTEST_PROP(CompactPlan, FoldsLayersAndKeepsTheNewestValueOfEachColumn, ()) {
   Track track;
-  track.rules = {1'000'000, 8, 1, true};
+  track.rules = {.bytes_max = 1'000'000, .rows_max = 8, .has_layers = true};
   std::set<uint64_t> records;
   const auto count = *rc::gen::inRange<uint64_t>(1, 25);
   for (uint64_t id = 1; id <= count; ++id) {
@@ -182,7 +182,7 @@ RC_GTEST_PROP(CompactPlan, FoldsLayersAndKeepsTheNewestValueOfEachColumn, ()) {
 // Segments side by side, each full by so many thousandths.
 Track row_of(const std::vector<uint64_t>& fills) {
   Track track;
-  track.rules = {1000, 1'000'000, 1};
+  track.rules = {.bytes_max = 1000, .rows_max = 1'000'000};
   uint64_t at = 0;
   for (size_t i = 0; i < fills.size(); ++i) {
     Held segment = held(i + 1, {at, at + 5}, {0}, i + 1, true);

@@ -25,10 +25,16 @@ std::span<const uint64_t> as_anchors(const Buffer& buffer) {
   return {reinterpret_cast<const uint64_t*>(buffer.data()), buffer.size() / sizeof(uint64_t)};
 }
 
+// Few enough to be held, and enough for a run to be worth its while.
+uint64_t run_entries_of(const CompactOptions& options) {
+  return std::max<uint64_t>(options.entries_at_once, 64);
+}
+
 TrackRules rules_of(const Field* field, const CompactOptions& options) {
   TrackRules rules;
   rules.bytes_max = options.segment_bytes;
   rules.rows_max = options.segment_rows;
+  rules.run_entries = run_entries_of(options);
   if (field == nullptr) {
     rules.has_layers = true;
   } else if (is_blob(field->type)) {
@@ -181,20 +187,23 @@ class CodeTreeParts final : public TreeParts {
         tree_{index.field,
               index.spatial,
               index.codes->segments,
-              {.bytes_max = options.segment_bytes, .rows_max = kSegmentRowsMax, .is_by_seq = true}},
+              {.bytes_max = options.segment_bytes,
+               .rows_max = kSegmentRowsMax,
+               .run_entries = run_entries_of(options),
+               .is_by_seq = true}},
         plan_(tree_.rules, {[this](const Entry& entry) { return dead_.contains(entry.child); }, {}},
               {}, {}) {}
 
   Result<std::optional<PlannedPart>> next() override {
     if (is_ended_) return std::nullopt;
     DREAMDB_ASSIGN(const auto entries, next_by_age());
-    is_ended_ = entries.size() < at_once_;
+    const bool is_all = entries.size() == index_.codes->segments;
+    is_ended_ = is_all || entries.size() < at_once_;
     if (is_purge_) {
       DREAMDB_ASSIGN(dead_, code_segments_with_dead_rows(objects_, version_, index_, entries));
     }
     PlannedPart part{tree_, {}, bytes_of(entries)};
     DREAMDB_ASSIGN(part.pieces, plan_.add(entries, is_ended_));
-    const bool is_all = entries.size() == index_.codes->segments;
     if (is_all && entries.size() > 1 && ranges_left(entries, part.pieces) > kRangesMax)
       part.pieces = {whole_piece(entries, tree_.rules)};
     return part;

@@ -38,24 +38,28 @@ Status check_depth(const VersionPoint& point, uint64_t depth) {
 }
 
 // The newest version above depth `above` of the chain of `other` that the chain of `from` has
-// merged.
+// merged. All of that chain is asked: what was merged last need not be the newest.
 Result<std::optional<VersionPoint>> newest_merged(Objects& objects, const VersionPoint& from,
                                                   const VersionPoint& other, uint64_t above) {
+  std::optional<VersionPoint> newest;
   HistoryWalk walk(objects, from);
   for (;;) {
     DREAMDB_ASSIGN(const std::optional<VersionPoint> point, walk.next());
     if (!point && walk.collected())
       return fail(Code::kNotFound,
                   "the history was collected up to depth " + std::to_string(*walk.collected()));
-    if (!point || point->manifest->depth <= above) return std::optional<VersionPoint>();
+    if (!point || point->manifest->depth <= above) return newest;
     const std::vector<Address>& parents = point->manifest->parents;
     for (size_t i = 1; i < parents.size(); ++i) {
       DREAMDB_ASSIGN(const VersionPoint merged, fetch(objects, parents[i]));
-      // What was merged may be newer than `other`, or of a branch that began above the base.
+      // It may be newer than `other`, or of a branch that began above the base.
       auto both = common_ancestor(objects, merged, objects, other);
       if (is_collected(both)) continue;
       DREAMDB_TRY(both);
-      if (*both && (**both).manifest->depth > above) return *std::move(both);
+      if (!*both || (**both).manifest->depth <= above) continue;
+      if (newest && newest->manifest->depth >= (**both).manifest->depth) continue;
+      newest = *std::move(both);
+      if (newest->address == other.address) return newest;
     }
   }
 }

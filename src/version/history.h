@@ -60,8 +60,8 @@ Result<std::optional<VersionPoint>> common_ancestor(Objects& left_space, Version
 
 // What two versions have in common above `base`, their common ancestor along first parents: the
 // newest version of each one's chain that the other's chain has merged. None, one or two; of two
-// neither need stand above the other. A request for each version above `base`: for questions that
-// `base` leaves open.
+// neither has merged the other. A request for each version above `base`, and O(log depth) for each
+// that was merged: for questions that `base` leaves open.
 Result<std::vector<VersionPoint>> merged_ancestors(Objects& objects, const VersionPoint& left,
                                                    const VersionPoint& right,
                                                    const VersionPoint& base);

@@ -75,6 +75,10 @@ void LiveSession::settle() {
 
 Status LiveSession::begin(std::vector<Address> pins) {
   before_upload({});
+  return pin(std::move(pins));
+}
+
+Status LiveSession::pin(std::vector<Address> pins) {
   std::sort(pins.begin(), pins.end());
   pins.erase(std::unique(pins.begin(), pins.end()), pins.end());
   {

@@ -61,6 +61,8 @@ class LiveSession {
   // Begins it now, or renews it: one request. `pins`: versions that stay readable while it lives.
   // Errors as `may_publish`.
   Status begin(std::vector<Address> pins = {});
+  // The same of one that covers what goes up.
+  Status pin(std::vector<Address> pins);
   // "sessions/<id>"; empty while there is none.
   std::string key();
 

@@ -72,7 +72,7 @@ class Pauses {
 };
 
 // Makes a ref that must not exist. AlreadyExists when it does; OutcomeUnknown when the store does
-// not tell in time.
+// not tell in time, or did not before somebody's ref was found there: this one may have moved on.
 Result<Tip> create_ref(Objects& objects, Runtime& runtime, const WriterIdentity& writer,
                        std::string_view name, const Address& manifest, const ManifestPtr& parsed,
                        bool snapshot, const WriteId& write);

@@ -37,8 +37,9 @@ class Compacting(Handle):
         whenever `commit_bytes` (by default 4 GiB) have been read: stopped, the next call goes on.
         `segment_bytes`: of a full segment, 64 MiB by default; what is less than half is small.
         `progress(stage, done, of)` is called now and then in the calling thread, `done` and `of`
-        being bytes that are read. False ends the call with CancelledError; so does Ctrl-C, with
-        KeyboardInterrupt. Memory does not grow with the data."""
+        being bytes of the segments that were looked at, and of all. False ends the call with
+        CancelledError; so does Ctrl-C, with KeyboardInterrupt. Memory does not grow with the data;
+        a purge takes some 500 bytes for each segment of a track, once the small ones are joined."""
         self._check_nothing_waits()
         _check.function(progress, "progress", "stage, done, of")
         return self._core.compact(
