@@ -85,6 +85,15 @@ TEST(Doctor, AServerThatIgnoresConditionsIsUnsafeAndItsOldVerdictIsForgotten) {
   EXPECT_FALSE(r.store->swap("refs/main", std::nullopt, Buffer::copy_of("1")).has_value());
 }
 
+TEST(Doctor, AServerThatKnowsOneConditionOfTwoIsUnsafe) {
+  const Diagnosis absent = diagnose_fake({.ignores_absent = true});
+  EXPECT_EQ(absent.shared_writing, Health::kBad);
+  EXPECT_NE(absent.reason.find("If-None-Match"), std::string::npos) << absent.reason;
+  const Diagnosis match = diagnose_fake({.ignores_match = true});
+  EXPECT_EQ(match.shared_writing, Health::kBad);
+  EXPECT_NE(match.reason.find("If-Match"), std::string::npos) << match.reason;
+}
+
 TEST(Doctor, TheVerdictIsRenewed) {
   const auto server = std::make_shared<FakeS3>();
   diagnose_fake(server);

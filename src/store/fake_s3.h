@@ -22,6 +22,8 @@ struct FakeS3Quirks {
   bool plain_tags = false;          // If-Match wants the tag without quotes (Ceph)
   bool losers_see_500 = false;      // a refused If-Match says 500 (Ceph)
   bool ignores_conditions = false;  // nginx; Ceph with a versioned bucket
+  bool ignores_absent = false;      // If-None-Match alone
+  bool ignores_match = false;       // If-Match alone
   bool keeps_versions = false;      // says so in replies
   bool no_tags = false;
   bool stale_lists = false;     // what was written is not listed
@@ -239,8 +241,9 @@ class FakeS3 final : public HttpClient {
       return error(400, "BadDigest");
     const auto at = objects_.find(key);
     if (!quirks_.ignores_conditions) {
-      if (headers.contains("if-none-match") && at != objects_.end()) return refuse(headers);
-      if (headers.contains("if-match")) {
+      if (headers.contains("if-none-match") && at != objects_.end() && !quirks_.ignores_absent)
+        return refuse(headers);
+      if (headers.contains("if-match") && !quirks_.ignores_match) {
         if (at == objects_.end()) return error(404, "NoSuchKey");
         const std::string tag = tag_of(at->second);
         if (headers.at("if-match") != (quirks_.plain_tags ? tag : "\"" + tag + "\""))
