@@ -102,7 +102,8 @@ class Round {
   Result<bool> is_joined(const CompactedTree& tree, const CompactPiece& piece) {
     const auto is_taken = [&](const EntryPtr& input) { return taken_.contains(key_of(*input)); };
     if (std::ranges::any_of(piece.inputs, is_taken)) return true;
-    if (!has_committed_) return false;
+    // A track that is purged goes whole or not at all, which is for `edits_on` to say.
+    if (!has_committed_ || (options_.purge && !tree.spatial)) return false;
     DREAMDB_ASSIGN(const bool is_there, fits(*target_.tip().manifest, {tree, piece, {}}));
     return !is_there;
   }
