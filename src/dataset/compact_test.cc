@@ -512,33 +512,6 @@ TEST(Compact, PurgesTheBytesOfDeletedRecords) {
   EXPECT_EQ(ds.append(small_rows({7})).error().code, Code::kConflict);
 }
 
-// Of a track that is purged in one go no piece may be left to another round.
-TEST(Compact, CountsAreRightInEachVersionOfAPurgeThatMeetsAnotherCompaction) {
-  for (uint64_t run = 0; run < 8; ++run) {
-    Dataset ds = small_commits(8);
-    ASSERT_TRUE(ds.delete_records(std::vector<uint64_t>{7, 27, 47, 67}));
-    CompactOptions options = rows_a_segment(20);
-    CompactOptions others = options;
-    others.shard = Shard{run % 2, 2};
-    options.purge = true;
-    options.commit_bytes = 1;
-    const std::string before = ds.manifest();
-    bool has_met = false;
-    options.progress = [&](const IndexProgress&) {
-      Dataset other = *Dataset::open(ds.locator());
-      EXPECT_EQ(other.count().value(), 76u);
-      if (has_met || other.manifest() == before) return true;
-      has_met = true;
-      EXPECT_TRUE(compact(other, others));
-      return true;
-    };
-    ASSERT_TRUE(compact(ds, options));
-    EXPECT_TRUE(has_met);
-    EXPECT_EQ(ds.count(), 76u);
-    EXPECT_TRUE(verify(ds)->is_clean());
-  }
-}
-
 TEST(Compact, PurgesTheBytesOfDeletedValues) {
   Dataset ds = *Dataset::create(fresh_locator(), small_schema());
   ASSERT_TRUE(ds.append(small_rows(range(0, 20))));
